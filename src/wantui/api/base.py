@@ -1,0 +1,20 @@
+"""The two kinds of message: what a client sends, and what it gets."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+API_VERSION = 1
+"""Rises when a client of the last version would misread a reply."""
+
+
+class Request(BaseModel):
+    """Sent by a client. A field we do not know is refused, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Reply(BaseModel):
+    """Sent by the daemon. A client ignores fields of a newer daemon."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, ser_json_inf_nan="null")

@@ -1,0 +1,52 @@
+"""What the daemon tells those who listen: whole objects, newest wins by `rev`.
+
+Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): `event:` is a
+kind below, `id:` is `<boot>.<seq>`, `data:` the object as JSON. A client that finds another boot or
+a gap in seq, or gets `resync`, starts over from `/api/status`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple, Self
+
+from wantui.api.base import Reply
+
+
+class EventKind(StrEnum):
+    JOB = "job"
+    JOB_REMOVED = "job_removed"
+    MODEL = "model"
+    WORKER = "worker"
+    QUEUE = "queue"
+    RESYNC = "resync"
+    """Events were missed: start over from `/api/status`."""
+    GOODBYE = "goodbye"
+    """The daemon is stopping."""
+
+
+class EventId(NamedTuple):
+    boot: str
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.boot}.{self.seq}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """None if it is not an id of ours."""
+        boot, dot, seq = text.rpartition(".")
+        return cls(boot, int(seq)) if dot and seq.isascii() and seq.isdigit() else None
+
+
+class Removed(Reply):
+    """The object of `job_removed`."""
+
+    id: int
+    rev: int
+
+
+class Notice(Reply):
+    """The object of `resync` and `goodbye`."""
+
+    reason: str

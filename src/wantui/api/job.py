@@ -1,0 +1,178 @@
+"""A job: one prompt that becomes one video."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from wantui.api.base import Reply, Request
+from wantui.api.error import ErrorBody
+from wantui.api.plan import Plan
+
+MAX_SEED = 2**63 - 1
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    HELD = "held"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def finished(self) -> bool:
+        return self in (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
+
+
+class WaitsFor(StrEnum):
+    """Why a queued job is not running yet."""
+
+    PAUSED = "paused"
+    DEVICE = "device"
+    WEIGHTS = "weights"
+    ENGINE = "engine"
+
+
+class Stage(StrEnum):
+    LOAD = "load"
+    ENCODE = "encode"
+    DENOISE = "denoise"
+    DECODE = "decode"
+    WRITE = "write"
+
+
+class JobRequest(Request):
+    """What a client asks for. What it leaves out becomes the model's official value."""
+
+    prompt: str
+    model: str | None = None
+    """An id or alias; None or `auto` lets the daemon choose."""
+    quality: str = "faithful"
+    negative_prompt: str | None = None
+    size: str | None = None
+    """WIDTHxHEIGHT in pixels."""
+    frames: int | None = None
+    fps: int | None = None
+    steps: int | None = None
+    guidance: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """The high-noise expert's, or the only one's; above 1 the negative prompt takes part."""
+    guidance_low: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """The low-noise expert's; follows `guidance` when only that is given."""
+    shift: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    seed: int | None = None
+    """0 to 2**63 - 1; None draws one."""
+    image: str | None = None
+    """The id of an upload."""
+    hold: bool = False
+    """Accept it, but do not run it before it is released."""
+
+
+class ImageUsed(Reply):
+    """The first frame of an image-to-video job."""
+
+    sha256: str
+    format: str
+    width: int
+    height: int
+
+
+class Params(Reply):
+    """Everything that decides the pixels, with the seed that was used."""
+
+    prompt: str
+    negative_prompt: str
+    width: int
+    height: int
+    frames: int
+    fps: int
+    steps: int
+    guidance: float
+    guidance_low: float | None
+    shift: float
+    boundary: float | None
+    """Share of 1000 from which the high-noise expert denoises; None with one expert."""
+    sampler: str
+    seed: int
+    image: ImageUsed | None
+
+
+class Progress(Reply):
+    stage: Stage
+    step: int
+    of: int
+    """Steps of this stage; 0 when it does not count them."""
+    fraction: float
+    """Of the whole job, 0 to 1."""
+    eta_s: float | None
+    """Seconds to the end, once there is a measured pace to tell from."""
+
+
+class Attempt(Reply):
+    number: int
+    worker_pid: int | None
+    started_at: float
+    finished_at: float | None
+    error: ErrorBody | None
+    interrupted: bool = False
+    """The daemon ended, or the job was held: not the worker's fault."""
+
+
+class Warning(Reply):
+    """Something the user should know that did not stop the job."""
+
+    code: str
+    message: str
+
+
+class Timings(Reply):
+    load_s: float
+    encode_s: float
+    denoise_s: float
+    decode_s: float
+    write_s: float
+
+
+class Output(Reply):
+    path: str
+    bytes: int
+    sha256: str
+    frames_sha256: str
+    """Of the RGB frames before the codec: uint8, frame by frame, row by row."""
+    width: int
+    height: int
+    frames: int
+    fps: int
+
+
+class Job(Reply):
+    id: int
+    rev: int
+    state: JobState
+    waits_for: tuple[WaitsFor, ...] = ()
+    cancel_requested: bool = False
+    model: str
+    quality: str
+    params: Params
+    owner: int
+    """The uid of who sent it."""
+    plan: Plan | None = None
+    progress: Progress | None = None
+    attempts: tuple[Attempt, ...] = ()
+    warnings: tuple[Warning, ...] = ()
+    timings: Timings | None = None
+    output: Output | None = None
+    error: ErrorBody | None = None
+    created_at: float
+    started_at: float | None = None
+    finished_at: float | None = None
+
+
+class Jobs(Reply):
+    """One page of the history, newest first."""
+
+    jobs: tuple[Job, ...]
+    next_before: int | None
+    """Ask again with `before` this id for older ones."""

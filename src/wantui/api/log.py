@@ -1,0 +1,15 @@
+"""A piece of a log file, for following."""
+
+from __future__ import annotations
+
+from wantui.api.base import Reply
+
+
+class LogText(Reply):
+    name: str
+    """`daemon`, `worker`, or a job's id."""
+    text: str
+    """Raw: clean it before it is shown on a terminal."""
+    offset: int
+    next_offset: int
+    """Ask again with this for what was written since."""

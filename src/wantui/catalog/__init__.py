@@ -1,0 +1,1 @@
+"""What exists: models and qualities, read from the TOML that ships in `config/`."""

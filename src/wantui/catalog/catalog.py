@@ -1,0 +1,68 @@
+"""All recipes and qualities, and the one place that resolves a model's name."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from wantui.catalog.recipe import Quality, Recipe
+from wantui.errors import InvalidRequest, UnknownModel
+from wantui.text import nearest, one_line
+
+DEMO = "demo"
+
+
+@dataclass(frozen=True)
+class Catalog:
+    recipes: tuple[Recipe, ...]
+    """In the order people should read them."""
+    qualities: tuple[Quality, ...]
+
+    @classmethod
+    def load(cls, config: Path) -> Catalog:
+        """Read `models/*.toml` and `qualities/*.toml` below `config`."""
+        models = [Recipe.model_validate(entry) for entry in _read(config / "models")]
+        qualities = [Quality.model_validate(entry) for entry in _read(config / "qualities")]
+        models.sort(key=lambda recipe: (recipe.id == DEMO, recipe.id))
+        qualities.sort(key=lambda quality: (not quality.faithful, quality.id))
+        return cls(tuple(models), tuple(qualities))
+
+    def model(self, name: str) -> Recipe:
+        """By id or alias, whatever its case. Raises UnknownModel with the nearest name."""
+        recipe = self._names.get(name.casefold())
+        if recipe is None:
+            near = nearest(name, (recipe.id for recipe in self.recipes))
+            raise UnknownModel.for_field(
+                "model",
+                f"no model is called {one_line(name, 80)!r}",
+                allowed=", ".join(recipe.id for recipe in self.recipes),
+                nearest=near,
+            )
+        return recipe
+
+    def quality(self, name: str) -> Quality:
+        """By id. Raises InvalidRequest with the nearest name."""
+        for quality in self.qualities:
+            if quality.id == name:
+                return quality
+        known = [quality.id for quality in self.qualities]
+        raise InvalidRequest.for_field(
+            "quality",
+            f"no quality is called {one_line(name, 80)!r}",
+            allowed=", ".join(known),
+            nearest=nearest(name, known),
+        )
+
+    @cached_property
+    def _names(self) -> dict[str, Recipe]:
+        return {
+            name.casefold(): recipe
+            for recipe in self.recipes
+            for name in (recipe.id, *recipe.aliases)
+        }
+
+
+def _read(folder: Path) -> list[dict[str, object]]:
+    return [tomllib.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.toml"))]

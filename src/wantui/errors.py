@@ -1,0 +1,298 @@
+"""The error tree. Every failure a person or a client sees is one of these.
+
+    WantuiError
+     +- InvalidRequest            a field of a request is wrong
+     |   +- UnknownField          a field that no request has
+     |   +- UnknownModel          no model of that name
+     |   +- InvalidImage          bytes that are no picture we take
+     +- UnknownJob, UnknownUpload, UnknownLog, NoOutput
+     +- WrongState                the job is not in a state that allows it
+     +- EngineMissing, WeightsAbsent, DoesNotFit
+     +- QueueFull, DiskFull
+     +- SettingsInvalid, FolderUnsafe, DatabaseUnusable
+     +- DaemonUnreachable, DaemonRunning, DaemonStartFailed, VersionMismatch, TimedOut,
+     |  Interrupted
+     +- WorkerError               an attempt of a job failed
+         +- WorkerCrashed, WorkerStartFailed, OutOfMemory, WeightsChanged, WeightsUnreadable,
+            LatentsNotFinite, GenerationFailed
+
+A class is a code; `code`, `message`, `hint` and `detail` are what travels, over the API as
+`{"error": {...}}` and over the pipe alike, and `error_from_wire` makes the same class again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any, ClassVar
+
+Detail = Mapping[str, Any]
+
+
+class ExitCode(IntEnum):
+    """What a `wantui` command exits with."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    NO_DAEMON = 3
+    TIMED_OUT = 4
+    VERSIONS_DIFFER = 5
+    INTERRUPTED = 130
+
+
+class WantuiError(Exception):
+    """A failure with a stable code, a message that names the thing, and a hint what to do next."""
+
+    code: ClassVar[str] = "internal"
+    http_status: ClassVar[int] = 500
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+    default_hint: ClassVar[str] = "see: wantui logs daemon"
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, detail: Detail | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = self.default_hint if hint is None else hint
+        self.detail: dict[str, Any] = dict(detail or {})
+
+
+class InvalidRequest(WantuiError):
+    """A field is missing, of the wrong kind, or outside what is allowed."""
+
+    code = "invalid_request"
+    http_status = 422
+    exit_code = ExitCode.USAGE
+    default_hint = "see: wantui generate --help"
+
+    @classmethod
+    def for_field(
+        cls, field: str, problem: str, *, allowed: str, nearest: object | None = None
+    ) -> InvalidRequest:
+        """Name the field, the allowed values and, where there is one, the nearest valid value."""
+        detail: dict[str, Any] = {"field": field, "allowed": allowed}
+        hint = f"allowed: {allowed}"
+        if nearest is not None:
+            detail["nearest"] = nearest
+            hint += f"; nearest: {nearest}"
+        return cls(f"{field}: {problem}", hint=hint, detail=detail)
+
+
+class UnknownField(InvalidRequest):
+    """A request has a field that wantui does not know."""
+
+    code = "unknown_field"
+
+
+class UnknownModel(InvalidRequest):
+    """No model of the catalog has this name or alias."""
+
+    code = "unknown_model"
+    http_status = 404
+    default_hint = "see: wantui ls"
+
+
+class InvalidImage(InvalidRequest):
+    """The bytes are not a PNG, JPEG or WebP picture within the limits."""
+
+    code = "invalid_image"
+    default_hint = "give a PNG, JPEG or WebP file"
+
+
+class UnknownJob(WantuiError):
+    code = "unknown_job"
+    http_status = 404
+    default_hint = "see: wantui queue --all"
+
+
+class UnknownUpload(WantuiError):
+    code = "unknown_upload"
+    http_status = 404
+    default_hint = "send the image again: uploads that no job uses are kept for a day"
+
+
+class UnknownLog(WantuiError):
+    code = "unknown_log"
+    http_status = 404
+    default_hint = "logs are: daemon, worker, or a job's id"
+
+
+class NoOutput(WantuiError):
+    """The job has no video (yet)."""
+
+    code = "no_output"
+    http_status = 409
+    default_hint = "see: wantui job ID"
+
+
+class WrongState(WantuiError):
+    """The job's state does not allow what was asked."""
+
+    code = "wrong_state"
+    http_status = 409
+    default_hint = "see: wantui job ID"
+
+
+class EngineMissing(WantuiError):
+    """The packages that run models are not installed beside the daemon."""
+
+    code = "engine_missing"
+    http_status = 409
+    default_hint = "run: pip install 'wantui[engine]' && wantui daemon restart"
+
+
+class WeightsAbsent(WantuiError):
+    code = "weights_absent"
+    http_status = 409
+    default_hint = "see: wantui ls"
+
+
+class DoesNotFit(WantuiError):
+    """No device of this machine can ever hold the model."""
+
+    code = "does_not_fit"
+    http_status = 409
+    default_hint = "see: wantui show MODEL"
+
+
+class QueueFull(WantuiError):
+    code = "queue_full"
+    http_status = 503
+    default_hint = "wait for jobs to finish, or raise [queue] max_unfinished"
+
+
+class DiskFull(WantuiError):
+    code = "disk_full"
+    http_status = 507
+    default_hint = "free some space, then send it again"
+
+
+class SettingsInvalid(WantuiError):
+    code = "settings_invalid"
+    exit_code = ExitCode.USAGE
+    default_hint = "see: wantui config"
+
+
+class FolderUnsafe(WantuiError):
+    """A folder of ours belongs to someone else, is a link, or cannot be made private."""
+
+    code = "folder_unsafe"
+    exit_code = ExitCode.USAGE
+    default_hint = "make it yours and private: chmod 700 FOLDER, or set WANTUI_HOME"
+
+
+class DatabaseUnusable(WantuiError):
+    """The database does not open, is damaged, or was written by a newer wantui."""
+
+    code = "database_unusable"
+    default_hint = "it was left as it is; move it away to start with an empty queue"
+
+
+class DaemonUnreachable(WantuiError):
+    code = "daemon_unreachable"
+    http_status = 503
+    exit_code = ExitCode.NO_DAEMON
+    default_hint = "run: wantui daemon start"
+
+
+class DaemonRunning(WantuiError):
+    """Another daemon holds the lock."""
+
+    code = "daemon_running"
+    http_status = 409
+    default_hint = "see: wantui daemon status"
+
+
+class DaemonStartFailed(WantuiError):
+    code = "daemon_start_failed"
+    exit_code = ExitCode.NO_DAEMON
+    default_hint = "run it in the foreground to see why: wantui daemon run"
+
+
+class VersionMismatch(WantuiError):
+    code = "version_mismatch"
+    http_status = 409
+    exit_code = ExitCode.VERSIONS_DIFFER
+    default_hint = "run: wantui daemon restart"
+
+
+class TimedOut(WantuiError):
+    code = "timed_out"
+    http_status = 504
+    exit_code = ExitCode.TIMED_OUT
+    default_hint = "the daemon goes on; ask again, or wait longer"
+
+
+class Interrupted(WantuiError):
+    """Ctrl-C: the client stopped waiting; the job goes on."""
+
+    code = "interrupted"
+    exit_code = ExitCode.INTERRUPTED
+    default_hint = ""
+
+
+class WorkerError(WantuiError):
+    """An attempt failed in, or with, its worker."""
+
+    code = "worker_error"
+    default_hint = "see: wantui logs ID"
+
+
+class WorkerStartFailed(WorkerError):
+    """The worker ended before it said that it was ready."""
+
+    code = "worker_start_failed"
+    default_hint = "see: wantui logs worker"
+
+
+class WorkerCrashed(WorkerError):
+    """The worker's process ended in the middle of a job."""
+
+    code = "worker_crashed"
+
+
+class OutOfMemory(WorkerError):
+    """A stage needed more memory than the device had. Detail: stage, needed, free, in bytes."""
+
+    code = "out_of_memory"
+    default_hint = "use a smaller size or fewer frames"
+
+
+class WeightsChanged(WorkerError):
+    """A weights file is not the one that was planned with: another size, time or inode."""
+
+    code = "weights_changed"
+    default_hint = "submit the job again"
+
+
+class WeightsUnreadable(WorkerError):
+    """A weights file is missing, damaged, or does not match its configuration."""
+
+    code = "weights_unreadable"
+    default_hint = "see: wantui show MODEL"
+
+
+class LatentsNotFinite(WorkerError):
+    """Denoising produced NaN or infinity. Detail: step."""
+
+    code = "latents_not_finite"
+    default_hint = "the weights may be damaged, or the precision too low"
+
+
+class GenerationFailed(WorkerError):
+    """Anything else that went wrong inside the worker, with the exception's name and text."""
+
+    code = "generation_failed"
+
+
+def _subclasses(cls: type[WantuiError]) -> list[type[WantuiError]]:
+    return [cls, *(deeper for sub in cls.__subclasses__() for deeper in _subclasses(sub))]
+
+
+def error_from_wire(
+    code: str, message: str, hint: str, detail: Detail | None = None
+) -> WantuiError:
+    """Make the error that `code` names; a code of a newer peer becomes a plain WantuiError."""
+    by_code = {cls.code: cls for cls in _subclasses(WantuiError)}
+    return by_code.get(code, WantuiError)(message, hint=hint, detail=detail)

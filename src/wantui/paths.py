@@ -1,0 +1,116 @@
+"""Where everything lives.
+
+`WANTUI_HOME` moves all of ours; otherwise the platform's folders are used. Weights stay in the
+standard hub cache, found as huggingface_hub finds it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+_PACKAGE = Path(__file__).parent
+
+MAX_SOCKET_PATH_BYTES = 107
+"""Linux's `sun_path` is 108 bytes with its terminating zero: unix(7)."""
+
+
+def shipped_config() -> Path:
+    """The shipped TOML: `_config` in an installed package, else the checkout's `config/`."""
+    installed = _PACKAGE / "_config"
+    return installed if installed.is_dir() else _PACKAGE.parents[1] / "config"
+
+
+def demo_weights() -> Path:
+    """The demo model that ships inside the package, in Diffusers layout."""
+    return _PACKAGE / "demo" / "weights"
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The folders of one wantui, and the files in them that have a fixed name."""
+
+    config: Path
+    state: Path
+    data: Path
+    cache: Path
+    hub_cache: Path
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Paths:
+        hub_cache = _hub_cache(environment)
+        if home := environment.get("WANTUI_HOME"):
+            root = Path(home).expanduser().absolute()
+            return cls(root / "config", root / "state", root / "data", root / "cache", hub_cache)
+        dirs = platformdirs.PlatformDirs("wantui", appauthor=False)
+        return cls(
+            dirs.user_config_path,
+            dirs.user_state_path,
+            dirs.user_data_path,
+            dirs.user_cache_path,
+            hub_cache,
+        )
+
+    @property
+    def settings(self) -> Path:
+        return self.config / "wantui.toml"
+
+    @property
+    def database(self) -> Path:
+        return self.state / "wantui.db"
+
+    @property
+    def run(self) -> Path:
+        return self.state / "run"
+
+    @property
+    def lock(self) -> Path:
+        return self.run / "daemon.lock"
+
+    @property
+    def socket(self) -> Path:
+        """The daemon's socket; a short hashed name where the state folder's path is too long."""
+        path = self.run / "wantui.sock"
+        if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
+            return path
+        digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+        return _short_folder() / f"{digest}.sock"
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+    @property
+    def jobs(self) -> Path:
+        return self.data / "jobs"
+
+    @property
+    def uploads(self) -> Path:
+        return self.data / "uploads"
+
+    def job(self, job_id: int) -> Path:
+        """The folder of one job: its request, image, log and output."""
+        return self.jobs / str(job_id)
+
+
+def _short_folder() -> Path:
+    """A folder of ours with a short path; made private by whoever binds a socket in it."""
+    runtime = Path(f"/run/user/{os.getuid()}")
+    if runtime.is_dir():
+        return runtime / "wantui"
+    return Path(f"/tmp/wantui-{os.getuid()}")
+
+
+def _hub_cache(environment: Mapping[str, str]) -> Path:
+    """As huggingface_hub.constants resolves HF_HUB_CACHE, HF_HOME and XDG_CACHE_HOME."""
+    if cache := environment.get("HF_HUB_CACHE") or environment.get("HUGGINGFACE_HUB_CACHE"):
+        return Path(cache).expanduser()
+    if home := environment.get("HF_HOME"):
+        return Path(home).expanduser() / "hub"
+    base = environment.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "huggingface" / "hub"

@@ -1,0 +1,1 @@
+"""The wire between the daemon and its processes: orders down, reports up, JSON lines."""

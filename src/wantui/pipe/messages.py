@@ -1,0 +1,142 @@
+"""Orders and reports. An order carries everything resolved: a worker never looks anything up."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from wantui.api.error import ErrorBody
+from wantui.api.job import Output, Params, Stage, Timings
+from wantui.api.plan import Plan
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WeightsFile(Message):
+    """A file as it was when the order was made; the worker refuses it if it has changed."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+class ModelFiles(Message):
+    """A model's weights in Diffusers layout, and how its pipeline treats them."""
+
+    model: str
+    folder: str
+    pipeline: Literal["WanPipeline", "WanImageToVideoPipeline"]
+    """The diffusers class whose arithmetic is reproduced."""
+    expand_timesteps: bool
+    """TI2V-5B: a timestep a token, and the image in the first latent instead of extra channels."""
+    text_tokens: int
+    files: tuple[WeightsFile, ...]
+
+
+class Generate(Message):
+    """Run one attempt of a job."""
+
+    kind: Literal["generate"] = "generate"
+    job: int
+    attempt: int
+    weights: ModelFiles
+    plan: Plan
+    params: Params
+    quality: str
+    image: str | None
+    """Absolute path of the picture."""
+    output: str
+    """Absolute path of the mp4 to make; written under a temporary name first."""
+    log: str
+    """Absolute path of the job's log, to which the worker's stdout and stderr go meanwhile."""
+
+
+class Stop(Message):
+    """Stop this job's attempt at the next block or frame, decode nothing, keep the model."""
+
+    kind: Literal["stop"] = "stop"
+    job: int
+
+
+class Exit(Message):
+    """Leave: nothing is to come."""
+
+    kind: Literal["exit"] = "exit"
+
+
+Order = Generate | Stop | Exit
+
+
+class Ready(Message):
+    """The engine is imported and the device answers."""
+
+    kind: Literal["ready"] = "ready"
+    pid: int
+    torch: str
+    diffusers: str
+    device: str
+    """As torch names it."""
+
+
+class Loaded(Message):
+    kind: Literal["loaded"] = "loaded"
+    model: str
+    parameters: int
+    seconds: float
+
+
+class Unloaded(Message):
+    kind: Literal["unloaded"] = "unloaded"
+    model: str
+
+
+class Step(Message):
+    """`step` of `of` steps of this stage are done; `of` is 0 when it does not count them."""
+
+    kind: Literal["step"] = "step"
+    job: int
+    stage: Stage
+    step: int
+    of: int
+
+
+class Warned(Message):
+    kind: Literal["warned"] = "warned"
+    job: int
+    code: str
+    message: str
+
+
+class Completed(Message):
+    kind: Literal["completed"] = "completed"
+    job: int
+    output: Output
+    timings: Timings
+    peak_device_bytes: int | None
+    """Measured by the allocator; None where the device does not tell."""
+
+
+class Stopped(Message):
+    """As ordered; the model is still loaded and the worker takes the next job."""
+
+    kind: Literal["stopped"] = "stopped"
+    job: int
+
+
+class Failed(Message):
+    """This attempt failed; the worker takes the next job unless `ends` says that it exits."""
+
+    kind: Literal["failed"] = "failed"
+    job: int
+    error: ErrorBody
+    ends: bool
+
+
+Report = Ready | Loaded | Unloaded | Step | Warned | Completed | Stopped | Failed
+
+AnyOrder = Annotated[Order, Field(discriminator="kind")]
+AnyReport = Annotated[Report, Field(discriminator="kind")]

@@ -1,0 +1,114 @@
+"""Typed settings. The shipped `wantui.toml` holds every default; the user's file goes over it."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from wantui.errors import SettingsInvalid
+from wantui.paths import Paths, shipped_config
+from wantui.text import nearest
+
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DaemonSettings(_Section):
+    shutdown_grace_s: Seconds
+    start_timeout_s: Seconds
+
+
+class QueueSettings(_Section):
+    max_unfinished: Count
+
+
+class WorkerSettings(_Section):
+    keep_alive_s: Seconds
+    start_timeout_s: Seconds
+    stop_grace_s: Seconds
+
+
+class EventSettings(_Section):
+    history: Count
+    subscriber_buffer: Count
+    heartbeat_s: Seconds
+    max_subscribers: Count
+
+
+class LimitSettings(_Section):
+    image_bytes: Count
+    image_pixels: Count
+    body_bytes: Count
+
+
+class LogSettings(_Section):
+    file_bytes: Count
+    backups: Annotated[int, Field(ge=0)]
+
+
+class TuiSettings(_Section):
+    theme: str
+    refresh_s: Seconds
+
+
+class Settings(_Section):
+    """All of `config/wantui.toml`, which says what each one means."""
+
+    default_model: str
+    daemon: DaemonSettings
+    queue: QueueSettings
+    worker: WorkerSettings
+    events: EventSettings
+    limits: LimitSettings
+    logs: LogSettings
+    tui: TuiSettings
+
+
+def load_settings(paths: Paths) -> Settings:
+    """The shipped settings with the user's over them.
+
+    Raises SettingsInvalid naming the file, the key and the nearest known key.
+    """
+    shipped = _read(shipped_config() / "wantui.toml")
+    own = _read(paths.settings) if paths.settings.exists() else {}
+    _refuse_unknown(own, shipped, paths.settings)
+    try:
+        return Settings.model_validate(_merged(shipped, own))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise SettingsInvalid(f"{paths.settings}: {key}: {first['msg']}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsInvalid(f"{path}: {error}") from error
+
+
+def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _merged(base[key], value) if both else value
+    return merged
+
+
+def _refuse_unknown(
+    own: dict[str, Any], known: dict[str, Any], path: Path, prefix: str = ""
+) -> None:
+    for key, value in own.items():
+        if key not in known:
+            near = nearest(key, known)
+            hint = f"did you mean {prefix}{near}?" if near else None
+            raise SettingsInvalid(f"{path}: no setting is called {prefix}{key}", hint=hint)
+        if isinstance(value, dict) and isinstance(known[key], dict):
+            _refuse_unknown(value, known[key], path, f"{prefix}{key}.")
