@@ -15,7 +15,6 @@ from wantui.api.base import Reply
 
 class EventKind(StrEnum):
     JOB = "job"
-    JOB_REMOVED = "job_removed"
     MODEL = "model"
     WORKER = "worker"
     QUEUE = "queue"
@@ -37,13 +36,6 @@ class EventId(NamedTuple):
         """None if it is not an id of ours."""
         boot, dot, seq = text.rpartition(".")
         return cls(boot, int(seq)) if dot and seq.isascii() and seq.isdigit() else None
-
-
-class Removed(Reply):
-    """The object of `job_removed`."""
-
-    id: int
-    rev: int
 
 
 class Notice(Reply):

@@ -1,0 +1,53 @@
+"""Where the daemon is: a Unix socket, ours unless `WANTUI_HOST` or `--host` names another."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from wantui.errors import DaemonUnreachable, SettingsInvalid
+from wantui.paths import Paths
+from wantui.text import one_line
+
+UNIX = "unix://"
+
+
+@dataclass(frozen=True)
+class Address:
+    socket: Path
+    own: bool
+    """Whether it is this user's default daemon, which clients may start."""
+
+    @classmethod
+    def find(
+        cls, paths: Paths, host: str | None = None, environment: Mapping[str, str] = os.environ
+    ) -> Address:
+        """From `host`, else `WANTUI_HOST`, else the default. Raises SettingsInvalid."""
+        name = host or environment.get("WANTUI_HOST")
+        if not name:
+            return cls(paths.socket, own=True)
+        if not name.startswith(f"{UNIX}/"):
+            raise SettingsInvalid(
+                f"{one_line(name, 80)!r} is no address of a daemon", hint="use unix:///PATH"
+            )
+        return cls(Path(name.removeprefix(UNIX)), own=False)
+
+    def check_owner(self) -> None:
+        """See that the socket is there and is ours (or root's): others could read our prompts.
+
+        Raises DaemonUnreachable.
+        """
+        try:
+            info = self.socket.lstat()
+        except OSError as error:
+            raise DaemonUnreachable(f"no daemon listens at {self.socket}") from error
+        if not stat.S_ISSOCK(info.st_mode):
+            raise DaemonUnreachable(f"{self.socket} is not a socket", hint="remove it")
+        if info.st_uid not in (os.getuid(), 0):
+            raise DaemonUnreachable(
+                f"{self.socket} belongs to uid {info.st_uid}: not talking to it",
+                hint="remove it, or set WANTUI_HOME",
+            )

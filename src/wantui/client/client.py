@@ -1,0 +1,220 @@
+"""The typed client: one method a route, typed errors, nothing that blocks the loop."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx2
+from pydantic import ValidationError
+
+from wantui.api.base import API_VERSION, Reply
+from wantui.api.error import ErrorReply
+from wantui.api.event import EventId
+from wantui.api.hardware import Hardware
+from wantui.api.hello import Hello
+from wantui.api.job import Job, JobRequest, Jobs, JobState
+from wantui.api.log import LogText
+from wantui.api.model import Models, ModelStatus
+from wantui.api.queue import Queue
+from wantui.api.status import Status
+from wantui.api.upload import Upload
+from wantui.api.worker import Workers
+from wantui.client.address import Address
+from wantui.client.events import Event, parse_event
+from wantui.errors import DaemonUnreachable, TimedOut, VersionMismatch, WantuiError
+
+R = TypeVar("R", bound=Reply)
+Query = Mapping[str, str | int | bool | None]
+
+REQUEST_TIMEOUT_S = 30.0
+STREAM_SILENCE_S = 60.0
+"""The daemon sends a comment every `[events] heartbeat_s`; a longer silence is a dead line."""
+
+
+class Client:
+    """A connection to one daemon. Use as an async context manager.
+
+    Every method raises the daemon's own typed errors, DaemonUnreachable when nobody answers, and
+    TimedOut when an answer takes too long.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._http = httpx2.AsyncClient(
+            transport=httpx2.AsyncHTTPTransport(uds=str(address.socket)),
+            base_url="http://wantui",
+            timeout=REQUEST_TIMEOUT_S,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._http.aclose()
+
+    async def hello(self) -> Hello:
+        """Who answers. Raises VersionMismatch if it speaks another version of the API."""
+        hello = await self._get("/api/hello", Hello)
+        if hello.api_version != API_VERSION:
+            raise VersionMismatch(
+                f"the daemon (wantui {hello.version}) speaks API {hello.api_version}, this "
+                f"client {API_VERSION}"
+            )
+        return hello
+
+    async def status(self) -> Status:
+        return await self._get("/api/status", Status)
+
+    async def models(self) -> tuple[ModelStatus, ...]:
+        return (await self._get("/api/models", Models)).models
+
+    async def model(self, name: str) -> ModelStatus:
+        """By id or alias."""
+        return (await self._get("/api/models", Models, {"name": name})).models[0]
+
+    async def hardware(self) -> Hardware:
+        return await self._get("/api/hardware", Hardware)
+
+    async def workers(self) -> Workers:
+        return await self._get("/api/workers", Workers)
+
+    async def upload(self, image: bytes) -> Upload:
+        """Send a picture; its id goes into a JobRequest."""
+        return await self._call("POST", "/api/uploads", Upload, body=image)
+
+    async def submit(self, request: JobRequest) -> Job:
+        """Returns once the job is safely on disk."""
+        return await self._call(
+            "POST", "/api/jobs", Job, body=request.model_dump_json(exclude_unset=True).encode()
+        )
+
+    async def job(self, job_id: int) -> Job:
+        return await self._get(f"/api/jobs/{job_id}", Job)
+
+    async def jobs(
+        self, *, state: JobState | None = None, limit: int = 100, before: int | None = None
+    ) -> Jobs:
+        """Newest first."""
+        return await self._get(
+            "/api/jobs", Jobs, {"state": state, "limit": limit, "before": before}
+        )
+
+    async def cancel(self, job_id: int) -> Job:
+        return await self._call("POST", f"/api/jobs/{job_id}/cancel", Job)
+
+    async def hold(self, job_id: int) -> Job:
+        return await self._call("POST", f"/api/jobs/{job_id}/hold", Job)
+
+    async def release(self, job_id: int) -> Job:
+        return await self._call("POST", f"/api/jobs/{job_id}/release", Job)
+
+    async def queue(self) -> Queue:
+        return await self._get("/api/queue", Queue)
+
+    async def pause(self) -> Queue:
+        return await self._call("POST", "/api/queue/pause", Queue)
+
+    async def resume(self) -> Queue:
+        return await self._call("POST", "/api/queue/resume", Queue)
+
+    async def shutdown(self) -> Hello:
+        """Ask the daemon to stop; it answers first."""
+        return await self._call("POST", "/api/shutdown", Hello)
+
+    async def log(self, name: str, offset: int | None = None) -> LogText:
+        """`daemon`, `worker` or a job's id; without an offset the last part of it."""
+        return await self._get(f"/api/logs/{name}", LogText, {"offset": offset})
+
+    async def output(self, job_id: int) -> AsyncIterator[bytes]:
+        """The bytes of a finished job's mp4, in pieces. Raises NoOutput."""
+        with _typed_failures():
+            async with self._http.stream("GET", f"/api/jobs/{job_id}/output") as response:
+                await _raise_for(response)
+                async for piece in response.aiter_bytes():
+                    yield piece
+
+    async def events(self, after: str | None = None) -> AsyncIterator[Event]:
+        """What happens from now on, or after the event id `after` (of a Status or an Event).
+
+        Ends when the daemon ends it; raises DaemonUnreachable when the line breaks.
+        """
+        headers = {"Last-Event-ID": after} if after else {}
+        timeout = httpx2.Timeout(REQUEST_TIMEOUT_S, read=STREAM_SILENCE_S)
+        with _typed_failures():
+            async with self._http.stream(
+                "GET", "/api/events", headers=headers, timeout=timeout
+            ) as response:
+                await _raise_for(response)
+                async for raw in httpx2.EventSource(response):
+                    event = parse_event(raw)
+                    if event is not None:
+                        yield event
+
+    async def follow(self) -> AsyncIterator[Status | Event]:
+        """A Status, then the events after it; a new Status whenever events were missed."""
+        while True:
+            status = await self.status()
+            yield status
+            last = EventId.parse(status.event_id)
+            async for event in self.events(status.event_id):
+                missed = last is not None and event.id is not None and event.id.boot != last.boot
+                if missed or event.kind == "resync":
+                    break
+                last = event.id or last
+                yield event
+            else:
+                return
+
+    async def _get(self, path: str, reply: type[R], query: Query | None = None) -> R:
+        return await self._call("GET", path, reply, query=query)
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        reply: type[R],
+        *,
+        query: Query | None = None,
+        body: bytes | None = None,
+    ) -> R:
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        with _typed_failures():
+            response = await self._http.request(method, path, params=given, content=body)
+            await _raise_for(response)
+        try:
+            return reply.model_validate_json(response.content)
+        except ValidationError as error:
+            raise VersionMismatch(f"{path}: this client cannot read the answer") from error
+
+
+async def _raise_for(response: httpx2.Response) -> None:
+    """Raise the daemon's typed error, if this is one."""
+    if response.is_success:
+        return
+    body = await response.aread()
+    try:
+        error = ErrorReply.model_validate_json(body).error.to_error()
+    except ValidationError:
+        error = WantuiError(f"the daemon answered {response.status_code}")
+    raise error
+
+
+@contextlib.contextmanager
+def _typed_failures() -> Iterator[None]:
+    """Turn what the HTTP library raises into our errors."""
+    try:
+        yield
+    except httpx2.ConnectError as error:
+        raise DaemonUnreachable("no daemon answers") from error
+    except httpx2.TimeoutException as error:
+        raise TimedOut("the daemon did not answer in time") from error
+    except httpx2.TransportError as error:
+        raise DaemonUnreachable("the daemon went away") from error

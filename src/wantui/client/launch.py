@@ -1,0 +1,96 @@
+"""Finding a daemon, and starting one that outlives whoever started it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from wantui.api.hello import Hello
+from wantui.client.address import Address
+from wantui.client.client import Client
+from wantui.errors import DaemonStartFailed, DaemonUnreachable
+from wantui.files import PRIVATE_FILE, private_folder
+from wantui.paths import Paths
+from wantui.settings import Settings
+from wantui.text import one_line
+
+POLL_S = 0.03
+
+
+@contextlib.asynccontextmanager
+async def open_client(
+    paths: Paths, settings: Settings, host: str | None = None, *, start: bool = True
+) -> AsyncIterator[Client]:
+    """A client of a daemon that answers; starts ours if none does and `start` allows it.
+
+    Raises DaemonUnreachable, DaemonStartFailed or VersionMismatch.
+    """
+    address = Address.find(paths, host)
+    if start and address.own:
+        await start_daemon(paths, settings)
+    else:
+        address.check_owner()
+    async with Client(address) as client:
+        await client.hello()
+        yield client
+
+
+async def start_daemon(paths: Paths, settings: Settings) -> Hello:
+    """Start our daemon unless one answers, and wait until it does. Safe to call twenty at once."""
+    address = Address.find(paths, environment={})
+    if hello := await _answers(address):
+        return hello
+    private_folder(paths.logs)
+    start_log = paths.logs / "daemon-start.log"
+    pid = _spawn(start_log)
+    deadline = asyncio.get_running_loop().time() + settings.daemon.start_timeout_s
+    while asyncio.get_running_loop().time() < deadline:
+        if hello := await _answers(address):
+            return hello
+        if _failed(pid):
+            break
+        await asyncio.sleep(POLL_S)
+    if hello := await _answers(address):
+        return hello
+    lines = start_log.read_text("utf-8", "replace").strip().splitlines()
+    why = one_line(lines[-1], 300) if lines else "it did not answer in time"
+    raise DaemonStartFailed(f"the daemon did not start: {why}")
+
+
+async def _answers(address: Address) -> Hello | None:
+    try:
+        address.check_owner()
+        async with Client(address) as client:
+            return await client.hello()
+    except DaemonUnreachable:
+        return None
+
+
+def _spawn(log: Path) -> int:
+    """A daemon with a session of its own, so that the terminal's end does not reach it."""
+    command = [sys.executable, "-m", "wantui.daemon", "run", "--if-none"]
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    return os.posix_spawn(
+        sys.executable,
+        command,
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), flags, PRIVATE_FILE),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+
+
+def _failed(pid: int) -> bool:
+    """Whether the child has ended with an error; a child that found a daemon ends with none."""
+    try:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return False
+    return ended == pid and os.waitstatus_to_exitcode(status) != 0
