@@ -27,6 +27,8 @@ class DaemonSettings(_Section):
 
 class QueueSettings(_Section):
     max_unfinished: Count
+    max_crashes: Count
+    max_interruptions: Count
 
 
 class WorkerSettings(_Section):

@@ -120,7 +120,7 @@ class Attempt(Reply):
     """The daemon ended, or the job was held: not the worker's fault."""
 
 
-class Warning(Reply):
+class JobWarning(Reply):
     """Something the user should know that did not stop the job."""
 
     code: str
@@ -153,6 +153,8 @@ class Job(Reply):
     state: JobState
     waits_for: tuple[WaitsFor, ...] = ()
     cancel_requested: bool = False
+    hold_requested: bool = False
+    """A running job that becomes `held` as soon as its worker has stopped."""
     model: str
     quality: str
     params: Params
@@ -161,7 +163,7 @@ class Job(Reply):
     plan: Plan | None = None
     progress: Progress | None = None
     attempts: tuple[Attempt, ...] = ()
-    warnings: tuple[Warning, ...] = ()
+    warnings: tuple[JobWarning, ...] = ()
     timings: Timings | None = None
     output: Output | None = None
     error: ErrorBody | None = None

@@ -13,7 +13,6 @@ CREATE INDEX jobs_by_state ON jobs (state, id);
 -- One row: whether the queue hands out jobs.
 CREATE TABLE queue (
     one    INTEGER PRIMARY KEY CHECK (one = 1),
-    paused INTEGER NOT NULL,
-    rev    INTEGER NOT NULL
+    paused INTEGER NOT NULL
 ) STRICT;
-INSERT INTO queue (one, paused, rev) VALUES (1, 0, 0);
+INSERT INTO queue (one, paused) VALUES (1, 0);

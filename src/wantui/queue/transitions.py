@@ -1,0 +1,159 @@
+"""The state machine of a job: pure functions from a job to what it becomes.
+
+    queued <-> held          hold, release
+    queued  -> running       claim
+    running -> completed     complete
+    running -> failed        fail
+    running -> queued        retry after a crash, or interrupted
+    running -> held          stopped on request, or suspect after too many interruptions
+    running -> cancelled     stopped on request
+    queued, held -> cancelled
+
+Every function raises WrongState if the job's state does not allow it.
+"""
+
+from __future__ import annotations
+
+from wantui.api.error import ErrorBody
+from wantui.api.job import Attempt, Job, JobState, JobWarning, Output, Progress, Stage, Timings
+from wantui.api.plan import Plan
+from wantui.errors import WantuiError, WorkerCrashed, WrongState
+
+UNFINISHED = (JobState.QUEUED, JobState.HELD, JobState.RUNNING)
+
+
+def cancel(job: Job, now: float) -> Job:
+    """A waiting job is cancelled at once; a running one is marked, and its worker told."""
+    _need(job, "cancelled", *UNFINISHED)
+    if job.state is JobState.RUNNING:
+        return _with(job, cancel_requested=True)
+    return _with(job, state=JobState.CANCELLED, cancel_requested=True, finished_at=now)
+
+
+def hold(job: Job) -> Job:
+    """A waiting job is held at once; a running one is marked, and its worker told."""
+    _need(job, "held", *UNFINISHED)
+    if job.state is JobState.RUNNING:
+        return _with(job, hold_requested=True)
+    return _with(job, state=JobState.HELD)
+
+
+def release(job: Job) -> Job:
+    """Let a held job run; takes back the hold of one that is still running."""
+    if job.state is JobState.RUNNING and job.hold_requested:
+        return _with(job, hold_requested=False)
+    _need(job, "released", JobState.HELD)
+    return _with(job, state=JobState.QUEUED)
+
+
+def claim(job: Job, plan: Plan, now: float) -> Job:
+    """Begin an attempt."""
+    _need(job, "started", JobState.QUEUED)
+    attempt = Attempt(
+        number=len(job.attempts) + 1,
+        worker_pid=None,
+        started_at=now,
+        finished_at=None,
+        error=None,
+    )
+    return _with(
+        job,
+        state=JobState.RUNNING,
+        plan=plan,
+        progress=Progress(stage=Stage.LOAD, step=0, of=0, fraction=0.0, eta_s=None),
+        attempts=(*job.attempts, attempt),
+        started_at=job.started_at or now,
+    )
+
+
+def complete(job: Job, output: Output, timings: Timings, now: float) -> Job:
+    _need(job, "completed", JobState.RUNNING)
+    return _with(
+        job,
+        state=JobState.COMPLETED,
+        output=output,
+        timings=timings,
+        progress=None,
+        cancel_requested=False,
+        hold_requested=False,
+        attempts=_close_attempt(job, now),
+        finished_at=now,
+    )
+
+
+def fail(job: Job, error: WantuiError, now: float, *, max_crashes: int) -> Job:
+    """End the attempt with an error; only a crash is worth another attempt."""
+    _need(job, "failed", JobState.RUNNING)
+    attempts = _close_attempt(job, now, error=ErrorBody.of(error))
+    crashes = sum(1 for attempt in attempts if _crashed(attempt))
+    base = _with(job, attempts=attempts, progress=None)
+    if isinstance(error, WorkerCrashed) and crashes < max_crashes:
+        return _settle(base, now)
+    return _with(
+        base,
+        state=JobState.FAILED,
+        error=ErrorBody.of(error),
+        hold_requested=False,
+        finished_at=now,
+    )
+
+
+def refuse(job: Job, error: WantuiError, now: float) -> Job:
+    """Fail a job that can never start, without an attempt."""
+    _need(job, "failed", JobState.QUEUED)
+    return _with(job, state=JobState.FAILED, error=ErrorBody.of(error), finished_at=now)
+
+
+def stopped(job: Job, now: float) -> Job:
+    """End the attempt without blame: cancelled or held if that was asked, else queued again."""
+    _need(job, "stopped", JobState.RUNNING)
+    attempts = _close_attempt(job, now, interrupted=True)
+    return _settle(_with(job, attempts=attempts, progress=None), now)
+
+
+def interrupted(job: Job, now: float, *, max_interruptions: int) -> Job:
+    """What a job becomes that was running when the daemon died."""
+    settled = stopped(job, now)
+    in_a_row = 0
+    for attempt in reversed(settled.attempts):
+        if not attempt.interrupted:
+            break
+        in_a_row += 1
+    if settled.state is not JobState.QUEUED or in_a_row < max_interruptions:
+        return settled
+    warning = JobWarning(
+        code="suspect",
+        message=f"held: the daemon died {in_a_row} times in a row while this job ran",
+    )
+    return _with(settled, state=JobState.HELD, warnings=(*settled.warnings, warning))
+
+
+def _settle(job: Job, now: float) -> Job:
+    """Where a job goes whose attempt ended without deciding it."""
+    if job.cancel_requested:
+        return _with(job, state=JobState.CANCELLED, hold_requested=False, finished_at=now)
+    state = JobState.HELD if job.hold_requested else JobState.QUEUED
+    return _with(job, state=state, hold_requested=False)
+
+
+def _close_attempt(
+    job: Job, now: float, *, error: ErrorBody | None = None, interrupted: bool = False
+) -> tuple[Attempt, ...]:
+    *earlier, last = job.attempts
+    update = {"finished_at": now, "error": error, "interrupted": interrupted}
+    return (*earlier, last.model_copy(update=update))
+
+
+def _crashed(attempt: Attempt) -> bool:
+    return attempt.error is not None and attempt.error.code == WorkerCrashed.code
+
+
+def _need(job: Job, verb: str, *states: JobState) -> None:
+    if job.state not in states:
+        raise WrongState(
+            f"job {job.id} is {job.state}: it cannot be {verb}", hint=f"see: wantui job {job.id}"
+        )
+
+
+def _with(job: Job, **update: object) -> Job:
+    return job.model_copy(update=update)
