@@ -1,0 +1,1 @@
+"""Weights on disk: what is there, seen without a network and without the hub's client."""

@@ -1,0 +1,140 @@
+"""What of a recipe is on this disk: state, bytes and parameters, a component at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from wantui.api.model import ComponentStatus, WeightsState, WeightsStatus
+from wantui.catalog.recipe import Component, Recipe
+from wantui.errors import WeightsAbsent, WeightsUnreadable
+from wantui.pipe.messages import WeightsFile
+from wantui.store.cache import Snapshot, file_at, find_snapshot
+from wantui.store.header import read_header
+
+INDEX = "model_index.json"
+_Found = Mapping[str, os.stat_result]
+"""The files that are there, by their path relative to the repository."""
+
+
+def scan(recipe: Recipe, hub_cache: Path, demo_weights: Path) -> WeightsStatus:
+    """The state of a recipe's weights. Touches no network; a strange cache is no failure."""
+    snapshot = _snapshot(recipe, hub_cache, demo_weights)
+    found = _found(snapshot.folder, recipe.paths) if snapshot else {}
+    folder = snapshot.folder if snapshot else None
+    components = tuple(_component(part, folder, found) for part in recipe.components)
+    index_bytes = found[INDEX].st_size if INDEX in found else 0
+    return WeightsStatus(
+        state=_state(len(found), len(recipe.paths)),
+        bytes_present=index_bytes + sum(part.bytes_present for part in components),
+        bytes_needed=index_bytes + sum(part.bytes_needed for part in components),
+        folder=str(folder) if folder else None,
+        revision=(snapshot.revision or None) if snapshot else None,
+        components=components,
+        get_command=recipe.get_command,
+    )
+
+
+def weights_files(recipe: Recipe, folder: Path) -> tuple[WeightsFile, ...]:
+    """Every file that a load needs, with what tells whether it has changed since.
+
+    Raises WeightsAbsent naming the first that is missing, with the command that fetches them.
+    """
+    folder = folder.absolute()
+    return tuple(_weights_file(recipe, folder / path) for path in recipe.paths)
+
+
+def _weights_file(recipe: Recipe, path: Path) -> WeightsFile:
+    info = file_at(path)
+    if info is None:
+        raise WeightsAbsent(
+            f"{recipe.id}: {path} is missing",
+            hint=f"run: {recipe.get_command or 'pip install --force-reinstall wantui'}",
+        )
+    return WeightsFile(
+        path=str(path), size=info.st_size, mtime_ns=info.st_mtime_ns, inode=info.st_ino
+    )
+
+
+def _snapshot(recipe: Recipe, hub_cache: Path, demo_weights: Path) -> Snapshot | None:
+    if recipe.repository is None:
+        shipped = demo_weights.absolute()
+        snapshot = Snapshot(shipped, "") if shipped.is_dir() else None
+    else:
+        snapshot = find_snapshot(hub_cache.absolute(), recipe.repository, recipe.paths)
+    return snapshot if snapshot and _travels(snapshot.folder) else None
+
+
+def _travels(folder: Path) -> bool:
+    """Whether JSON can carry the name: a path need not be UTF-8."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _found(folder: Path, paths: Iterable[str]) -> _Found:
+    looked = ((path, file_at(folder / path)) for path in paths)
+    return {path: info for path, info in looked if info is not None}
+
+
+def _component(part: Component, folder: Path | None, found: _Found) -> ComponentStatus:
+    there = {path: found[path] for path in part.paths if path in found}
+    missing = tuple(path for path in part.paths if path not in found)
+    present = _bytes(there.values())
+    return ComponentStatus(
+        name=part.name,
+        class_name=part.class_name,
+        parameter_count=_parameter_count(part, folder, there, missing),
+        state=_state(len(there), len(part.paths)),
+        bytes_present=present,
+        bytes_needed=present + _bytes_missing(part, there, missing),
+        missing=missing,
+    )
+
+
+def _state(there: int, needed: int) -> WeightsState:
+    if there == 0:
+        return WeightsState.ABSENT
+    return WeightsState.PRESENT if there == needed else WeightsState.PARTIAL
+
+
+def _bytes(files: Iterable[os.stat_result]) -> int:
+    """Of the distinct files: two names may be links to one blob."""
+    return sum({(info.st_dev, info.st_ino): info.st_size for info in files}.values())
+
+
+def _bytes_missing(part: Component, there: _Found, missing: tuple[str, ...]) -> int:
+    """What is published less what is there; files besides the tensors are too small to matter."""
+    if part.weights is None or not any(_holds_tensors(path) for path in missing):
+        return 0
+    have = _bytes(info for path, info in there.items() if _holds_tensors(path))
+    return max((part.weights.bytes or 0) - have, 0)
+
+
+def _holds_tensors(path: str) -> bool:
+    return path.endswith(".safetensors")
+
+
+def _parameter_count(
+    part: Component, folder: Path | None, there: _Found, missing: tuple[str, ...]
+) -> int | None:
+    """The recipe's, else counted from the headers once all of them are there and sound."""
+    if part.parameter_count is not None or part.weights is None or folder is None or missing:
+        return part.parameter_count
+    shards = [(path, info) for path, info in there.items() if _holds_tensors(path)]
+    try:
+        return sum(
+            _counted(folder / path, info.st_size, info.st_mtime_ns, info.st_ino)
+            for path, info in shards
+        )
+    except WeightsUnreadable:
+        return None
+
+
+@lru_cache(maxsize=256)
+def _counted(path: Path, size: int, mtime_ns: int, inode: int) -> int:  # noqa: ARG001 - the key
+    return read_header(path).parameter_count
