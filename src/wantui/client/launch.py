@@ -30,12 +30,15 @@ async def open_client(
     Raises DaemonUnreachable, DaemonStartFailed or VersionMismatch.
     """
     address = Address.find(paths, host)
-    if start and address.own:
-        await start_daemon(paths, settings)
-    else:
-        address.check_owner()
     async with Client(address) as client:
-        await client.hello()
+        try:
+            address.check_owner()
+            await client.hello()
+        except DaemonUnreachable:
+            if not (start and address.own):
+                raise
+            await start_daemon(paths, settings)
+            await client.hello()
         yield client
 
 
