@@ -10,6 +10,7 @@ Source of the pragmas: sqlite.org/pragma.html, sqlite.org/wal.html. A commit und
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -42,6 +43,7 @@ class Database:
         self._units: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="database", daemon=True)
         self._opened: Future[None] = Future()
+        self._stopping = False
 
     async def start(self) -> None:
         """Open, check and migrate. Raises DatabaseUnusable and leaves the file as it was."""
@@ -50,6 +52,7 @@ class Database:
 
     async def stop(self) -> None:
         """Finish what waits, then close."""
+        self._stopping = True
         self._units.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -58,6 +61,8 @@ class Database:
 
         `durable` makes the commit survive power loss. Raises DiskFull when there is no room.
         """
+        if self._stopping:
+            raise DatabaseUnusable("the database is closed", hint="the daemon is stopping")
         done: Future[T] = Future()
         self._units.put(_Unit(work, durable, done))
         return await asyncio.wrap_future(done)
@@ -99,8 +104,9 @@ def _commit_group(connection: sqlite3.Connection, group: list[_Unit]) -> None:
         outcomes = [_run_unit(connection, unit) for unit in group]
         connection.execute("COMMIT")
     except Exception as error:  # noqa: BLE001 - run() raises it
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+        with contextlib.suppress(sqlite3.Error):  # the thread must live to answer who waits
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
         outcomes = [(unit, None, _typed(error)) for unit in group]
     for unit, result, failure in outcomes:
         if failure is None:
@@ -134,18 +140,42 @@ def _typed(error: Exception) -> Exception:
 
 def _open(path: Path) -> sqlite3.Connection:
     try:
+        if path.exists():
+            _check(path)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    except (sqlite3.Error, OSError) as error:
+        raise DatabaseUnusable(f"{path} does not open: {error}") from error
+    try:
+        path.chmod(0o600)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA foreign_keys=ON")
+        _migrate(connection)
+    except (sqlite3.Error, OSError) as error:
+        connection.close()
+        if isinstance(failure := _typed(error), DiskFull):
+            raise failure from error
+        raise DatabaseUnusable(f"{path} does not open: {error}") from error
+    return connection
+
+
+def _check(path: Path) -> None:
+    """Refuse what is damaged or newer, through a connection that cannot write.
+
+    A writing one changes the file by merely opening and closing it: it sets the journal's mode and
+    brings a leftover WAL into the database.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
         check = connection.execute("PRAGMA quick_check").fetchone()[0]
         if check != "ok":
             raise DatabaseUnusable(f"{path} is damaged: {check}")
-        path.chmod(0o600)
-        _migrate(connection, path)
-    except sqlite3.Error as error:
-        raise DatabaseUnusable(f"{path} does not open: {error}") from error
-    return connection
+        applied, known = _applied(connection), len(migrations())
+        if applied > known:
+            raise DatabaseUnusable(
+                f"{path} was written by a newer wantui (schema {applied}, this one knows {known})",
+                hint="run the newer wantui, or set WANTUI_HOME to another folder",
+            )
 
 
 def migrations() -> list[str]:
@@ -158,15 +188,12 @@ def migrations() -> list[str]:
     return [script.read_text("utf-8") for script in scripts]
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+def _applied(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
     """Apply what is missing, each script and its number in one transaction."""
-    applied = connection.execute("PRAGMA user_version").fetchone()[0]
-    scripts = migrations()
-    if applied > len(scripts):
-        raise DatabaseUnusable(
-            f"{path} was written by a newer wantui (schema {applied}, this one knows "
-            f"{len(scripts)})",
-            hint="run the newer wantui, or set WANTUI_HOME to another folder",
-        )
-    for number, script in enumerate(scripts[applied:], start=applied + 1):
+    applied = _applied(connection)
+    for number, script in enumerate(migrations()[applied:], start=applied + 1):
         connection.executescript(f"BEGIN;\n{script}\nPRAGMA user_version={number};\nCOMMIT;")
