@@ -109,8 +109,13 @@ def _short_folder() -> Path:
 def _hub_cache(environment: Mapping[str, str]) -> Path:
     """As huggingface_hub.constants resolves HF_HUB_CACHE, HF_HOME and XDG_CACHE_HOME."""
     if cache := environment.get("HF_HUB_CACHE") or environment.get("HUGGINGFACE_HUB_CACHE"):
-        return Path(cache).expanduser()
+        return _expanded(cache)
     if home := environment.get("HF_HOME"):
-        return Path(home).expanduser() / "hub"
+        return _expanded(home) / "hub"
     base = environment.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "huggingface" / "hub"
+    return _expanded(base) / "huggingface" / "hub"
+
+
+def _expanded(path: str) -> Path:
+    """With `~` and `$VARIABLES`, which huggingface_hub takes too, resolved."""
+    return Path(os.path.expandvars(path)).expanduser()

@@ -17,7 +17,7 @@ Count = Annotated[int, Field(gt=0)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class DaemonSettings(_Section):
@@ -79,7 +79,7 @@ def load_settings(paths: Paths) -> Settings:
     Raises SettingsInvalid naming the file, the key and the nearest known key.
     """
     shipped = _read(shipped_config() / "wantui.toml")
-    own = _read(paths.settings) if paths.settings.exists() else {}
+    own = _read_own(paths.settings)
     _refuse_unknown(own, shipped, paths.settings)
     try:
         return Settings.model_validate(_merged(shipped, own))
@@ -94,6 +94,16 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsInvalid(f"{path}: {error}") from error
+
+
+def _read_own(path: Path) -> dict[str, Any]:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise SettingsInvalid(f"{path}: {error.strerror}") from error
+    return _read(path)
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

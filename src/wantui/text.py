@@ -12,7 +12,10 @@ _ESCAPES = re.compile(
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI
     r"|\x1b[ -/]*[0-~]?"  # other escapes
 )
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+    r"\ud800-\udfff]"  # half a surrogate pair, from a file's name: no encoder takes it
+)
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -26,7 +29,7 @@ def one_line(text: str, width: int | None = None) -> str:
     line = " ".join(clean(text).split())
     if width is None or len(line) <= width:
         return line
-    return line[: max(width - 1, 0)] + "…"
+    return line[: width - 1] + "…" if width > 0 else ""
 
 
 def bytes_text(count: float) -> str:
@@ -42,7 +45,7 @@ def bytes_text(count: float) -> str:
 
 def duration_text(seconds: float) -> str:
     """4.2 s, 1:05, 2:03:04."""
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

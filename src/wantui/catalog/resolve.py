@@ -85,7 +85,7 @@ def _frames(recipe: Recipe, asked: int | None) -> int:
     if asked is None:
         return recipe.defaults.frames
     stride, most = recipe.limits.frame_stride, recipe.limits.max_frames
-    near = min(max(round((asked - 1) / stride), 0) * stride + 1, most)
+    near = round((min(max(asked, 1), most) - 1) / stride) * stride + 1
     if asked != near:
         raise InvalidRequest.for_field(
             "frames",
