@@ -34,6 +34,7 @@ class WaitsFor(StrEnum):
     DEVICE = "device"
     WEIGHTS = "weights"
     ENGINE = "engine"
+    DISK = "disk"
 
 
 class Stage(StrEnum):

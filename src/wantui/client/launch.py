@@ -59,9 +59,7 @@ async def start_daemon(paths: Paths, settings: Settings) -> Hello:
         await asyncio.sleep(POLL_S)
     if hello := await _answers(address):
         return hello
-    lines = start_log.read_text("utf-8", "replace").strip().splitlines()
-    why = one_line(lines[-1], 300) if lines else "it did not answer in time"
-    raise DaemonStartFailed(f"the daemon did not start: {why}")
+    raise _start_failure(start_log)
 
 
 async def _answers(address: Address) -> Hello | None:
@@ -97,3 +95,17 @@ def _failed(pid: int) -> bool:
     except ChildProcessError:
         return False
     return ended == pid and os.waitstatus_to_exitcode(status) != 0
+
+
+def _start_failure(log: Path) -> DaemonStartFailed:
+    """With the daemon's own words, when it left some."""
+    lines = log.read_text("utf-8", "replace").strip().splitlines()
+    said = {
+        kind: one_line(text, 300)
+        for kind, _, text in (line.partition(": ") for line in lines)
+        if kind in ("error", "hint")
+    }
+    last = one_line(lines[-1], 300) if lines else "it did not answer in time"
+    return DaemonStartFailed(
+        f"the daemon did not start: {said.get('error', last)}", hint=said.get("hint")
+    )

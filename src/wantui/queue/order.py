@@ -1,8 +1,8 @@
-"""Which job runs next, and the order in which people see them. Pure."""
+"""The order in which jobs run, and in which people see them. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from wantui.api.job import Job, JobState
 
@@ -14,7 +14,6 @@ def in_order(unfinished: Iterable[Job]) -> list[Job]:
     return sorted(unfinished, key=lambda job: (_RANK[job.state], job.id))
 
 
-def next_job(unfinished: Iterable[Job], ready: Callable[[Job], bool]) -> Job | None:
-    """The oldest queued job that is `ready`: one that waits for something holds nobody up."""
-    queued = (job for job in unfinished if job.state is JobState.QUEUED)
-    return min(filter(ready, queued), key=lambda job: job.id, default=None)
+def to_run(unfinished: Iterable[Job]) -> list[Job]:
+    """Queued jobs, the one to run first in front."""
+    return in_order(job for job in unfinished if job.state is JobState.QUEUED)

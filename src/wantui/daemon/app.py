@@ -1,0 +1,25 @@
+"""The HTTP application over a daemon's parts."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import FastAPI
+
+from wantui import __version__
+from wantui.daemon.body_limit import BodyLimit
+from wantui.daemon.failures import add_failures
+from wantui.daemon.parts import Parts
+from wantui.daemon.routes import daemon, events, jobs, logs, machine, models, queue, uploads
+
+
+def create_app(parts: Parts, shutdown: asyncio.Event) -> FastAPI:
+    """`shutdown` is set when a client asks the daemon to stop."""
+    app = FastAPI(title="wantui", version=__version__, docs_url=None, redoc_url=None)
+    app.state.parts = parts
+    app.state.shutdown = shutdown
+    app.add_middleware(BodyLimit, limits=parts.settings.limits)
+    add_failures(app)
+    for noun in (daemon, jobs, models, queue, events, uploads, machine, logs):
+        app.include_router(noun.router)
+    return app

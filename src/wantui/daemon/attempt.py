@@ -1,0 +1,148 @@
+"""One attempt of one job: the order that its worker gets, and what becomes of its reports."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+from wantui.api.job import JobWarning
+from wantui.daemon.inventory import Inventory
+from wantui.daemon.job_folder import JobFolder
+from wantui.daemon.progress import Meter
+from wantui.daemon.scheduler import Claim
+from wantui.daemon.supervisor import WorkerProcess
+from wantui.errors import DiskFull
+from wantui.paths import Paths
+from wantui.pipe.messages import (
+    Completed,
+    Failed,
+    Generate,
+    Loaded,
+    ModelFiles,
+    Report,
+    Step,
+    Stop,
+    Stopped,
+    Unloaded,
+    Warned,
+)
+from wantui.queue.jobs import Jobs
+from wantui.store.scan import weights_files
+
+DISK_RETRY_S = 5.0
+
+log = logging.getLogger(__name__)
+
+
+def order_for(claim: Claim, paths: Paths) -> Generate:
+    """All that the worker needs, resolved; makes the job's folder. Raises WeightsAbsent."""
+    job, recipe = claim.job, claim.recipe
+    folder = JobFolder(paths.job(job.id))
+    image = folder.image(job)
+    folder.prepare(job, paths.uploads / job.params.image.sha256 if job.params.image else None)
+    weights_folder = claim.weights.folder or ""
+    return Generate(
+        job=job.id,
+        attempt=len(job.attempts),
+        weights=ModelFiles(
+            model=recipe.id,
+            folder=weights_folder,
+            pipeline=recipe.pipeline,
+            expand_timesteps=recipe.expand_timesteps,
+            text_tokens=recipe.limits.text_tokens,
+            files=weights_files(recipe, Path(weights_folder)),
+        ),
+        plan=claim.plan,
+        params=job.params,
+        quality=job.quality,
+        image=str(image) if image else None,
+        output=str(folder.output),
+        log=str(folder.log),
+    )
+
+
+async def settle(write: Callable[[], Awaitable[object]]) -> None:
+    """Put an outcome on disk, however long the disk stays full: it must not be lost."""
+    while True:
+        try:
+            await write()
+        except DiskFull:
+            log.warning("the disk is full: trying again in %g s", DISK_RETRY_S)
+            await asyncio.sleep(DISK_RETRY_S)
+        else:
+            return
+
+
+class Attempt:
+    """Runs on a ready worker; `asked_to_stop` is set when the job is cancelled or held."""
+
+    def __init__(
+        self,
+        job_id: int,
+        worker: WorkerProcess,
+        jobs: Jobs,
+        inventory: Inventory,
+        asked_to_stop: asyncio.Event,
+    ) -> None:
+        self._job_id = job_id
+        self._worker = worker
+        self._jobs = jobs
+        self._inventory = inventory
+        self._asked_to_stop = asked_to_stop
+        self._meter = Meter()
+        self.worker_left = False
+        """Whether the worker has said that it ends with this attempt."""
+
+    async def run(self, order: Generate, stop_grace_s: float) -> None:
+        """Until the job is completed or stopped, and that is on disk.
+
+        Raises what the worker reports as the failure, or WorkerCrashed.
+        """
+        await settle(lambda: self._jobs.started_worker(self._job_id, self._worker.pid))
+        async with self._stopping(stop_grace_s):
+            self._worker.send(order)
+            while not await self._take(await self._worker.report()):
+                pass
+
+    @contextlib.asynccontextmanager
+    async def _stopping(self, grace_s: float) -> AsyncIterator[None]:
+        """While this is open, a stop that is asked for is carried out, in the end by force."""
+
+        async def carry_out() -> None:
+            await self._asked_to_stop.wait()
+            self._worker.send(Stop(job=self._job_id))
+            await asyncio.sleep(grace_s)
+            log.warning("worker %d does not stop: killing it", self._worker.pid)
+            await self._worker.kill()
+
+        task = asyncio.create_task(carry_out())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _take(self, report: Report) -> bool:
+        """Act on one report; whether it ended the attempt."""
+        match report:
+            case Step(stage=stage, step=step, of=of):
+                self._jobs.progress(self._job_id, self._meter.read(stage, step, of))
+            case Warned(code=code, message=message):
+                warning = JobWarning(code=code, message=message)
+                await settle(lambda: self._jobs.warn(self._job_id, warning))
+            case Loaded(model=model) | Unloaded(model=model):
+                await self._inventory.set_loaded(model, loaded=isinstance(report, Loaded))
+            case Completed(output=output, timings=timings):
+                await settle(lambda: self._jobs.complete(self._job_id, output, timings))
+                return True
+            case Stopped():
+                await settle(lambda: self._jobs.stopped(self._job_id))
+                return True
+            case Failed(error=error, ends=ends):
+                self.worker_left = ends
+                raise error.to_error()
+            case _:
+                log.warning("worker sent %r in the middle of a job", report.kind)
+        return False

@@ -1,0 +1,40 @@
+"""A limit on request bodies: uvicorn has none."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from wantui.errors import InvalidRequest
+from wantui.settings import LimitSettings
+from wantui.text import bytes_text
+
+UPLOADS = "/api/uploads"
+
+
+class BodyLimit:
+    """ASGI middleware; raises InvalidRequest inside the app as soon as a body is too long."""
+
+    def __init__(self, app: ASGIApp, limits: LimitSettings) -> None:
+        self._app = app
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        upload = scope["path"] == UPLOADS
+        most = self._limits.image_bytes if upload else self._limits.body_bytes
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > most:
+                raise InvalidRequest(
+                    f"the body is longer than {bytes_text(most)}",
+                    hint="raise [limits] image_bytes" if upload else "send less",
+                )
+            return message
+
+        await self._app(scope, counted, send)

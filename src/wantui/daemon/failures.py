@@ -1,0 +1,92 @@
+"""How failures are answered: always `{"error": {...}}`, with the status of the error's class."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from wantui.api.error import ErrorBody, ErrorReply
+from wantui.api.job import JobRequest
+from wantui.errors import InvalidRequest, QueueFull, UnknownField, WantuiError
+from wantui.text import nearest, one_line
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = "5"
+
+
+def add_failures(app: FastAPI) -> None:
+    app.add_exception_handler(WantuiError, _wantui_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _answer(error: WantuiError, status: int | None = None) -> Response:
+    headers = {"Retry-After": RETRY_AFTER_S} if isinstance(error, QueueFull) else None
+    return Response(
+        ErrorReply(error=ErrorBody.of(error)).model_dump_json(),
+        status_code=status or error.http_status,
+        media_type="application/json",
+        headers=headers,
+    )
+
+
+async def _wantui_error(_: Request, error: Exception) -> Response:
+    if not isinstance(error, WantuiError):
+        raise error
+    return _answer(error)
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    return _answer(_first_problem(error))
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    plain = InvalidRequest(str(error.detail), hint="see /openapi.json for what there is")
+    return _answer(plain, error.status_code)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return _answer(WantuiError(f"the daemon failed: {type(error).__name__}"))
+
+
+def _first_problem(error: RequestValidationError) -> InvalidRequest:
+    unknown = [each for each in error.errors() if each["type"] == "extra_forbidden"]
+    problem = (unknown or error.errors())[0]
+    where = [str(part) for part in problem["loc"] if part not in ("body", "query", "path")]
+    field = one_line(".".join(where), 80) or "body"
+    if problem["type"] == "extra_forbidden":
+        return _unknown_field(field, JobRequest)
+    if problem["type"] == "json_invalid":
+        return InvalidRequest("the body is not JSON")
+    return InvalidRequest.for_field(
+        field, one_line(str(problem["msg"]), 200), allowed=_kind(JobRequest, field)
+    )
+
+
+def _unknown_field(field: str, request: type[BaseModel]) -> UnknownField:
+    known = list(request.model_fields)
+    near = nearest(field, known)
+    return UnknownField(
+        f"no field is called {field!r}",
+        hint=f"did you mean {near}?" if near else f"fields: {', '.join(known)}",
+        detail={"field": field, "known": known, "nearest": near},
+    )
+
+
+def _kind(request: type[BaseModel], field: str) -> str:
+    """What a field takes, in words."""
+    info = request.model_fields.get(field)
+    names = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
+    kind = str(info.annotation) if info else ""
+    return next((words for name, words in names.items() if name in kind), "see /openapi.json")

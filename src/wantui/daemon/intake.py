@@ -1,0 +1,78 @@
+"""How a request becomes a job, or is refused before it is one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from wantui.api.job import ImageUsed, Job, JobRequest
+from wantui.catalog.recipe import Recipe
+from wantui.catalog.resolve import resolve
+from wantui.daemon.engine import need_engine
+from wantui.daemon.inventory import Inventory, need_weights
+from wantui.daemon.job_folder import JobFolder
+from wantui.daemon.machine import Machine
+from wantui.daemon.uploads import Uploads
+from wantui.paths import Paths
+from wantui.queue.jobs import Jobs
+
+AUTO = "auto"
+MODELS_REMEMBERED = 8
+
+
+class Intake:
+    def __init__(
+        self,
+        *,
+        paths: Paths,
+        inventory: Inventory,
+        machine: Machine,
+        uploads: Uploads,
+        jobs: Jobs,
+        default_model: str,
+        wake: Callable[[], None],
+    ) -> None:
+        self._paths = paths
+        self._inventory = inventory
+        self._machine = machine
+        self._uploads = uploads
+        self._jobs = jobs
+        self._default_model = default_model
+        self._wake = wake
+
+    async def accept(self, request: JobRequest, owner: int) -> Job:
+        """The job, safely on disk.
+
+        Raises InvalidRequest, UnknownModel, UnknownUpload, EngineMissing, WeightsAbsent,
+        DoesNotFit, QueueFull or DiskFull.
+        """
+        recipe = await self._recipe(request)
+        quality = self._inventory.catalog.quality(request.quality)
+        image = await self._image(request)
+        params = resolve(recipe, request, image)
+        need_engine()
+        weights = await self._inventory.weights(recipe)
+        need_weights(recipe, weights)
+        await self._machine.best_plan(recipe, weights)
+        job = await self._jobs.accept(
+            model=recipe.id, quality=quality.id, params=params, owner=owner, hold=request.hold
+        )
+        await asyncio.to_thread(JobFolder(self._paths.job(job.id)).prepare, job, self.upload(job))
+        self._wake()
+        return job
+
+    def upload(self, job: Job) -> Path | None:
+        """Where the job's picture was uploaded to."""
+        return self._uploads.path(job.params.image.sha256) if job.params.image else None
+
+    async def _recipe(self, request: JobRequest) -> Recipe:
+        name = request.model or self._default_model
+        if name.casefold() != AUTO:
+            return self._inventory.catalog.model(name)
+        return await self._inventory.choose(await self._jobs.last_models(MODELS_REMEMBERED))
+
+    async def _image(self, request: JobRequest) -> ImageUsed | None:
+        if request.image is None:
+            return None
+        return await asyncio.to_thread(self._uploads.used, request.image)

@@ -1,0 +1,106 @@
+"""Every model's state on this machine, as clients see it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from wantui.api.model import Defaults, ModelStatus, WeightsState, WeightsStatus
+from wantui.catalog.catalog import DEMO, Catalog
+from wantui.catalog.recipe import Recipe
+from wantui.errors import WeightsAbsent
+from wantui.store.scan import scan
+from wantui.text import bytes_text
+
+
+class Inventory:
+    """Scans the disk off the loop; `changed` is called for a model that is no longer as it was."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        hub_cache: Path,
+        demo_weights: Path,
+        changed: Callable[[ModelStatus], None],
+    ) -> None:
+        self.catalog = catalog
+        self._hub_cache = hub_cache
+        self._demo_weights = demo_weights
+        self._changed = changed
+        self._loaded: set[str] = set()
+        self._known: dict[str, ModelStatus] = {}
+
+    async def models(self) -> tuple[ModelStatus, ...]:
+        """All of them, scanned now."""
+        return tuple([await self.model(recipe) for recipe in self.catalog.recipes])
+
+    async def model(self, recipe: Recipe) -> ModelStatus:
+        """One of them, scanned now."""
+        weights = await self.weights(recipe)
+        before = self._known.get(recipe.id)
+        now = _status(recipe, weights, self.catalog, loaded=recipe.id in self._loaded)
+        if before is not None and now == before.model_copy(update={"rev": now.rev}):
+            return before
+        now = now.model_copy(update={"rev": before.rev + 1 if before else 1})
+        self._known[recipe.id] = now
+        if before is not None:
+            self._changed(now)
+        return now
+
+    async def weights(self, recipe: Recipe) -> WeightsStatus:
+        return await asyncio.to_thread(scan, recipe, self._hub_cache, self._demo_weights)
+
+    async def set_loaded(self, model: str, *, loaded: bool) -> None:
+        """A worker took a model in, or let it go."""
+        (self._loaded.add if loaded else self._loaded.discard)(model)
+        await self.model(self.catalog.model(model))
+
+    async def choose(self, last_used: list[str]) -> Recipe:
+        """The model for a request that names none: the last used that still has its weights."""
+        known = {recipe.id: recipe for recipe in self.catalog.recipes}
+        for name in last_used:
+            recipe = known.get(name)
+            if recipe is not None and not recipe.needs_image:
+                weights = await self.weights(recipe)
+                if weights.state is WeightsState.PRESENT:
+                    return recipe
+        return self.catalog.model(DEMO)
+
+
+def need_weights(recipe: Recipe, weights: WeightsStatus) -> None:
+    """Raises WeightsAbsent with what is missing and the command that gets it."""
+    if weights.state is WeightsState.PRESENT:
+        return
+    missing = weights.bytes_needed - weights.bytes_present
+    hint = f"run: {recipe.get_command}" if recipe.get_command else "install wantui again"
+    raise WeightsAbsent(
+        f"the weights of {recipe.id} are {weights.state}: about {bytes_text(missing)} to fetch",
+        hint=hint,
+        detail={"model": recipe.id, "missing_bytes": missing},
+    )
+
+
+def _status(
+    recipe: Recipe, weights: WeightsStatus, catalog: Catalog, *, loaded: bool
+) -> ModelStatus:
+    counts = [part.parameter_count for part in weights.components]
+    known = [count for count in counts if count is not None]
+    return ModelStatus(
+        id=recipe.id,
+        name=recipe.name,
+        summary=recipe.summary,
+        tasks=recipe.tasks,
+        repository=recipe.repository,
+        license=recipe.license,
+        aliases=recipe.aliases,
+        parameter_count=sum(known) if known else None,
+        weights=weights,
+        loaded=loaded,
+        takes_image=recipe.takes_image,
+        needs_image=recipe.needs_image,
+        qualities=tuple(quality.id for quality in catalog.qualities),
+        defaults=Defaults.model_validate(recipe.defaults.model_dump()),
+        limits=recipe.limits,
+        rev=0,
+    )

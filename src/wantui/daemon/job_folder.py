@@ -1,0 +1,44 @@
+"""A job's folder: request.json, the picture, the log and the output."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from wantui.api.job import Job
+from wantui.daemon.logs import JOB_LOG
+from wantui.files import private_folder, sweep, write_atomic
+
+
+class JobFolder:
+    """Made when the job is accepted, completed again when it is claimed: both may be cut short."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def log(self) -> Path:
+        return self.path / JOB_LOG
+
+    @property
+    def output(self) -> Path:
+        return self.path / "output.mp4"
+
+    def image(self, job: Job) -> Path | None:
+        """The picture that belongs to the job, whatever happens to the upload."""
+        used = job.params.image
+        return self.path / f"image.{used.format}" if used else None
+
+    def prepare(self, job: Job, upload: Path | None) -> None:
+        """Write the request and link the picture; sweep what an interrupted attempt left."""
+        private_folder(self.path)
+        sweep(self.path)
+        request = self.path / "request.json"
+        if not request.exists():
+            asked = {"id", "model", "quality", "params", "owner", "created_at"}
+            write_atomic(request, job.model_dump_json(indent=2, include=asked).encode())
+        image = self.image(job)
+        if image is not None and upload is not None and not image.exists():
+            with contextlib.suppress(FileExistsError):
+                os.link(upload, image)

@@ -1,0 +1,96 @@
+"""A daemon's life: lock, parts, socket, serve; then goodbye to listeners, drain, and leave."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+
+from wantui import __version__
+from wantui.daemon.app import create_app
+from wantui.daemon.listener import PeerProtocol, listening, only_daemon
+from wantui.daemon.logs import start_logging
+from wantui.daemon.parts import Parts
+from wantui.files import private_folder
+from wantui.paths import Paths
+from wantui.settings import Settings
+
+CLOSE_S = 2
+"""How long requests under way get at the very end; event streams have been ended by then."""
+
+log = logging.getLogger(__name__)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers: they are ours."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(paths: Paths, settings: Settings) -> None:
+    """Run until SIGTERM, SIGINT or a client ends it; a second signal ends it at once.
+
+    Raises DaemonRunning, FolderUnsafe or DatabaseUnusable.
+    """
+    for folder in (paths.state, paths.run, paths.data, paths.logs):
+        private_folder(folder)
+    with only_daemon(paths.lock):
+        start_logging(paths, settings.logs)
+        shutdown = asyncio.Event()
+        _stop_on_signals(shutdown)
+        parts = Parts(paths, settings)
+        await parts.start()
+        try:
+            with listening(paths.socket) as listener:
+                log.info("wantui %s listens at %s", __version__, paths.socket)
+                await _serve_until(shutdown, parts, listener)
+        finally:
+            await parts.stop()
+            log.info("stopped")
+
+
+async def _serve_until(shutdown: asyncio.Event, parts: Parts, listener: socket.socket) -> None:
+    config = uvicorn.Config(
+        create_app(parts, shutdown),
+        http=PeerProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=CLOSE_S,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    asked = asyncio.create_task(shutdown.wait())
+    failed = asyncio.create_task(parts.failed())
+    try:
+        await asyncio.wait({serving, asked, failed}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        parts.events.close("the daemon is stopping")
+        server.should_exit = True
+        await serving
+        asked.cancel()
+    if failed.done():
+        failed.result()
+    failed.cancel()
+
+
+def _stop_on_signals(shutdown: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    main = asyncio.current_task()
+
+    def stop() -> None:
+        if shutdown.is_set() and main is not None:
+            main.cancel()
+        shutdown.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)

@@ -1,0 +1,69 @@
+"""Log files: the daemon's own, rotated, and reading any of ours piece by piece."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+from pathlib import Path
+
+from wantui.api.log import LogText
+from wantui.errors import UnknownLog
+from wantui.files import private_folder
+from wantui.paths import Paths
+from wantui.settings import LogSettings
+
+FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+PIECE_BYTES = 64 * 1024
+JOB_LOG = "log.txt"
+
+
+def start_logging(paths: Paths, settings: LogSettings) -> None:
+    """Send everything logged in this process to `daemon.log`."""
+    private_folder(paths.logs)
+    handler = logging.handlers.RotatingFileHandler(
+        paths.logs / "daemon.log",
+        maxBytes=settings.file_bytes,
+        backupCount=settings.backups,
+        encoding="utf-8",
+    )
+    handler.setFormatter(logging.Formatter(FORMAT))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
+def rotated(path: Path, settings: LogSettings) -> Path:
+    """A log that another process appends to: moved aside here, before that process starts."""
+    if path.exists() and path.stat().st_size > settings.file_bytes:
+        path.replace(path.with_name(f"{path.name}.1"))
+    return path
+
+
+def log_path(paths: Paths, name: str) -> Path:
+    """`daemon`, `worker`, or a job's id. Raises UnknownLog."""
+    if name in ("daemon", "worker"):
+        return paths.logs / f"{name}.log"
+    if name.isascii() and name.isdigit() and len(name) < 19:
+        return paths.job(int(name)) / JOB_LOG
+    raise UnknownLog("there is no such log")
+
+
+def read_log(path: Path, name: str, offset: int | None) -> LogText:
+    """From `offset`, at most PIECE_BYTES; without one, the last part from a line's start."""
+    try:
+        with path.open("rb") as log:
+            size = log.seek(0, 2)
+            start = max(size - PIECE_BYTES, 0) if offset is None else offset
+            if start > size:  # it was rotated: start over
+                start = 0
+            log.seek(start)
+            if offset is None and start > 0:
+                start += len(log.readline())
+            piece = log.read(PIECE_BYTES)
+    except FileNotFoundError:
+        return LogText(name=name, text="", offset=0, next_offset=0)
+    whole = piece[: piece.rfind(b"\n") + 1] or piece
+    return LogText(
+        name=name,
+        text=whole.decode("utf-8", "replace"),
+        offset=start,
+        next_offset=start + len(whole),
+    )

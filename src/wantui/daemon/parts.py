@@ -1,0 +1,186 @@
+"""Composition: every part of a daemon, made and connected in one place, started and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+
+from wantui import __version__
+from wantui.api.base import API_VERSION
+from wantui.api.event import EventKind
+from wantui.api.hello import Hello
+from wantui.api.job import Job
+from wantui.api.queue import Queue
+from wantui.api.status import MAX_FINISHED, MAX_UNFINISHED, Status
+from wantui.catalog.catalog import Catalog
+from wantui.daemon.engine import missing_packages
+from wantui.daemon.events import Events
+from wantui.daemon.intake import Intake
+from wantui.daemon.inventory import Inventory
+from wantui.daemon.lane import Lane
+from wantui.daemon.machine import Machine
+from wantui.daemon.scheduler import Scheduler
+from wantui.daemon.uploads import Uploads
+from wantui.daemon.workers import WorkerBoard
+from wantui.database import Database
+from wantui.files import private_folder, sweep
+from wantui.hardware.plan import devices
+from wantui.paths import Paths, demo_weights, shipped_config
+from wantui.queue.jobs import Jobs
+from wantui.queue.order import in_order
+from wantui.settings import Settings
+
+RESCAN_S = 5.0
+"""How often weights are looked at while someone listens: other tools write to the cache too."""
+
+log = logging.getLogger(__name__)
+
+
+class Parts:
+    """A daemon without its listener."""
+
+    def __init__(self, paths: Paths, settings: Settings) -> None:
+        self.paths = paths
+        self.settings = settings
+        self.started_at = time.time()
+        self.events = Events(settings.events)
+        self.database = Database(paths.database)
+        self.machine = Machine(paths)
+        self.uploads = Uploads(paths.uploads, settings.limits)
+        self.jobs = Jobs(self.database, settings.queue, self._job_changed)
+        self.inventory = Inventory(
+            Catalog.load(shipped_config()),
+            paths.hub_cache,
+            demo_weights(),
+            lambda model: self.events.publish(EventKind.MODEL, model),
+        )
+        self.board = WorkerBoard(lambda worker: self.events.publish(EventKind.WORKER, worker))
+        self.scheduler = Scheduler(self.jobs, self.inventory, self.machine)
+        self.intake = Intake(
+            paths=paths,
+            inventory=self.inventory,
+            machine=self.machine,
+            uploads=self.uploads,
+            jobs=self.jobs,
+            default_model=settings.default_model,
+            wake=self.wake,
+        )
+        self.lanes: tuple[Lane, ...] = ()
+        self._queue_rev = 0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Open the queue and begin to work on it. Raises DatabaseUnusable or FolderUnsafe."""
+        private_folder(self.paths.jobs)
+        self.uploads.start()
+        sweep(self.paths.state)
+        await self.database.start()
+        if interrupted := await self.jobs.start():
+            log.info("%d job(s) were interrupted and are queued again", interrupted)
+        hardware = await self.machine.read()
+        names = {gpu.uuid: gpu.name for gpu in hardware.gpus}
+        self.lanes = tuple(
+            Lane(
+                device,
+                names.get(device, hardware.cpu.name),
+                paths=self.paths,
+                settings=self.settings,
+                scheduler=self.scheduler,
+                jobs=self.jobs,
+                inventory=self.inventory,
+                board=self.board,
+            )
+            for device in devices(hardware)
+        )
+        self._tasks = [asyncio.create_task(lane.run()) for lane in self.lanes]
+        self._tasks.append(asyncio.create_task(self._rescan()))
+
+    async def failed(self) -> None:
+        """Returns never, but raises what a task of ours died of."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+    async def stop(self) -> None:
+        """Let running jobs end within the grace time, put the others back, close everything."""
+        self.scheduler.drain()
+        try:
+            async with asyncio.timeout(self.settings.daemon.shutdown_grace_s):
+                await asyncio.gather(*(lane.drained() for lane in self.lanes))
+        except TimeoutError:
+            log.info("the running job goes back to the queue")
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.database.stop()
+        self.machine.close()
+
+    def wake(self) -> None:
+        """There may be something to run."""
+        for lane in self.lanes:
+            lane.wake()
+
+    def stop_job(self, job: Job) -> None:
+        """Have a running job that was cancelled or held stop."""
+        if job.cancel_requested or job.hold_requested:
+            for lane in self.lanes:
+                lane.stop(job.id)
+
+    async def set_paused(self, value: bool) -> Queue:
+        await self.jobs.set_paused(value)
+        self._queue_changed()
+        self.wake()
+        return self.queue()
+
+    def queue(self) -> Queue:
+        return Queue(paused=self.jobs.paused, counts=self.jobs.counts, rev=self._queue_rev)
+
+    def view(self, job: Job) -> Job:
+        """As clients see it: with the reasons why it waits."""
+        return job.model_copy(update={"waits_for": self.scheduler.waits_for(job)})
+
+    def hello(self) -> Hello:
+        return Hello(
+            version=__version__,
+            api_version=API_VERSION,
+            pid=os.getpid(),
+            uid=os.getuid(),
+            boot=self.events.boot,
+            started_at=self.started_at,
+            socket=str(self.paths.socket),
+            engine_installed=not missing_packages(),
+        )
+
+    async def status(self) -> Status:
+        """The snapshot. Its event id is taken first: what comes after replays over it by `rev`."""
+        event_id = self.events.last_id
+        finished = await self.jobs.finished(MAX_FINISHED)
+        models = await self.inventory.models()
+        hardware = await self.machine.read()
+        unfinished = in_order(self.jobs.live.values())[:MAX_UNFINISHED]
+        return Status(
+            hello=self.hello(),
+            event_id=str(event_id),
+            queue=self.queue(),
+            jobs=(*map(self.view, unfinished), *finished),
+            models=models,
+            workers=self.board.all(),
+            hardware=hardware,
+        )
+
+    def _job_changed(self, job: Job) -> None:
+        self.events.publish(EventKind.JOB, self.view(job))
+        if job.progress is None or job.progress.fraction == 0.0:
+            self._queue_changed()
+
+    def _queue_changed(self) -> None:
+        self._queue_rev += 1
+        self.events.publish(EventKind.QUEUE, self.queue())
+
+    async def _rescan(self) -> None:
+        while True:
+            await asyncio.sleep(RESCAN_S)
+            if self.events.watched:
+                await self.inventory.models()

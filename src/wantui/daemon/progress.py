@@ -1,0 +1,50 @@
+"""From a worker's steps to a job's progress: share done and seconds to go."""
+
+from __future__ import annotations
+
+import time
+
+from wantui.api.job import Progress, Stage
+
+_SPAN = {
+    Stage.LOAD: (0.0, 0.04),
+    Stage.ENCODE: (0.04, 0.06),
+    Stage.DENOISE: (0.06, 0.88),
+    Stage.DECODE: (0.88, 0.99),
+    Stage.WRITE: (0.99, 1.0),
+}
+"""Where each stage lies in a job: rough shares, for a bar that never goes back."""
+
+
+class Meter:
+    """Follows one attempt. The pace is measured, never assumed: no ETA before the second step."""
+
+    def __init__(self) -> None:
+        self._stage: Stage | None = None
+        self._began = 0.0
+        self._first_step = 0
+
+    def read(self, stage: Stage, step: int, of: int, now: float | None = None) -> Progress:
+        """`now` in seconds of a monotonic clock."""
+        now = time.monotonic() if now is None else now
+        if stage is not self._stage:
+            self._stage, self._began, self._first_step = stage, now, step
+        start, end = _SPAN[stage]
+        share = step / of if of else 0.0
+        return Progress(
+            stage=stage,
+            step=step,
+            of=of,
+            fraction=start + (end - start) * min(share, 1.0),
+            eta_s=self._eta(stage, step, of, now),
+        )
+
+    def _eta(self, stage: Stage, step: int, of: int, now: float) -> float | None:
+        """Steps to go at this stage's pace, plus the later stages at their shares."""
+        done = step - self._first_step
+        if done < 1 or of == 0:
+            return None
+        pace = (now - self._began) / done
+        start, end = _SPAN[stage]
+        later = pace * of * (1.0 - end) / (end - start)
+        return pace * (of - step) + later

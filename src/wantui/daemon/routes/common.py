@@ -1,0 +1,33 @@
+"""What every route uses: the daemon's parts, who asks, and how an object is answered."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request, Response
+
+from wantui.api.base import Reply
+from wantui.daemon.parts import Parts
+
+
+def _parts(request: Request) -> Parts:
+    parts = request.app.state.parts
+    if not isinstance(parts, Parts):
+        raise TypeError("the app was made without its parts")
+    return parts
+
+
+def _peer(request: Request) -> int:
+    """The uid at the other end of the socket; see listener.PeerProtocol."""
+    if request.client is None:
+        raise TypeError("the listener says who asks")
+    return int(request.client.host)
+
+
+PartsOf = Annotated[Parts, Depends(_parts)]
+Peer = Annotated[int, Depends(_peer)]
+
+
+def answer(reply: Reply, status: int = 200) -> Response:
+    """Dumped once, not validated again."""
+    return Response(reply.model_dump_json(), status_code=status, media_type="application/json")

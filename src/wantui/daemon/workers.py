@@ -1,0 +1,64 @@
+"""What clients see of the workers, one a device."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import psutil
+
+from wantui.api.worker import Worker, Workers, WorkerState
+
+
+class WorkerBoard:
+    """The workers' public state; `changed` is called after every change."""
+
+    def __init__(self, changed: Callable[[Worker], None]) -> None:
+        self._changed = changed
+        self._workers: dict[str, Worker] = {}
+
+    def set(
+        self,
+        device: str,
+        device_name: str,
+        state: WorkerState,
+        *,
+        pid: int | None = None,
+        model: str | None = None,
+        job: int | None = None,
+    ) -> None:
+        before = self._workers.get(device)
+        fresh = before is None or before.state is WorkerState.GONE
+        now = Worker(
+            device=device,
+            device_name=device_name,
+            state=state,
+            pid=pid,
+            model=model,
+            job=job,
+            rss_bytes=None,
+            started_at=time.time() if before is None or fresh else before.started_at,
+            rev=before.rev + 1 if before else 1,
+        )
+        self._workers[device] = now
+        self._changed(now)
+
+    def all(self) -> tuple[Worker, ...]:
+        """Those that are there."""
+        there = (w for w in self._workers.values() if w.state is not WorkerState.GONE)
+        return tuple(there)
+
+    def measured(self) -> Workers:
+        """With their resident memory as it is now."""
+        return Workers(
+            workers=tuple(
+                worker.model_copy(update={"rss_bytes": _rss(worker.pid)}) for worker in self.all()
+            )
+        )
+
+
+def _rss(pid: int | None) -> int | None:
+    try:
+        return psutil.Process(pid).memory_info().rss if pid is not None else None
+    except psutil.Error:
+        return None
