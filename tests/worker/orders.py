@@ -1,0 +1,129 @@
+"""Orders as the daemon makes them, for the tiny models and for the demo."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from tests.tiny_models import BOUNDARY, TEXT_TOKENS
+from wantui.api.job import ImageUsed, Params
+from wantui.api.plan import DType, Plan, Residency
+from wantui.pipe.messages import Generate, ModelFiles, WeightsFile
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """A model of `tests.tiny_models` on disk."""
+
+    kind: str
+    folder: Path
+
+    @property
+    def experts(self) -> int:
+        return 1 if self.kind == "ti2v" else 2
+
+    @property
+    def files(self) -> ModelFiles:
+        paths = sorted(path for path in self.folder.rglob("*") if path.is_file())
+        return ModelFiles(
+            model=self.kind,
+            folder=str(self.folder),
+            pipeline="WanImageToVideoPipeline" if self.kind == "i2v" else "WanPipeline",
+            expand_timesteps=self.kind == "ti2v",
+            text_tokens=TEXT_TOKENS,
+            files=tuple(weights_file(path) for path in paths),
+        )
+
+    def params(self, **changes: Any) -> Params:
+        side = 64 if self.kind == "ti2v" else 32
+        params = Params(
+            prompt="a red cat walks",
+            negative_prompt="grey",
+            width=side,
+            height=side,
+            frames=9,
+            fps=8,
+            steps=3,
+            guidance=4.0,
+            guidance_low=3.0 if self.experts == 2 else None,
+            shift=5.0,
+            boundary=BOUNDARY if self.experts == 2 else None,
+            sampler="unipc",
+            seed=7,
+            image=None,
+        )
+        return params.model_copy(update=changes)
+
+
+def weights_file(path: Path) -> WeightsFile:
+    info = path.stat()
+    return WeightsFile(
+        path=str(path), size=info.st_size, mtime_ns=info.st_mtime_ns, inode=info.st_ino
+    )
+
+
+def plan(dtype: DType = DType.FLOAT32) -> Plan:
+    return Plan(
+        device="cpu",
+        device_name="CPU",
+        dtype=dtype,
+        residency=Residency.RESIDENT,
+        weights_bytes=1,
+        device_bytes=1,
+        device_total_bytes=1,
+        reason="there is no GPU",
+    )
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Writes orders whose files go to one folder."""
+
+    folder: Path
+    model: Tiny
+    job: int = 1
+
+    def order(self, *, image: Path | None = None, **params: Any) -> Generate:
+        used = image_used(image) if image else None
+        return Generate(
+            job=self.job,
+            attempt=1,
+            weights=self.model.files,
+            plan=plan(),
+            params=self.model.params(image=used, **params),
+            quality="faithful",
+            image=str(image) if image else None,
+            output=str(self.output),
+            log=str(self.log),
+        )
+
+    def next(self) -> Desk:
+        return replace(self, job=self.job + 1)
+
+    @property
+    def output(self) -> Path:
+        return self.folder / f"{self.job}.mp4"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.job}.log"
+
+
+def image_used(path: Path) -> ImageUsed:
+    with Image.open(path) as picture:
+        return ImageUsed(
+            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            format=(picture.format or "").lower(),
+            width=picture.width,
+            height=picture.height,
+        )
+
+
+def environment() -> dict[str, str]:
+    """The worker's: no GPU, whatever the machine has."""
+    return {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
