@@ -1,0 +1,21 @@
+"""What all tests share: one daemon with a warm worker for those that do not kill theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.running import RunningDaemon, running_daemon
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDaemon]:
+    """Shared by the whole run: leave its queue running and nothing of yours unfinished."""
+    with running_daemon(tmp_path_factory.mktemp("wantui")) as running:
+        yield running
