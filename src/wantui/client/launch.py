@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -54,8 +55,11 @@ async def start_daemon(paths: Paths, settings: Settings) -> Hello:
     while asyncio.get_running_loop().time() < deadline:
         if hello := await _answers(address):
             return hello
-        if _failed(pid):
+        ended = _exit_code(pid)
+        if ended:
             break
+        if ended == 0 and lock_is_free(paths.lock):
+            pid = _spawn(start_log)  # the daemon that it found was on its way out
         await asyncio.sleep(POLL_S)
     if hello := await _answers(address):
         return hello
@@ -88,13 +92,28 @@ def _spawn(log: Path) -> int:
     )
 
 
-def _failed(pid: int) -> bool:
-    """Whether the child has ended with an error; a child that found a daemon ends with none."""
+def _exit_code(pid: int) -> int | None:
+    """How the child ended, once it has; a child that found a daemon ends with 0."""
     try:
         ended, status = os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
+        return 0
+    return os.waitstatus_to_exitcode(status) if ended == pid else None
+
+
+def lock_is_free(lock: Path) -> bool:
+    """Whether no daemon, starting, running or stopping, holds the lock."""
+    try:
+        handle = os.open(lock, os.O_RDONLY)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
-    return ended == pid and os.waitstatus_to_exitcode(status) != 0
+    finally:
+        os.close(handle)
+    return True
 
 
 def _start_failure(log: Path) -> DaemonStartFailed:
