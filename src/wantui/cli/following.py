@@ -1,0 +1,109 @@
+"""Waiting for jobs to end, over restarts of the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+
+from wantui.api.job import Job, JobState
+from wantui.api.status import Status
+from wantui.cli.progress import Narrator, narrator
+from wantui.client import Client
+from wantui.errors import DaemonUnreachable, ExitCode, Interrupted, TimedOut
+
+RETRY_S = 0.2
+PATIENCE_S = 30.0
+"""How long the daemon may be away: a restart takes seconds, and a stopped one stays stopped."""
+
+
+async def wait_for_jobs(
+    client: Client, job_ids: Sequence[int], *, timeout_s: float | None = None
+) -> list[Job]:
+    """Tell how the jobs go on until each has finished; returns their last versions, in order.
+
+    Raises UnknownJob, TimedOut, and DaemonUnreachable when the daemon stays away.
+    """
+    shown = narrator()
+    try:
+        async with asyncio.timeout(timeout_s):
+            latest = await _until_finished(client, job_ids, shown)
+    except TimeoutError as error:
+        raise TimedOut(f"{jobs_words(job_ids)}: not finished after {timeout_s:g} s") from error
+    finally:
+        shown.close()
+    return [latest[job_id] for job_id in job_ids]
+
+
+def detached(job_ids: Sequence[int]) -> Interrupted:
+    """What Ctrl-C means to a waiting command: the jobs go on without it."""
+    ids = " ".join(map(str, job_ids))
+    goes = "goes" if len(job_ids) == 1 else "go"
+    return Interrupted(
+        f"detached: {jobs_words(job_ids)} {goes} on",
+        hint=f"wait again: wantui wait {ids}; cancel: wantui cancel {ids}",
+        detail={"jobs": list(job_ids)},
+    )
+
+
+def jobs_words(job_ids: Sequence[int]) -> str:
+    """job 3, or jobs 3, 4."""
+    return f"job{'s' if len(job_ids) > 1 else ''} {', '.join(map(str, job_ids))}"
+
+
+def exit_code(jobs: Collection[Job]) -> ExitCode:
+    """FAILED if any of these finished jobs has no video."""
+    done = all(job.state is JobState.COMPLETED for job in jobs)
+    return ExitCode.OK if done else ExitCode.FAILED
+
+
+async def _until_finished(
+    client: Client, job_ids: Sequence[int], shown: Narrator
+) -> dict[int, Job]:
+    latest: dict[int, Job] = {}
+    waiting = set(job_ids)
+    async with contextlib.aclosing(_versions(client, waiting)) as versions:
+        async for job in versions:
+            known = len(latest[job.id].warnings) if job.id in latest else 0
+            for warning in job.warnings[known:]:
+                shown.say(f"warning: job {job.id}: {warning.message}")
+            latest[job.id] = job
+            shown.update(job)
+            if job.state.finished:
+                waiting.discard(job.id)
+            if not waiting:
+                break
+    return latest
+
+
+async def _versions(client: Client, waiting: set[int]) -> AsyncGenerator[Job]:
+    """Every version of the jobs in `waiting` from now on; asks again while the daemon is away."""
+    loop = asyncio.get_running_loop()
+    answered_at = loop.time()
+    while True:
+        try:
+            async for job in _until_lost(client, waiting):
+                answered_at = loop.time()
+                yield job
+        except (DaemonUnreachable, TimedOut):
+            if loop.time() - answered_at > PATIENCE_S:
+                ids = " ".join(map(str, sorted(waiting)))
+                raise DaemonUnreachable(
+                    f"the daemon went away; {jobs_words(sorted(waiting))} kept",
+                    hint=f"run: wantui daemon start && wantui wait {ids}",
+                ) from None
+        await asyncio.sleep(RETRY_S)
+
+
+async def _until_lost(client: Client, waiting: set[int]) -> AsyncIterator[Job]:
+    """Versions of the jobs until the daemon ends the stream."""
+    async with contextlib.aclosing(client.follow()) as news:
+        async for item in news:
+            if isinstance(item, Status):
+                in_snapshot = {job.id: job for job in item.jobs}
+                for job_id in sorted(waiting):
+                    yield in_snapshot.get(job_id) or await client.job(job_id)
+                continue
+            job = item.object
+            if isinstance(job, Job) and job.id in waiting:
+                yield job

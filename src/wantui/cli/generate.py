@@ -1,0 +1,169 @@
+"""`wantui generate`: one prompt becomes one video."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from wantui.api.job import Job, JobRequest
+from wantui.cli.describe import size_words
+from wantui.cli.document import show_document
+from wantui.cli.failure import tell
+from wantui.cli.following import detached, exit_code, wait_for_jobs
+from wantui.cli.options import Host, Json
+from wantui.cli.picture import read_picture
+from wantui.cli.saving import check_target, save_output
+from wantui.cli.session import ask
+from wantui.cli.terminal import narrate, show_raw
+from wantui.client import Client
+from wantui.errors import InvalidRequest, WantuiError
+
+MAX_STDIN_BYTES = 1 << 20
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(generate)
+
+
+def generate(
+    prompt: Annotated[str, typer.Argument(help="What to show; - reads it from standard input.")],
+    *,
+    model: Annotated[str | None, typer.Option(help="A model of `wantui ls`.")] = None,
+    image: Annotated[Path | None, typer.Option(help="The first frame: PNG, JPEG or WebP.")] = None,
+    negative: Annotated[str | None, typer.Option(help="What not to show.")] = None,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels.")] = None,
+    frames: Annotated[int | None, typer.Option(help="How many.")] = None,
+    fps: Annotated[int | None, typer.Option(help="Frames a second.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
+    guidance: Annotated[
+        str | None,
+        typer.Option(metavar="HIGH[,LOW]", help="How closely to follow the prompt, per expert."),
+    ] = None,
+    shift: Annotated[float | None, typer.Option(help="Of the noise schedule.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed, the same video.")] = None,
+    quality: Annotated[str | None, typer.Option(help="`faithful`, or a named fast way.")] = None,
+    hold: Annotated[bool, typer.Option("--hold", help="Queue it; run it once released.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the video here.")
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Print the id; do not wait.")] = False,
+    host: Host = None,
+    as_json: Json = False,
+) -> None:
+    """Make a video; prints its path. Ctrl-C stops waiting, not the job."""
+    leave = detach or hold
+    if output is not None:
+        _check_output(output, leave=leave)
+    high, low = _guidance(guidance)
+    request = _request(
+        prompt=_prompt(prompt),
+        model=model,
+        quality=quality,
+        negative_prompt=negative,
+        size=size,
+        frames=frames,
+        fps=fps,
+        steps=steps,
+        guidance=high,
+        guidance_low=low,
+        shift=shift,
+        seed=seed,
+        hold=hold or None,
+    )
+    picture = None if image is None else read_picture(image)
+    job = ask(lambda client: _submit(client, request, picture), host)
+    if leave:
+        _show_accepted(job, as_json=as_json)
+    else:
+        _wait(job, output, host, as_json=as_json)
+
+
+async def _submit(client: Client, request: JobRequest, picture: bytes | None) -> Job:
+    if picture is not None:
+        upload = await client.upload(picture)
+        request = request.model_copy(update={"image": upload.id})
+    return await client.submit(request)
+
+
+def _wait(job: Job, output: Path | None, host: str | None, *, as_json: bool) -> None:
+    async def finish(client: Client) -> Job:
+        (done,) = await wait_for_jobs(client, [job.id])
+        if output is not None and done.output is not None:
+            await save_output(client, done.id, output)
+        return done
+
+    try:
+        narrate(f"job {job.id}: {job.model}, {size_words(job.params)}, seed {job.params.seed}")
+        done = ask(finish, host)
+    except KeyboardInterrupt:
+        raise detached([job.id]) from None
+    if as_json:
+        show_document(done)
+    if done.output is None:
+        tell(_why_no_video(done))
+        raise typer.Exit(exit_code([done]))
+    if not as_json:
+        show_raw(f"{done.output.path if output is None else output}\n")
+
+
+def _why_no_video(job: Job) -> WantuiError:
+    if job.error is None:
+        return WantuiError(f"job {job.id} was {job.state}", hint="")
+    error = job.error.to_error()
+    hint = error.hint.replace(" ID", f" {job.id}")
+    return type(error)(f"job {job.id} failed: {error.message}", hint=hint)
+
+
+def _show_accepted(job: Job, *, as_json: bool) -> None:
+    verb = "release" if job.state == "held" else "wait"
+    narrate(f"job {job.id} is {job.state}: wantui {verb} {job.id}")
+    if as_json:
+        show_document(job)
+    else:
+        show_raw(f"{job.id}\n")
+
+
+def _request(**given: object) -> JobRequest:
+    """Only what was given: the rest is the model's to say."""
+    fields = {name: value for name, value in given.items() if value is not None}
+    try:
+        return JobRequest.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise InvalidRequest(f"{field}: {first['msg']}") from error
+
+
+def _check_output(output: Path, *, leave: bool) -> None:
+    if leave:
+        raise InvalidRequest("-o saves what was waited for", hint="later: wantui get ID -o FILE")
+    check_target(output, overwrite=True)
+
+
+def _prompt(argument: str) -> str:
+    if argument != "-":
+        return argument
+    content = sys.stdin.buffer.read(MAX_STDIN_BYTES)
+    try:
+        return content.decode("utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise InvalidRequest("prompt: standard input is not UTF-8") from error
+
+
+def _guidance(argument: str | None) -> tuple[float | None, float | None]:
+    """HIGH[,LOW]; the low-noise expert's follows the high one's when only that is given."""
+    if argument is None:
+        return None, None
+    try:
+        numbers = [float(part) for part in argument.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2):
+        raise InvalidRequest.for_field(
+            "guidance", f"cannot read {argument!r}", allowed="HIGH or HIGH,LOW, such as 4 or 4,3"
+        )
+    return numbers[0], numbers[1] if len(numbers) == 2 else None

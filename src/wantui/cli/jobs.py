@@ -1,0 +1,110 @@
+"""`wantui job`, `wait`, `cancel`, `hold`, `release`, `get`: verbs that name jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wantui.api.job import Job
+from wantui.cli.describe import job_facts, show_facts, show_jobs, state_words
+from wantui.cli.document import show_document
+from wantui.cli.following import detached, exit_code, wait_for_jobs
+from wantui.cli.options import Host, JobId, JobIds, Json
+from wantui.cli.saving import check_target, save_output
+from wantui.cli.session import ask
+from wantui.cli.terminal import narrate, show_raw
+from wantui.client import Client
+
+
+def register(app: typer.Typer) -> None:
+    for verb in (job, wait, cancel, hold, release, get):
+        app.command()(verb)
+
+
+def job(job_id: JobId, host: Host = None, as_json: Json = False) -> None:
+    """Show all that is known of a job."""
+    found = ask(lambda client: client.job(job_id), host)
+    if as_json:
+        show_document(found)
+    else:
+        show_facts(list(job_facts(found)))
+
+
+def wait(
+    job_ids: JobIds,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", min=0, help="Give up then, with exit 4.")
+    ] = None,
+    host: Host = None,
+    as_json: Json = False,
+) -> None:
+    """Wait until jobs have finished; exit 1 if one of them has no video."""
+    wanted = list(dict.fromkeys(job_ids))
+    try:
+        jobs = ask(lambda client: wait_for_jobs(client, wanted, timeout_s=timeout), host)
+    except KeyboardInterrupt:
+        raise detached(wanted) from None
+    if as_json:
+        show_document({"jobs": jobs})
+    else:
+        show_jobs(jobs)
+    raise typer.Exit(exit_code(jobs))
+
+
+def cancel(job_ids: JobIds, host: Host = None, as_json: Json = False) -> None:
+    """Cancel jobs; a running one stops at its next step."""
+    _each(Client.cancel, job_ids, host, as_json=as_json)
+
+
+def hold(job_ids: JobIds, host: Host = None, as_json: Json = False) -> None:
+    """Keep jobs from running until they are released."""
+    _each(Client.hold, job_ids, host, as_json=as_json)
+
+
+def release(job_ids: JobIds, host: Host = None, as_json: Json = False) -> None:
+    """Let held jobs run."""
+    _each(Client.release, job_ids, host, as_json=as_json)
+
+
+def get(
+    job_id: JobId,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="[default: wantui-ID.mp4]")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    host: Host = None,
+    as_json: Json = False,
+) -> None:
+    """Save a job's video on this machine; prints the file's path."""
+    target = output or Path(f"wantui-{job_id}.mp4")
+    check_target(target, overwrite=force)
+    ask(lambda client: save_output(client, job_id, target), host)
+    if as_json:
+        show_document({"job": job_id, "path": str(target.absolute())})
+    else:
+        show_raw(f"{target}\n")
+
+
+def _each(
+    act: Callable[[Client, int], Awaitable[Job]],
+    job_ids: list[int],
+    host: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Do it to each job in turn; the first that refuses ends it, after the others were told."""
+
+    async def all_of_them(client: Client) -> list[Job]:
+        return [await _one(client, job_id) for job_id in dict.fromkeys(job_ids)]
+
+    async def _one(client: Client, job_id: int) -> Job:
+        changed = await act(client, job_id)
+        narrate(f"job {job_id}: {state_words(changed)}")
+        return changed
+
+    jobs = ask(all_of_them, host)
+    if as_json:
+        show_document({"jobs": jobs})

@@ -1,0 +1,103 @@
+"""The command line's entry: which file holds which verb, and what the process exits with."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import sys
+from typing import Annotated, TextIO
+
+import typer
+
+from wantui import __version__
+from wantui.cli.failure import report
+from wantui.cli.options import Invocation
+from wantui.errors import ExitCode, WantuiError
+
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "generate": ("generate",),
+    "queue": ("queue", "pause", "resume"),
+    "jobs": ("job", "wait", "cancel", "hold", "release", "get"),
+    "logs": ("logs",),
+    "models": ("ls", "show"),
+    "machine": ("ps", "hw"),
+    "events": ("events",),
+    "config": ("config",),
+    "daemon": ("daemon",),
+}
+"""Modules of this package, each with a `register(app)`, and the verbs they bring."""
+
+
+def main() -> int:
+    """Run one command; returns its exit code and raises nothing."""
+    _never_fail_to_encode(sys.stdout, sys.stderr)
+    invocation = Invocation()
+    try:
+        build_app(sys.argv[1] if len(sys.argv) > 1 else "")(prog_name="wantui", obj=invocation)
+    except SystemExit as ended:
+        return _flushed(ended.code if isinstance(ended.code, int) else ExitCode.OK)
+    except WantuiError as error:
+        return _flushed(report(error, as_json=invocation.as_json))
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        return _nobody_reads()
+    return ExitCode.OK
+
+
+def build_app(verb: str) -> typer.Typer:
+    """The app with the family of `verb` alone, so that a command loads only what it needs.
+
+    A word that is no verb (an option, a typing error, a shell asking for completions) gets all.
+    """
+    app = typer.Typer(
+        help="Wan 2.2 video models on your GPU box. Without a command: the full-screen TUI.",
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    wanted = [family for family, verbs in FAMILIES.items() if verb in verbs]
+    for family in wanted or (() if verb == "--version" else FAMILIES):
+        importlib.import_module(f"wantui.cli.{family}").register(app)
+    return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"wantui {__version__}\n")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Options of `wantui` itself."""
+
+
+def _never_fail_to_encode(*streams: TextIO) -> None:
+    """A glyph that the terminal's encoding lacks becomes a question mark, not a traceback."""
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _flushed(code: int) -> int:
+    """`code`, once what was printed has left; a reader that went away is no traceback."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _nobody_reads()
+    return code
+
+
+def _nobody_reads() -> int:
+    """Give standard out a place to drain to, or the interpreter complains at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return ExitCode.FAILED

@@ -1,0 +1,149 @@
+"""`wantui ls` and `show`: the models, and which of their weights are on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from wantui.api.model import ComponentStatus, ModelStatus, WeightsState
+from wantui.cli.describe import show_facts, size_words
+from wantui.cli.document import show_document
+from wantui.cli.options import Host, Json
+from wantui.cli.session import ask
+from wantui.cli.table import Cell, Colour, Column, table
+from wantui.cli.terminal import colours_wanted, columns, narrate, show
+from wantui.text import bytes_text
+
+_STATES: dict[WeightsState, tuple[str, Colour | None]] = {
+    WeightsState.PRESENT: ("●", Colour.GREEN),
+    WeightsState.PARTIAL: ("◐", Colour.YELLOW),
+    WeightsState.ABSENT: ("○", Colour.DIM),
+}
+_MODEL_COLUMNS = (
+    Column("MODEL"),
+    Column("WEIGHTS"),
+    Column("SIZE", right=True),
+    Column("LOADED"),
+    Column("LICENSE"),
+    Column("SUMMARY", flexible=True),
+)
+_COMPONENT_COLUMNS = (
+    Column("COMPONENT"),
+    Column("WEIGHTS"),
+    Column("SIZE", right=True),
+    Column("PARAMETERS", right=True),
+    Column("CLASS", flexible=True),
+)
+
+
+def register(app: typer.Typer) -> None:
+    for verb in (ls, show_model):
+        app.command(name="show" if verb is show_model else None)(verb)
+
+
+def ls(host: Host = None, as_json: Json = False) -> None:
+    """List the models and the state of their weights."""
+    models = ask(lambda client: client.models(), host)
+    if as_json:
+        show_document({"models": models})
+        return
+    rows = [
+        (
+            model.id,
+            _state(model.weights.state),
+            _size(model.weights.bytes_present, model.weights.bytes_needed),
+            "yes" if model.loaded else "",
+            model.license,
+            model.summary,
+        )
+        for model in models
+    ]
+    show(table(_MODEL_COLUMNS, rows, width=columns(), colours=colours_wanted()))
+    for model in models:
+        if model.weights.get_command and model.weights.state is not WeightsState.PRESENT:
+            narrate(f"get {model.id}: {model.weights.get_command}")
+
+
+def show_model(
+    name: Annotated[str, typer.Argument(metavar="MODEL", help="An id or alias.")],
+    host: Host = None,
+    as_json: Json = False,
+) -> None:
+    """Show a model: its components, files that are missing, defaults and limits."""
+    model = ask(lambda client: client.model(name), host)
+    if as_json:
+        show_document(model)
+        return
+    show_facts(list(_facts(model)))
+    show([""])
+    rows = [_component_row(component) for component in model.weights.components]
+    show(table(_COMPONENT_COLUMNS, rows, width=columns(), colours=colours_wanted()))
+    missing = [
+        (component.name, file)
+        for component in model.weights.components
+        for file in component.missing
+    ]
+    if missing:
+        show(["", "missing files:"])
+        show_facts(missing)
+
+
+def count_words(count: int | None) -> str:
+    """14.3 B, 127 M, 43 k: how many parameters."""
+    if count is None:
+        return ""
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} B"
+    return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e3:.0f} k"
+
+
+def _facts(model: ModelStatus) -> Iterator[tuple[str, str | Cell]]:
+    weights, defaults, limits = model.weights, model.defaults, model.limits
+    yield "model", f"{model.id}: {model.name}"
+    yield "summary", model.summary
+    yield "tasks", ", ".join(model.tasks)
+    if model.aliases:
+        yield "aliases", ", ".join(model.aliases)
+    yield "license", model.license
+    if model.parameter_count is not None:
+        yield "parameters", count_words(model.parameter_count)
+    yield "weights", _state(weights.state)
+    yield "size", _size(weights.bytes_present, weights.bytes_needed)
+    if weights.folder:
+        yield "folder", weights.folder
+    if weights.revision:
+        yield "revision", weights.revision
+    if weights.get_command and weights.state is not WeightsState.PRESENT:
+        yield "get it", weights.get_command
+    yield "loaded", "yes" if model.loaded else "no"
+    yield "qualities", ", ".join(model.qualities)
+    low = "" if defaults.guidance_low is None else f",{defaults.guidance_low:g}"
+    yield "defaults", f"{size_words(defaults)}, {defaults.steps} steps"
+    yield "", f"guidance {defaults.guidance:g}{low}, shift {defaults.shift:g}"
+    yield "sizes", f"{', '.join(limits.sizes)}, or any in steps of {limits.size_multiple}"
+    frames = f"{limits.max_frames} frames ({limits.frame_stride}n + 1)"
+    yield "limits", f"{limits.max_pixels} pixels, {frames}, {limits.max_steps} steps"
+
+
+def _component_row(component: ComponentStatus) -> tuple[str | Cell, ...]:
+    return (
+        component.name,
+        _state(component.state),
+        _size(component.bytes_present, component.bytes_needed),
+        count_words(component.parameter_count),
+        component.class_name,
+    )
+
+
+def _state(state: WeightsState) -> Cell:
+    glyph, colour = _STATES[state]
+    return Cell(f"{glyph} {state}", colour)
+
+
+def _size(present: int, needed: int) -> str:
+    """What is there of what is needed; once where they are the same."""
+    if present >= needed:
+        return bytes_text(present)
+    return f"{bytes_text(present)} of {bytes_text(needed)}"

@@ -1,0 +1,88 @@
+"""`wantui queue`, `pause`, `resume`: what waits, and whether it is handed out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from wantui.api.job import Job, JobState
+from wantui.api.queue import Queue
+from wantui.cli.describe import show_jobs
+from wantui.cli.document import show_document
+from wantui.cli.options import Host, Json
+from wantui.cli.session import ask
+from wantui.cli.terminal import narrate
+from wantui.client import Client
+
+PAGE = 100
+"""Jobs asked for at once."""
+
+
+def register(app: typer.Typer) -> None:
+    for verb in (queue, pause, resume):
+        app.command()(verb)
+
+
+def queue(
+    every: Annotated[bool, typer.Option("--all", help="Finished ones too, newest first.")] = False,
+    state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    host: Host = None,
+    as_json: Json = False,
+) -> None:
+    """List the jobs that wait or run, in the order they will run."""
+
+    async def look(client: Client) -> tuple[Queue, list[Job]]:
+        if every or state:
+            return await client.queue(), await _history(client, state, limit)
+        status = await client.status()
+        return status.queue, [job for job in status.jobs if not job.state.finished][:limit]
+
+    now, jobs = ask(look, host)
+    if as_json:
+        show_document({"queue": now, "jobs": jobs})
+        return
+    if jobs:
+        show_jobs(jobs)
+    _narrate_queue(now, len(jobs), whole=not (every or state))
+
+
+def pause(host: Host = None, as_json: Json = False) -> None:
+    """Start no further jobs; the running one goes on."""
+    _show_queue(ask(lambda client: client.pause(), host), as_json=as_json)
+
+
+def resume(host: Host = None, as_json: Json = False) -> None:
+    """Hand out jobs again."""
+    _show_queue(ask(lambda client: client.resume(), host), as_json=as_json)
+
+
+async def _history(client: Client, state: JobState | None, limit: int) -> list[Job]:
+    jobs: list[Job] = []
+    before: int | None = None
+    while len(jobs) < limit:
+        page = await client.jobs(state=state, limit=min(limit - len(jobs), PAGE), before=before)
+        jobs.extend(page.jobs)
+        before = page.next_before
+        if before is None:
+            break
+    return jobs
+
+
+def _narrate_queue(now: Queue, shown: int, *, whole: bool) -> None:
+    if whole:
+        unfinished = sum(count for state, count in now.counts.items() if not state.finished)
+        if unfinished > shown:
+            narrate(f"{unfinished - shown} more: wantui queue --limit {unfinished}")
+    if not shown:
+        narrate("no unfinished jobs; finished ones: wantui queue --all" if whole else "no jobs")
+    if now.paused:
+        narrate("the queue is paused; go on: wantui resume")
+
+
+def _show_queue(now: Queue, *, as_json: bool) -> None:
+    if as_json:
+        show_document(now)
+    else:
+        narrate(f"the queue is {'paused' if now.paused else 'running'}")

@@ -1,0 +1,48 @@
+"""A job's video on this machine: its bytes come over the socket, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from wantui.client import Client
+from wantui.errors import DiskFull, InvalidRequest
+from wantui.files import atomic_path
+
+
+def check_target(target: Path, *, overwrite: bool) -> None:
+    """See before anything expensive happens that `target` can be written. Raises InvalidRequest."""
+    if target.is_dir():
+        raise InvalidRequest(f"{target} is a folder", hint="give a file's name")
+    if not overwrite and target.exists():
+        raise InvalidRequest(f"{target} exists already", hint="give --force, or another name")
+    folder = target.absolute().parent
+    if not folder.is_dir():
+        raise InvalidRequest(f"there is no folder {folder}", hint=f"run: mkdir -p {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InvalidRequest(f"cannot write in {folder}", hint="give another name")
+
+
+async def save_output(client: Client, job_id: int, target: Path) -> None:
+    """Copy the job's video to `target`, replacing it. Raises NoOutput, DiskFull, InvalidRequest."""
+    async with contextlib.aclosing(client.output(job_id)) as pieces:
+        first = await anext(pieces, b"")
+        with _typed_failures(target), atomic_path(target) as path, path.open("wb") as file:
+            file.write(first)
+            async for piece in pieces:
+                file.write(piece)
+            file.flush()
+
+
+@contextlib.contextmanager
+def _typed_failures(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(f"no space left for {target}") from error
+        problem = error.strerror or "cannot be written"
+        raise InvalidRequest(f"{target}: {problem}", hint="give another name") from error
