@@ -19,16 +19,14 @@ from wantui.paths import shipped_config
 CATALOG = Catalog.load(shipped_config())
 RECIPES = st.sampled_from(CATALOG.recipes)
 GIBS = st.floats(1, 400).map(lambda gib: int(gib * GIB))
-DEMO_PARAMETERS = 4_000_000
-"""A component of the demo; the tiny model is of this order."""
 
 
-def status_of(recipe: Recipe, parameters: int | None = DEMO_PARAMETERS) -> WeightsStatus:
+def status_of(recipe: Recipe) -> WeightsStatus:
     parts = tuple(
         ComponentStatus(
             name=part.name,
             class_name=part.class_name,
-            parameter_count=(part.parameter_count or parameters) if part.weights else None,
+            parameter_count=part.parameter_count,
             state=WeightsState.PRESENT,
             bytes_present=2_000_000,
             bytes_needed=2_000_000,
@@ -162,7 +160,9 @@ def test_a_plan_says_when_the_default_size_may_not_fit() -> None:
 
 def test_weights_that_nobody_could_count_are_taken_by_their_size() -> None:
     demo = CATALOG.model("demo")
-    chosen = plan(demo, status_of(demo, None), machine(card(8)))
+    parts = [part.model_copy(update={"parameter_count": None}) for part in demo.components]
+    unpublished = demo.model_copy(update={"components": tuple(parts)})
+    chosen = plan(unpublished, status_of(unpublished), machine(card(8)))
     assert chosen.weights_bytes == 1_000_000 * (2 + 4 + 2)
 
 

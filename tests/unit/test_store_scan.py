@@ -15,13 +15,19 @@ from wantui.api.model import ComponentStatus, WeightsState, WeightsStatus
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.errors import WeightsAbsent
-from wantui.paths import shipped_config
+from wantui.paths import demo_weights, shipped_config
 from wantui.store.scan import scan, weights_files
+
+
+def uncounted(recipe: Recipe) -> Recipe:
+    """As a user writes one whose parameters nobody published."""
+    parts = [part.model_copy(update={"parameter_count": None}) for part in recipe.components]
+    return recipe.model_copy(update={"components": tuple(parts)})
+
 
 CATALOG = Catalog.load(shipped_config())
 TI2V = CATALOG.model("ti2v-5b")
-DEMO = CATALOG.model("demo")
-SHARDS = {"transformer": 5, "vae": 1, "text_encoder": 3}
+DEMO = uncounted(CATALOG.model("demo"))
 
 
 def size_of(recipe: Recipe, path: str) -> int:
@@ -254,7 +260,15 @@ def demo_folder(folder: Path) -> Path:
     return folder
 
 
-def test_the_demos_parameters_are_counted_from_its_files(tmp_path: Path) -> None:
+def test_the_shipped_demo_is_whole_and_has_the_parameters_that_the_catalog_says(
+    tmp_path: Path,
+) -> None:
+    told = scan(CATALOG.model("demo"), tmp_path, demo_weights())
+    assert told.state is WeightsState.PRESENT
+    assert scan(DEMO, tmp_path, demo_weights()).components == told.components
+
+
+def test_parameters_that_nobody_published_are_counted_from_the_files(tmp_path: Path) -> None:
     folder = demo_folder(tmp_path / "weights")
     status = scan(DEMO, tmp_path / "hub", folder)
     assert status.state is WeightsState.PRESENT
@@ -268,7 +282,7 @@ def test_the_demos_parameters_are_counted_from_its_files(tmp_path: Path) -> None
     }
 
 
-def test_damaged_weights_of_the_demo_are_counted_as_unknown(tmp_path: Path) -> None:
+def test_damaged_weights_are_counted_as_unknown(tmp_path: Path) -> None:
     folder = demo_folder(tmp_path)
     (folder / "vae" / "diffusion_pytorch_model.safetensors").write_bytes(b"damaged")
     status = scan(DEMO, tmp_path / "hub", folder)
