@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,11 +15,13 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import httpx2
 
 from wantui.api.job import Job, JobRequest
 from wantui.api.status import Status
 from wantui.client import Address, Client
-from wantui.errors import DaemonUnreachable
 from wantui.paths import Paths
 
 PATIENCE_S = 60.0
@@ -38,6 +43,12 @@ class RunningDaemon:
         async with Client(Address(self.paths.socket, own=True)) as client:
             yield client
 
+    def call(
+        self, method: str, url: str, body: bytes | dict[str, Any] | None = None
+    ) -> httpx2.Response:
+        """As any HTTP client of one's own would."""
+        return call(self.paths.socket, method, url, body)
+
     def kill(self) -> None:
         """SIGKILL: nothing is tidied up."""
         self.process.kill()
@@ -45,7 +56,7 @@ class RunningDaemon:
 
     def restart(self) -> RunningDaemon:
         """Another daemon on the same home, once this one is gone."""
-        return _spawn(self.environment)
+        return _started(self.environment)
 
     def stop(self) -> int:
         """SIGTERM, and the exit status."""
@@ -66,37 +77,73 @@ def environment_for(home: Path, settings: str = "") -> dict[str, str]:
 @contextmanager
 def running_daemon(home: Path, settings: str = "") -> Iterator[RunningDaemon]:
     """Started, answering, and stopped again at the end."""
-    daemon = _spawn(environment_for(home, settings))
+    daemon = _started(environment_for(home, settings))
     try:
         yield daemon
     finally:
         daemon.stop()
 
 
-def _spawn(environment: Mapping[str, str]) -> RunningDaemon:
-    process = subprocess.Popen(
+def _started(environment: Mapping[str, str]) -> RunningDaemon:
+    paths = Paths.from_environment(environment)
+    process = spawn(environment)
+    try:
+        pid_that_answers(environment, {process.pid}, process)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return RunningDaemon(dict(environment), paths, process)
+
+
+def spawn(environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """A daemon's process, which may not answer yet, or ever."""
+    return subprocess.Popen(
         [sys.executable, "-m", "wantui.daemon", "run"],
         env=dict(environment),
         stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    daemon = RunningDaemon(dict(environment), Paths.from_environment(environment), process)
-    asyncio.run(_answering(daemon))
-    return daemon
 
 
-async def _answering(daemon: RunningDaemon) -> None:
+def pid_that_answers(
+    environment: Mapping[str, str],
+    wanted: set[int],
+    process: subprocess.Popen[bytes] | None = None,
+) -> int:
+    """Wait until one of the wanted processes answers; fail at once if `process` ends."""
+    path = Paths.from_environment(environment).socket
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
-        if daemon.process.poll() is not None:
-            raise AssertionError(f"the daemon ended with {daemon.process.returncode}")
+        if _listens(path):
+            pid = int(call(path, "GET", "/api/hello").json()["pid"])
+            if pid in wanted:
+                return pid
+        if process is not None and process.poll() is not None:
+            raise AssertionError(f"the daemon ended with {process.returncode}")
+        select.select([], [], [], POLL_S)
+    raise AssertionError("no daemon answers")
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
-            async with daemon.client() as client:
-                if (await client.hello()).pid == daemon.pid:
-                    return
-        except DaemonUnreachable:
-            await asyncio.sleep(POLL_S)
-    raise AssertionError("the daemon does not answer")
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def call(
+    path: Path, method: str, url: str, body: bytes | dict[str, Any] | None = None
+) -> httpx2.Response:
+    """One plain HTTP request over the socket; a dict goes as JSON."""
+    content = json.dumps(body).encode() if isinstance(body, dict) else body
+    headers = {"Content-Type": "application/json"} if isinstance(body, dict) else {}
+    transport = httpx2.HTTPTransport(uds=str(path), verify=False)
+    with httpx2.Client(transport=transport, base_url="http://wantui", timeout=60) as client:
+        return client.request(method, url, content=content, headers=headers)
 
 
 async def job_when(client: Client, job_id: int, met: Callable[[Job], bool]) -> Job:

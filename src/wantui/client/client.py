@@ -94,9 +94,7 @@ class Client:
 
     async def submit(self, request: JobRequest) -> Job:
         """Returns once the job is safely on disk."""
-        return await self._call(
-            "POST", "/api/jobs", Job, body=request.model_dump_json(exclude_unset=True).encode()
-        )
+        return await self._call("POST", "/api/jobs", Job, body=request)
 
     async def job(self, job_id: int) -> Job:
         return await self._get(f"/api/jobs/{job_id}", Job)
@@ -186,11 +184,17 @@ class Client:
         reply: type[R],
         *,
         query: Query | None = None,
-        body: bytes | None = None,
+        body: bytes | JobRequest | None = None,
     ) -> R:
         given = {name: value for name, value in (query or {}).items() if value is not None}
+        headers = {}
+        if isinstance(body, JobRequest):
+            headers["Content-Type"] = "application/json"
+            body = body.model_dump_json(exclude_unset=True).encode()
         with _typed_failures():
-            response = await self._http.request(method, path, params=given, content=body)
+            response = await self._http.request(
+                method, path, params=given, content=body, headers=headers
+            )
             await _raise_for(response)
         try:
             return reply.model_validate_json(response.content)

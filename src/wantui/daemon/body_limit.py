@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wantui.errors import InvalidRequest
 from wantui.settings import LimitSettings
 from wantui.text import bytes_text
 
@@ -12,7 +12,7 @@ UPLOADS = "/api/uploads"
 
 
 class BodyLimit:
-    """ASGI middleware; raises InvalidRequest inside the app as soon as a body is too long."""
+    """ASGI middleware; answers 413 from inside the app as soon as a body is too long."""
 
     def __init__(self, app: ASGIApp, limits: LimitSettings) -> None:
         self._app = app
@@ -22,8 +22,8 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        upload = scope["path"] == UPLOADS
-        most = self._limits.image_bytes if upload else self._limits.body_bytes
+        limits = self._limits
+        most = limits.image_bytes if scope["path"] == UPLOADS else limits.body_bytes
         taken = 0
 
         async def counted() -> Message:
@@ -31,10 +31,7 @@ class BodyLimit:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > most:
-                raise InvalidRequest(
-                    f"the body is longer than {bytes_text(most)}",
-                    hint="raise [limits] image_bytes" if upload else "send less",
-                )
+                raise HTTPException(413, f"the body is longer than {bytes_text(most)}")
             return message
 
         await self._app(scope, counted, send)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from wantui.api.base import Reply
@@ -85,7 +85,7 @@ class Events:
         self._closed = True
         self.publish(EventKind.GOODBYE, Notice(reason=reason))
 
-    def subscribe(self, after: EventId | None) -> AsyncIterator[bytes]:
+    def subscribe(self, after: EventId | None) -> AsyncGenerator[bytes]:
         """Frames from now on, or from after an event that is still known; else `resync` first.
 
         Raises QueueFull when too many listen already.
@@ -97,7 +97,7 @@ class Events:
             )
         return self._stream(after)
 
-    async def _stream(self, after: EventId | None) -> AsyncIterator[bytes]:
+    async def _stream(self, after: EventId | None) -> AsyncGenerator[bytes]:
         missed = self._since(after)
         subscriber = _Subscriber(missed or [], self._settings.subscriber_buffer)
         self._subscribers.add(subscriber)

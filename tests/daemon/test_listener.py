@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.running import environment_for, pid_that_answers, running_daemon, spawn
+from wantui.errors import DaemonRunning
+from wantui.paths import MAX_SOCKET_PATH_BYTES, Paths
+from wantui.settings import load_settings
+
+
+def run_daemon(environment: dict[str, str], *flags: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "wantui.daemon", "run", *flags],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.lstat().st_mode)
+
+
+def test_only_its_user_can_reach_the_socket(tmp_path: Path) -> None:
+    with running_daemon(tmp_path) as daemon:
+        assert stat.S_ISSOCK(daemon.paths.socket.lstat().st_mode)
+        assert mode(daemon.paths.socket) == 0o600
+        assert mode(daemon.paths.socket.parent) == 0o700
+        assert mode(daemon.paths.database) == 0o600
+
+
+def test_a_second_daemon_is_refused_by_name_and_the_first_goes_on(tmp_path: Path) -> None:
+    with running_daemon(tmp_path) as daemon:
+        second = run_daemon(daemon.environment)
+        assert second.returncode == 1
+        assert f"pid {daemon.pid}" in second.stderr
+        assert run_daemon(daemon.environment, "--if-none").returncode == 0
+        assert daemon.process.poll() is None
+
+
+def test_twenty_starts_at_once_leave_exactly_one_daemon(tmp_path: Path) -> None:
+    environment = environment_for(tmp_path)
+    starts = {process.pid: process for process in (spawn(environment) for _ in range(20))}
+    try:
+        winner = pid_that_answers(environment, set(starts))
+        losers = [process for pid, process in starts.items() if pid != winner]
+        assert [process.wait(60) for process in losers] == [DaemonRunning.exit_code] * 19
+        assert starts[winner].poll() is None
+    finally:
+        for process in starts.values():
+            process.terminate()
+            process.wait()
+
+
+def test_a_socket_left_by_a_killed_daemon_is_taken_over(tmp_path: Path) -> None:
+    with running_daemon(tmp_path) as daemon:
+        daemon.kill()
+        assert daemon.paths.socket.exists()
+        successor = daemon.restart()
+        assert successor.stop() == 0
+
+
+def test_a_stopped_daemon_leaves_no_socket(tmp_path: Path) -> None:
+    with running_daemon(tmp_path) as daemon:
+        assert daemon.stop() == 0
+        assert not daemon.paths.socket.exists()
+
+
+def test_something_else_that_listens_at_the_path_is_left_alone(tmp_path: Path) -> None:
+    environment = environment_for(tmp_path)
+    path = Paths.from_environment(environment).socket
+    path.parent.mkdir(parents=True, mode=0o700)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
+        other.bind(str(path))
+        other.listen()
+        refused = run_daemon(environment)
+    assert refused.returncode == 1
+    assert "something else listens" in refused.stderr
+    assert path.exists()
+
+
+def test_a_home_too_deep_for_a_socket_gets_a_short_one(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 60) / ("e" * 60)
+    with running_daemon(deep) as daemon:
+        assert len(os.fsencode(deep)) > MAX_SOCKET_PATH_BYTES
+        assert not daemon.paths.socket.is_relative_to(deep)
+        assert mode(daemon.paths.socket) == 0o600
+        assert mode(daemon.paths.socket.parent) == 0o700
+
+
+def test_a_state_folder_that_is_a_link_is_refused_with_the_fix(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    home = tmp_path / "home"
+    environment = environment_for(home)
+    (home / "state").symlink_to(elsewhere)
+    refused = run_daemon(environment)
+    assert refused.returncode == 2
+    assert "is a link" in refused.stderr
+    assert "hint: " in refused.stderr
+
+
+def test_a_damaged_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    environment = environment_for(tmp_path)
+    paths = Paths.from_environment(environment)
+    paths.state.mkdir(mode=0o700)
+    paths.database.write_bytes(b"this is no database" * 100)
+    before = paths.database.read_bytes()
+    refused = run_daemon(environment)
+    assert refused.returncode == 1
+    assert str(paths.database) in refused.stderr
+    assert paths.database.read_bytes() == before
+
+
+@pytest.mark.parametrize("line", ["[queue]\nmax_unfinishd = 3\n", "[queue]\nmax_unfinished = 0\n"])
+def test_bad_settings_are_refused_by_key(tmp_path: Path, line: str) -> None:
+    environment = environment_for(tmp_path, line)
+    refused = run_daemon(environment)
+    assert refused.returncode == 2
+    assert "queue.max_unfinish" in refused.stderr
+
+
+def test_the_shipped_settings_load(tmp_path: Path) -> None:
+    settings = load_settings(Paths.from_environment({"WANTUI_HOME": str(tmp_path)}))
+    assert settings.default_model == "auto"
