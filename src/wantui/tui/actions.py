@@ -1,0 +1,105 @@
+"""Every action once: its keys, its word in the footer, its sentence in help and palette."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.binding import Binding, BindingType
+
+from wantui.tui.areas import Area
+
+
+@dataclass(frozen=True)
+class Action:
+    name: str
+    """The method `action_<name>` of the area's screen, or of the app."""
+    keys: str
+    """Comma-separated, the one that is shown first."""
+    word: str
+    """In the footer."""
+    sentence: str
+    """In help and palette."""
+    area: Area | None = None
+    """None: works everywhere."""
+    footer: bool = True
+
+    @property
+    def id(self) -> str:
+        """For keymaps: `queue.cancel`."""
+        return f"{self.area or 'app'}.{self.name}"
+
+    @property
+    def shown_key(self) -> str:
+        return shown(self.keys.split(",")[0])
+
+    @property
+    def call(self) -> str:
+        """What Textual runs."""
+        return self.name if self.area else f"app.{self.name}"
+
+
+_SYMBOLS = {
+    "question_mark": "?",
+    "colon": ":",
+    "slash": "/",
+    "escape": "esc",
+    "ctrl+": "^",
+}
+
+
+def shown(key: str) -> str:
+    """A key as the footer writes it."""
+    for long, short in _SYMBOLS.items():
+        key = key.replace(long, short)
+    return key
+
+
+_AREAS = tuple(
+    Action(f"area('{area}')", f"{area.key},alt+{area.key}", area, f"Go to {area}", footer=False)
+    for area in Area
+)
+
+ACTIONS: tuple[Action, ...] = (
+    Action("submit", "ctrl+s,f5,ctrl+enter", "generate", "Submit this request", Area.GENERATE),
+    Action("clear", "ctrl+l", "reset", "Set every field back to the default", Area.GENERATE),
+    Action("leave", "escape", "leave field", "Leave the field, so 1-6 and ? work", Area.GENERATE),
+    Action("edit", "enter,i", "edit", "Go back to the prompt", Area.GENERATE, footer=False),
+    Action("details", "enter", "details", "Show all that is known of the job", Area.QUEUE),
+    Action("cancel", "c", "cancel", "Cancel the job", Area.QUEUE),
+    Action("hold", "h", "hold", "Hold the job: it does not run until released", Area.QUEUE),
+    Action("release", "r", "release", "Release the held job", Area.QUEUE),
+    Action("pause", "p", "pause/resume", "Pause the queue, or resume it", Area.QUEUE),
+    Action("log", "l", "log", "Show the job's log", Area.QUEUE),
+    Action("older", "m", "more", "Load older jobs", Area.QUEUE, footer=False),
+    Action("copy", "y", "copy command", "Copy the command that gets it", Area.MODELS),
+    Action("use", "enter,u", "use", "Generate with this model", Area.MODELS),
+    Action("open", "o,enter", "open", "Open the clip in this machine's player", Area.GALLERY),
+    Action("save", "s", "save copy", "Save a copy of the clip", Area.GALLERY),
+    Action("copy", "y", "copy path", "Copy the clip's path", Area.GALLERY),
+    Action("repeat", "r", "repeat", "Fill the generate screen with these values", Area.GALLERY),
+    Action("older", "m", "more", "Load older clips", Area.GALLERY, footer=False),
+    Action("source('daemon')", "d", "daemon", "Show the daemon's log", Area.LOGS),
+    Action("source('worker')", "w", "worker", "Show the worker's log", Area.LOGS),
+    Action("source('job')", "n", "newest job", "Show the newest job's log", Area.LOGS),
+    Action("filter", "slash", "filter", "Show only lines with a text", Area.LOGS),
+    Action("follow", "f", "follow", "Follow the end of the log, or stay", Area.LOGS),
+    Action(
+        "leave", "escape", "leave filter", "Clear and leave the filter", Area.LOGS, footer=False
+    ),
+    *_AREAS,
+    Action("start_daemon", "S", "start daemon", "Start the daemon, or try again", footer=False),
+    Action("help", "question_mark,f1", "help", "Show the keys of this screen"),
+    Action("command_palette", "ctrl+p,colon", "palette", "Find any action by name"),
+    Action("quit", "q,ctrl+q", "quit", "Leave; jobs go on", footer=True),
+)
+
+
+def of(area: Area | None) -> Sequence[Action]:
+    """Actions of one area, or those that work everywhere."""
+    return [action for action in ACTIONS if action.area is area]
+
+
+def bindings(area: Area | None) -> list[BindingType]:
+    """As Textual's key bindings, remappable by id."""
+    return [Binding(action.keys, action.name, action.sentence, id=action.id) for action in of(area)]

@@ -1,0 +1,164 @@
+"""What the fields of the generate screen mean. Pure: text in, a request or a field's fault out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from wantui.api.job import Job, JobRequest
+from wantui.api.model import Defaults, ModelStatus, WeightsState
+from wantui.errors import (
+    EngineMissing,
+    InvalidImage,
+    InvalidRequest,
+    UnknownModel,
+    UnknownUpload,
+    WantuiError,
+    WeightsAbsent,
+)
+from wantui.text import bytes_text
+from wantui.tui.offer import Offer
+from wantui.tui.state import State
+from wantui.tui.words import guidance, weights_state
+
+PROMPT, MODEL, IMAGE = "prompt", "model", "image"
+WHOLE = ("frames", "steps", "seed")
+UPLOADED = "upload:"
+"""An image of an earlier job, named by its id at the daemon."""
+
+_CONCERNS: dict[str, str] = {
+    UnknownModel.code: MODEL,
+    WeightsAbsent.code: MODEL,
+    EngineMissing.code: MODEL,
+    InvalidImage.code: IMAGE,
+    UnknownUpload.code: IMAGE,
+}
+_ALSO_NAMED = {"guidance_low": "guidance", "width": "size", "height": "size"}
+
+
+def request_of(values: Mapping[str, str], image: str | None) -> JobRequest:
+    """The request that typed values mean; `image` is an upload's id.
+
+    Raises InvalidRequest for a field that is not of its kind: what is allowed the daemon knows.
+    """
+    given: dict[str, Any] = {"prompt": values[PROMPT], "model": values[MODEL] or None}
+    given |= {name: values[name] for name in ("size", "negative_prompt") if values[name]}
+    given |= {name: _whole(name, values[name]) for name in WHOLE if values[name]}
+    if values["guidance"]:
+        given |= _guidance(values["guidance"])
+    if image:
+        given[IMAGE] = image
+    return JobRequest(**given)
+
+
+def values_of(job: Job) -> dict[str, str]:
+    """What to type to get the same again."""
+    params = job.params
+    both = guidance(params).replace(" low noise ", "")
+    return {
+        PROMPT: params.prompt,
+        MODEL: job.model,
+        "size": f"{params.width}x{params.height}",
+        "frames": str(params.frames),
+        "steps": str(params.steps),
+        "guidance": both,
+        "seed": str(params.seed),
+        "negative_prompt": params.negative_prompt,
+        IMAGE: f"{UPLOADED}{params.image.sha256}" if params.image else "",
+    }
+
+
+def offer_of(model: ModelStatus) -> Offer:
+    """What the generate screen shows of a model."""
+    return Offer(
+        id=model.id,
+        label=(f"{model.id}  ", weights_state(model.weights.state)),
+        placeholders=_defaults(model.defaults) | {IMAGE: _image_words(model)},
+        sizes="  ".join(model.limits.sizes),
+        absent=absent_words(model),
+        max_prompt_characters=model.limits.max_prompt_characters,
+    )
+
+
+def _image_words(model: ModelStatus) -> str:
+    if not model.takes_image:
+        return "this model takes none"
+    return f"{'needed' if model.needs_image else 'optional'}: a PNG, JPEG or WebP file"
+
+
+def _defaults(defaults: Defaults) -> dict[str, str]:
+    """The official value of every field, as its placeholder says it."""
+    low = f",{defaults.guidance_low:g}" if defaults.guidance_low is not None else ""
+    return {
+        "size": f"{defaults.width}x{defaults.height}",
+        "frames": str(defaults.frames),
+        "steps": str(defaults.steps),
+        "guidance": f"{defaults.guidance:g}{low}",
+        "seed": "drawn",
+        "negative_prompt": defaults.negative_prompt or "none",
+    }
+
+
+def concerns(error: WantuiError) -> str | None:
+    """The field that a refusal is about, if it is about one."""
+    field = error.detail.get("field")
+    if isinstance(field, str):
+        return _ALSO_NAMED.get(field, field)
+    return _CONCERNS.get(error.code)
+
+
+def refusal(error: WantuiError) -> str:
+    """What is wrong, and what to do: for one line below the field."""
+    message = error.message
+    field = error.detail.get("field")
+    if isinstance(field, str):
+        message = message.removeprefix(f"{field}: ")
+    return f"{message}; {error.hint}" if error.hint else message
+
+
+def absent_words(model: ModelStatus) -> str | None:
+    """How to get the weights that are not there."""
+    weights = model.weights
+    if weights.state is WeightsState.PRESENT:
+        return None
+    size = bytes_text(weights.bytes_needed - weights.bytes_present)
+    get = f": {weights.get_command}" if weights.get_command else ""
+    return f"weights {weights.state}, {size} to fetch{get}"
+
+
+def model_to_start_with(state: State, wanted: str) -> str | None:
+    """The settings' model, or the one used last that is still there, or one that is."""
+    ready = [m for m in state.models.values() if m.weights.state is WeightsState.PRESENT]
+    for model in state.models.values():
+        if wanted.casefold() in (name.casefold() for name in (model.id, *model.aliases)):
+            return model.id
+    usable = {model.id for model in ready if not model.needs_image}
+    for job in sorted(state.jobs.values(), key=lambda job: -job.id):
+        if job.model in usable:
+            return job.model
+    return min(usable, default=next(iter(state.models), None))
+
+
+def _whole(field: str, text: str) -> int:
+    try:
+        return int(text.replace("_", ""))
+    except ValueError as error:
+        raise InvalidRequest.for_field(
+            field, f"{text[:40]!r} is no whole number", allowed="a whole number"
+        ) from error
+
+
+def _guidance(text: str) -> dict[str, float]:
+    """One number, or the high-noise and the low-noise expert's with a comma."""
+    names = ("guidance", "guidance_low")
+    parts = text.split(",")
+    try:
+        numbers = [float(part) for part in parts]
+        if len(numbers) > len(names) or not all(map(math.isfinite, numbers)):
+            raise ValueError(text)
+    except ValueError as error:
+        raise InvalidRequest.for_field(
+            "guidance", f"{text[:40]!r} is no number", allowed="a number, or HIGH,LOW"
+        ) from error
+    return dict(zip(names, numbers, strict=False))

@@ -1,0 +1,54 @@
+"""The header's second line: the daemon, the queue, and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wantui.api.job import JobState
+from wantui.errors import VersionMismatch
+from wantui.text import one_line
+from wantui.tui.state import Link, Phase, State
+from wantui.tui.tone import Said, Tone
+from wantui.tui.words import job_glyph
+
+_COUNTED = (JobState.RUNNING, JobState.QUEUED, JobState.HELD)
+
+
+def headline(state: State, now: float) -> Iterator[Said]:
+    """Pieces for one line; `now` is of the monotonic clock."""
+    yield from _link(state.link, now)
+    if state.stale:
+        yield "as last seen:", Tone.MUTED
+    for job_state in _COUNTED:
+        if count := state.count.get(job_state, 0):
+            glyph, tone = job_glyph(job_state)
+            yield f"{glyph} {count} {job_state}", tone
+    if state.queue and state.queue.paused:
+        yield "‖ queue paused", Tone.WARN
+    if state.hello and not state.hello.engine_installed:
+        yield "! engine not installed", Tone.WARN
+
+
+def retrying(link: Link) -> bool:
+    """Whether the line changes with the clock."""
+    return link.phase is Phase.DISCONNECTED
+
+
+def _link(link: Link, now: float) -> Iterator[Said]:
+    if link.phase is Phase.CONNECTED:
+        yield "● connected", Tone.GOOD
+    elif link.error is None:
+        yield "◌ connecting", Tone.WARN
+    elif link.error.code == VersionMismatch.code:
+        yield f"✗ versions differ: {one_line(link.error.message)}", Tone.BAD
+        yield one_line(link.error.hint), Tone.STRONG
+    else:
+        yield f"✗ disconnected: {one_line(link.error.message, 120)}", Tone.BAD
+        yield _retry(link, now), Tone.PLAIN
+        yield "S starts it", Tone.STRONG
+
+
+def _retry(link: Link, now: float) -> str:
+    if link.retry_at is None:
+        return "trying"
+    return f"retry in {max(round(link.retry_at - now), 0)} s"

@@ -1,0 +1,72 @@
+"""What the six areas share: header, body, keys, and how they are drawn from the state."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widgets import Static
+
+from wantui.tui.areas import Area
+from wantui.tui.tone import Tone
+from wantui.tui.widgets.header import Header
+from wantui.tui.widgets.key_bar import KeyBar
+
+if TYPE_CHECKING:
+    from wantui.tui.app import WantuiApp
+    from wantui.tui.session import Session
+
+TOO_SMALL = "terminal too small\nwantui needs 60 x 15"
+
+
+class AreaScreen(Screen[None]):
+    """One area. Subclasses say what is in the body, and draw it from a State."""
+
+    AREA: ClassVar[Area]
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (15, "-low"), (34, "-high")]  # noqa: RUF012
+
+    def compose(self) -> ComposeResult:
+        yield Header(self.AREA)
+        with Container(id="body"):
+            yield from self.body()
+        yield KeyBar(self.AREA)
+        yield Static(TOO_SMALL, id="too-small", markup=False)
+
+    def body(self) -> ComposeResult:
+        """The widgets between header and keys."""
+        raise NotImplementedError
+
+    def draw(self, session: Session) -> None:
+        """Bring the body up to date; widgets repaint only what changed."""
+        raise NotImplementedError
+
+    @property
+    def wantui(self) -> WantuiApp:
+        return cast("WantuiApp", self.app)
+
+    def on_mount(self) -> None:
+        self.redraw()
+
+    def on_screen_resume(self) -> None:
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Everything from the state as it is now, once there is a session."""
+        if (session := self.wantui.session) is None or not self.is_mounted:
+            return
+        self.redraw_header()
+        self.set_class(session.state.stale, "-stale")
+        self.draw(session)
+
+    def redraw_header(self) -> None:
+        """Only the countdown."""
+        if (session := self.wantui.session) is not None:
+            self.query_one(Header).show(session.headline(time.monotonic()))
+
+    def tell(self, text: str, tone: Tone = Tone.PLAIN) -> None:
+        """Say what happened in the last line."""
+        self.query_one(KeyBar).tell(text, tone)

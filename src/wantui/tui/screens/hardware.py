@@ -1,0 +1,64 @@
+"""Hardware: what NVML and psutil say, asked again only while somebody looks."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.timer import Timer
+
+from wantui.errors import DaemonUnreachable, TimedOut
+from wantui.tui.actions import bindings
+from wantui.tui.areas import Area
+from wantui.tui.gauges import gauges
+from wantui.tui.screens.area import AreaScreen
+from wantui.tui.widgets.gauges import Gauges
+
+if TYPE_CHECKING:
+    from wantui.tui.session import Session
+
+POLL_S = 2.0
+
+
+class HardwareScreen(AreaScreen):
+    AREA = Area.HARDWARE
+    BINDINGS = bindings(Area.HARDWARE)
+    AUTO_FOCUS = "#machine"
+
+    _timer: Timer | None = None
+
+    def body(self) -> ComposeResult:
+        with VerticalScroll(id="machine"):
+            yield Gauges()
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._timer = self.set_interval(POLL_S, self._poll)
+
+    def on_screen_resume(self) -> None:
+        super().on_screen_resume()
+        if self._timer is not None:
+            self._timer.resume()
+            self._poll()
+
+    def on_screen_suspend(self) -> None:
+        if self._timer is not None:
+            self._timer.pause()
+
+    def draw(self, session: Session) -> None:
+        state = session.state
+        self.query_one(Gauges).show(gauges(state.hardware, state.live_workers))
+
+    def _poll(self) -> None:
+        session = self.wantui.session
+        if session is not None and not session.state.stale:
+            self.run_worker(partial(measure, session), group="hardware", exclusive=True)
+
+
+async def measure(session: Session) -> None:
+    """Ask once more; that the daemon is gone the header says already."""
+    with contextlib.suppress(DaemonUnreachable, TimedOut):
+        await session.ask(lambda client: client.hardware())

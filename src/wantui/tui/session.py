@@ -1,0 +1,147 @@
+"""The half of the app that knows the API: state, bridge, and what screens ask of them.
+
+It is imported after the first frame, for pydantic and the HTTP client take a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from wantui.api.base import Reply
+from wantui.api.job import Job, JobState
+from wantui.client import Client
+from wantui.errors import InvalidImage, WantuiError
+from wantui.paths import Paths
+from wantui.settings import load_settings
+from wantui.text import bytes_text
+from wantui.tui import cache, form, words
+from wantui.tui.bridge import Bridge
+from wantui.tui.headline import headline, retrying
+from wantui.tui.offer import Offer, Refusal
+from wantui.tui.state import Action, Learned, State, as_status, reduce
+from wantui.tui.tone import Said, Tone
+from wantui.tui.widgets.bar import bar
+
+T = TypeVar("T")
+PAGE = 100
+
+
+class Session:
+    """`changed` is called with the state before and after. Raises SettingsInvalid."""
+
+    def __init__(self, paths: Paths, changed: Callable[[State, State], None]) -> None:
+        self.paths = paths
+        self.settings = load_settings(paths)
+        self.state = State()
+        self._changed = changed
+        self.bridge = Bridge(paths, self.settings, self.dispatch)
+
+    def dispatch(self, action: Action) -> None:
+        before, self.state = self.state, reduce(self.state, action)
+        if self.state is not before:
+            self._changed(before, self.state)
+
+    def save(self) -> None:
+        """Keep what is known for the next start."""
+        if (status := as_status(self.state)) is not None:
+            cache.save(self.paths, status)
+
+    async def ask(self, request: Callable[[Client], Awaitable[T]]) -> T:
+        """One request; an object in the reply is learned at once. Raises WantuiError."""
+        boot = self.bridge.boot
+        reply = await self.bridge.call(request)
+        if isinstance(reply, Reply):
+            self.dispatch(Learned(boot, (reply,)))
+        return reply
+
+    async def load_models(self) -> None:
+        """Have the daemon look at the weights on disk again."""
+        boot = self.bridge.boot
+        models = await self.bridge.call(lambda client: client.models())
+        self.dispatch(Learned(boot, models))
+
+    async def load_older(self, *, clips: bool) -> int:
+        """Learn the page of jobs before the oldest finished one; returns how many came."""
+        known = self.state.clips if clips else self.state.finished
+        before = min((job.id for job in known), default=None)
+        boot, wanted = self.bridge.boot, JobState.COMPLETED if clips else None
+        page = await self.bridge.call(
+            lambda client: client.jobs(state=wanted, limit=PAGE, before=before)
+        )
+        self.dispatch(Learned(boot, page.jobs))
+        return len(page.jobs)
+
+    async def submit(self, values: dict[str, str]) -> int | Refusal:
+        """The accepted job's id, or why it was refused."""
+        try:
+            image = await self._image(values[form.IMAGE])
+            request = form.request_of(values, image)
+            return (await self.ask(lambda client: client.submit(request))).id
+        except WantuiError as error:
+            return Refusal(form.concerns(error), form.refusal(error))
+
+    def offers(self) -> dict[str, Offer]:
+        return {id: form.offer_of(model) for id, model in self.state.models.items()}
+
+    def first_model(self) -> str:
+        """The model that the generate screen starts with; there is one when there are models."""
+        return form.model_to_start_with(self.state, self.settings.default_model) or ""
+
+    def headline(self, now: float) -> Iterator[Said]:
+        return headline(self.state, now)
+
+    @property
+    def retrying(self) -> bool:
+        return retrying(self.state.link)
+
+    def job_line(self, job_id: int, width: int) -> list[Said]:
+        """One job on one line, with a bar of `width` while it runs."""
+        job = self.state.jobs.get(job_id)
+        return [] if job is None else job_line(job, width)
+
+    async def _image(self, typed: str) -> str | None:
+        """The upload's id of a picture on this machine. Raises InvalidImage."""
+        if typed.startswith(form.UPLOADED) or not typed:
+            return typed.removeprefix(form.UPLOADED) or None
+        limit = self.settings.limits.image_bytes
+        picture = await asyncio.to_thread(read_picture, typed, limit)
+        return (await self.bridge.call(lambda client: client.upload(picture))).id
+
+
+def job_line(job: Job, width: int) -> list[Said]:
+    """▶ 12 running  denoise 7/20  ████░░  41 %  1:05 left."""
+    glyph, tone = words.job_state(job)
+    state = glyph.replace(" ", f" {job.id} ", 1)
+    if job.state is not JobState.RUNNING:
+        return [(state, tone), words.happened(job)]
+    progress = job.progress
+    fraction = progress.fraction if progress else 0.0
+    return [
+        (state, tone),
+        (words.stage(progress), Tone.PLAIN),
+        (bar(fraction, width), Tone.BUSY),
+        (f"{fraction:4.0%}", Tone.PLAIN),
+        (words.left(progress), Tone.MUTED),
+    ]
+
+
+def read_picture(typed: str, limit: int) -> bytes:
+    """The bytes of the file that was typed; the daemon judges them. Raises InvalidImage."""
+    path = Path(typed)
+    try:
+        path = path.expanduser()
+        info = path.stat()
+        if not stat.S_ISREG(info.st_mode):
+            raise InvalidImage(f"{path} is not a file")
+        if info.st_size > limit:
+            size, most = bytes_text(info.st_size), bytes_text(limit)
+            raise InvalidImage(f"{path} has {size}; {most} are allowed")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise InvalidImage(f"there is no file {path}") from error
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InvalidImage(f"cannot read {path}: {error}") from error

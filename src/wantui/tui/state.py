@@ -1,0 +1,225 @@
+"""All that the screens show, and how it changes. Pure: no clock, no network, no widget.
+
+Objects carry a `rev`; within one life of the daemon (a boot) the newest wins, in whatever order
+they arrive. Another boot starts over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Protocol, TypeVar, assert_never
+
+from wantui.api.base import Reply
+from wantui.api.error import ErrorBody
+from wantui.api.hardware import Hardware
+from wantui.api.hello import Hello
+from wantui.api.job import Job, JobState
+from wantui.api.model import ModelStatus
+from wantui.api.queue import Queue
+from wantui.api.status import MAX_FINISHED, MAX_UNFINISHED, Status
+from wantui.api.worker import Worker, WorkerState
+
+MAX_KEPT_FINISHED = 1000
+"""Finished jobs kept over the life of a boot, the newest."""
+
+_ORDER = {JobState.RUNNING: 0, JobState.QUEUED: 1, JobState.HELD: 2}
+
+
+class Phase(StrEnum):
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+
+
+@dataclass(frozen=True)
+class Link:
+    """How we stand with the daemon."""
+
+    phase: Phase = Phase.CONNECTING
+    error: ErrorBody | None = None
+    """Why we are not connected."""
+    retry_at: float | None = None
+    """When the next try is, in seconds of the monotonic clock."""
+
+
+@dataclass(frozen=True)
+class State:
+    link: Link = Link()
+    stale: bool = False
+    """What is shown was true once: it is from the cache, or the daemon was lost."""
+    hello: Hello | None = None
+    queue: Queue | None = None
+    jobs: Mapping[int, Job] = field(default_factory=dict)
+    models: Mapping[str, ModelStatus] = field(default_factory=dict)
+    workers: Mapping[str, Worker] = field(default_factory=dict)
+    """By device."""
+    hardware: Hardware | None = None
+    event_id: str = ""
+    """Of the last snapshot."""
+
+    @property
+    def boot(self) -> str | None:
+        return self.hello.boot if self.hello else None
+
+    @property
+    def unfinished(self) -> list[Job]:
+        """Running jobs, then queued ones in the order they will run, then held ones."""
+        found = (job for job in self.jobs.values() if not job.state.finished)
+        return sorted(found, key=lambda job: (_ORDER[job.state], job.id))
+
+    @property
+    def running(self) -> list[Job]:
+        return [job for job in self.unfinished if job.state is JobState.RUNNING]
+
+    @property
+    def finished(self) -> list[Job]:
+        """The newest first."""
+        found = (job for job in self.jobs.values() if job.state.finished)
+        return sorted(found, key=_finished_key, reverse=True)
+
+    @property
+    def clips(self) -> list[Job]:
+        """Finished jobs with a video, the newest first."""
+        return [job for job in self.finished if job.output is not None]
+
+    @property
+    def live_workers(self) -> list[Worker]:
+        return [worker for worker in self.workers.values() if worker.state is not WorkerState.GONE]
+
+    @property
+    def count(self) -> Mapping[JobState, int]:
+        """Jobs by state: the daemon's count, or ours where it has not said."""
+        return self.queue.counts if self.queue else {}
+
+
+@dataclass(frozen=True)
+class Cached:
+    """The last snapshot of an earlier session, shown until the daemon answers."""
+
+    status: Status
+
+
+@dataclass(frozen=True)
+class Connecting:
+    pass
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Connected: what the daemon says of everything."""
+
+    status: Status
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Whole objects of one boot, from events or replies."""
+
+    boot: str
+    objects: tuple[Reply, ...]
+
+
+@dataclass(frozen=True)
+class Lost:
+    error: ErrorBody
+    retry_at: float
+
+
+Action = Cached | Connecting | Snapshot | Learned | Lost
+
+
+def reduce(state: State, action: Action) -> State:
+    """The state after an action; the same object when nothing changed."""
+    match action:
+        case Cached(status):
+            return state if state.hello else replace(_merged(state, status), stale=True)
+        case Connecting():
+            return replace(state, link=Link(Phase.CONNECTING, state.link.error))
+        case Snapshot(status):
+            known = state if state.boot == status.hello.boot else State()
+            return replace(_merged(known, status), link=Link(Phase.CONNECTED), stale=False)
+        case Learned(boot, objects):
+            return _learned(state, objects) if boot == state.boot else state
+        case Lost(error, retry_at):
+            link = Link(Phase.DISCONNECTED, error, retry_at)
+            return replace(state, link=link, stale=state.hello is not None)
+        case _:
+            assert_never(action)
+
+
+def as_status(state: State) -> Status | None:
+    """What is known as one snapshot, to be cached; None if nothing is."""
+    if not (state.hello and state.queue and state.hardware):
+        return None
+    return Status(
+        hello=state.hello,
+        event_id=state.event_id,
+        queue=state.queue,
+        jobs=(*state.unfinished[:MAX_UNFINISHED], *state.finished[:MAX_FINISHED]),
+        models=tuple(state.models.values()),
+        workers=tuple(state.workers.values()),
+        hardware=state.hardware,
+    )
+
+
+def _merged(state: State, status: Status) -> State:
+    objects = (*status.jobs, *status.models, *status.workers, status.queue, status.hardware)
+    merged = _learned(state, objects)
+    return replace(merged, hello=status.hello, event_id=status.event_id, jobs=_trimmed(merged.jobs))
+
+
+def _learned(state: State, objects: Iterable[Reply]) -> State:
+    for item in objects:
+        state = _with(state, item)
+    return state
+
+
+def _with(state: State, item: Reply) -> State:
+    match item:
+        case Job():
+            jobs = _newer(state.jobs, item.id, item)
+            return state if jobs is state.jobs else replace(state, jobs=jobs)
+        case ModelStatus():
+            models = _newer(state.models, item.id, item)
+            return state if models is state.models else replace(state, models=models)
+        case Worker():
+            workers = _newer(state.workers, item.device, item)
+            return state if workers is state.workers else replace(state, workers=workers)
+        case Queue():
+            old = state.queue is not None and state.queue.rev >= item.rev
+            return state if old else replace(state, queue=item)
+        case Hardware():
+            known = state.hardware
+            old = known is not None and known.measured_at >= item.measured_at
+            return state if old else replace(state, hardware=item)
+        case _:
+            return state
+
+
+class _Revised(Protocol):
+    @property
+    def rev(self) -> int: ...
+
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V", bound=_Revised)
+
+
+def _newer(known: Mapping[K, V], key: K, item: V) -> Mapping[K, V]:
+    before = known.get(key)
+    return known if before is not None and before.rev >= item.rev else {**known, key: item}
+
+
+def _trimmed(jobs: Mapping[int, Job]) -> Mapping[int, Job]:
+    finished = [job for job in jobs.values() if job.state.finished]
+    if len(finished) <= MAX_KEPT_FINISHED:
+        return jobs
+    finished.sort(key=_finished_key, reverse=True)
+    gone = {job.id for job in finished[MAX_KEPT_FINISHED:]}
+    return {id: job for id, job in jobs.items() if id not in gone}
+
+
+def _finished_key(job: Job) -> tuple[float, int]:
+    return job.finished_at or 0.0, job.id

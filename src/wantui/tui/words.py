@@ -1,0 +1,238 @@
+"""Jobs and models in glyphs and words. Foreign text comes out raw: widgets clean it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from wantui.api.job import Job, JobState, Params, Progress, WaitsFor
+from wantui.api.model import ComponentStatus, ModelStatus, WeightsState
+from wantui.text import bytes_text, duration_text
+from wantui.tui.tone import Fact, Said, Tone
+
+MISSING_SHOWN = 4
+"""Missing files listed by name, for each component."""
+
+_JOB: dict[JobState, Said] = {
+    JobState.QUEUED: ("○", Tone.PLAIN),
+    JobState.HELD: ("‖", Tone.WARN),
+    JobState.RUNNING: ("▶", Tone.BUSY),
+    JobState.COMPLETED: ("✓", Tone.GOOD),
+    JobState.FAILED: ("✗", Tone.BAD),
+    JobState.CANCELLED: ("–", Tone.MUTED),
+}
+_WEIGHTS: dict[WeightsState, Said] = {
+    WeightsState.ABSENT: ("○", Tone.MUTED),
+    WeightsState.PARTIAL: ("◐", Tone.WARN),
+    WeightsState.PRESENT: ("●", Tone.GOOD),
+}
+_WAITS: dict[WaitsFor, str] = {
+    WaitsFor.PAUSED: "the queue is paused",
+    WaitsFor.DEVICE: "waits for the device",
+    WaitsFor.WEIGHTS: "waits for weights",
+    WaitsFor.ENGINE: "waits for the engine",
+    WaitsFor.DISK: "waits for disk space",
+}
+
+
+def job_state(job: Job) -> Said:
+    """Glyph and word."""
+    glyph, tone = _JOB[job.state]
+    if not job.state.finished:
+        if job.cancel_requested:
+            return f"{glyph} cancelling", Tone.WARN
+        if job.hold_requested:
+            return f"{glyph} holding", Tone.WARN
+    return f"{glyph} {job.state.value}", tone
+
+
+def job_glyph(state: JobState) -> Said:
+    return _JOB[state]
+
+
+def weights_state(state: WeightsState) -> Said:
+    glyph, tone = _WEIGHTS[state]
+    return f"{glyph} {state.value}", tone
+
+
+def waiting(job: Job) -> str:
+    """Why a queued job does not run yet."""
+    return ", ".join(_WAITS[reason] for reason in job.waits_for) or "next"
+
+
+def happened(job: Job) -> Said:
+    """One cell: why it waits, where it is, how long it took, or what went wrong."""
+    if job.state is JobState.RUNNING:
+        return (job.progress.stage.value if job.progress else "starting"), Tone.BUSY
+    if job.state is JobState.QUEUED:
+        return waiting(job), Tone.MUTED
+    if job.state is JobState.COMPLETED:
+        return f"took {duration_text(seconds)}" if (seconds := took_s(job)) else "", Tone.MUTED
+    if job.error is not None and job.state is JobState.FAILED:
+        return job.error.message, Tone.BAD
+    return "", Tone.MUTED
+
+
+def stage(progress: Progress | None) -> str:
+    """denoise 7/20."""
+    if progress is None:
+        return "starting"
+    return f"{progress.stage} {progress.step}/{progress.of}" if progress.of else progress.stage
+
+
+def left(progress: Progress | None) -> str:
+    """How long it still takes."""
+    if progress is None or progress.eta_s is None:
+        return ""
+    return f"{duration_text(progress.eta_s)} left"
+
+
+def took_s(job: Job) -> float | None:
+    """Wall seconds from a job's first start to its end."""
+    if job.started_at is None or job.finished_at is None:
+        return None
+    return max(job.finished_at - job.started_at, 0.0)
+
+
+def clock(seconds: float) -> str:
+    """A time since the epoch on the local clock."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def shape(params: Params) -> str:
+    return f"{params.width}x{params.height}, {params.frames} frames at {params.fps} fps"
+
+
+def job_facts(job: Job) -> Iterator[Fact]:
+    """All that is known of one job."""
+    yield "state", job_state(job)
+    if job.state is JobState.QUEUED:
+        yield "waits", (waiting(job), Tone.PLAIN)
+    if job.error:
+        yield "error", (job.error.message, Tone.BAD)
+        yield "hint", (job.error.hint, Tone.STRONG)
+    for warning in job.warnings:
+        yield "warning", (warning.message, Tone.WARN)
+    if job.output:
+        yield "output", (job.output.path, Tone.PLAIN)
+        yield "", (bytes_text(job.output.bytes), Tone.PLAIN)
+    yield from request_facts(job)
+    yield from _run_facts(job)
+
+
+def request_facts(job: Job) -> Iterator[Fact]:
+    """What was asked for, with every value resolved."""
+    params = job.params
+    yield "prompt", (params.prompt, Tone.PLAIN)
+    if params.negative_prompt:
+        yield "negative", (params.negative_prompt, Tone.PLAIN)
+    yield "model", (f"{job.model}, {job.quality}", Tone.PLAIN)
+    yield "size", (shape(params), Tone.PLAIN)
+    yield "steps", (f"{params.steps}, {params.sampler}, shift {params.shift:g}", Tone.PLAIN)
+    yield "guidance", (guidance(params), Tone.PLAIN)
+    yield "seed", (str(params.seed), Tone.PLAIN)
+    if params.image:
+        image = params.image
+        words = f"{image.format}, {image.width}x{image.height}, sha256 {image.sha256[:12]}"
+        yield "image", (words, Tone.PLAIN)
+
+
+def guidance(params: Params) -> str:
+    """4, low noise 3."""
+    low = params.guidance_low
+    return f"{params.guidance:g}" + (f", low noise {low:g}" if low is not None else "")
+
+
+def timing_facts(job: Job) -> Iterator[Fact]:
+    """Seconds of every stage."""
+    if job.timings:
+        stages = job.timings.model_dump()
+        parts = (f"{name[:-2]} {duration_text(seconds)}" for name, seconds in stages.items())
+        yield "timings", (" · ".join(parts), Tone.PLAIN)
+
+
+def clip_facts(job: Job) -> Iterator[Fact]:
+    """A finished clip: where it is, what it is, how it was made."""
+    if job.output:
+        yield "path", (job.output.path, Tone.STRONG)
+        size = bytes_text(job.output.bytes)
+        plays_s = job.output.frames / job.output.fps
+        yield "clip", (f"{shape(job.params)}, {plays_s:.1f} s of video, {size}", Tone.PLAIN)
+    for warning in job.warnings:
+        yield "warning", (warning.message, Tone.WARN)
+    yield from request_facts(job)
+    if (seconds := took_s(job)) is not None:
+        yield "took", (duration_text(seconds), Tone.PLAIN)
+    yield from timing_facts(job)
+    if job.plan:
+        yield "device", (job.plan.device_name, Tone.PLAIN)
+
+
+def _run_facts(job: Job) -> Iterator[Fact]:
+    if job.plan:
+        yield "device", (f"{job.plan.device_name}: {job.plan.reason}", Tone.PLAIN)
+    yield "created", (clock(job.created_at), Tone.PLAIN)
+    if job.started_at is not None:
+        yield "started", (clock(job.started_at), Tone.PLAIN)
+    if job.finished_at is not None:
+        yield "finished", (clock(job.finished_at), Tone.PLAIN)
+    yield from timing_facts(job)
+    for attempt in job.attempts:
+        if attempt.error or attempt.interrupted:
+            words = attempt.error.message if attempt.error else "interrupted"
+            yield f"attempt {attempt.number}", (words, Tone.WARN)
+
+
+def have(model: ModelStatus | ComponentStatus) -> str:
+    """9.5 of 34.2 GB; a dash where nothing is needed."""
+    weights = model.weights if isinstance(model, ModelStatus) else model
+    present, needed = weights.bytes_present, weights.bytes_needed
+    if weights.state is WeightsState.PRESENT or not needed:
+        return bytes_text(present)
+    return f"{bytes_text(present)} of {bytes_text(needed)}"
+
+
+def parameters(count: int | None) -> str:
+    """14.3 B, 126.9 M."""
+    if count is None:
+        return "–"
+    for unit, size in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return str(count)
+
+
+def model_facts(model: ModelStatus) -> Iterator[Fact]:
+    """What a model is, where its weights are, and how the rest is fetched."""
+    yield "model", (f"{model.id}: {model.name}", Tone.STRONG)
+    yield "", (model.summary, Tone.PLAIN)
+    yield "weights", weights_state(model.weights.state)
+    if model.weights.state is not WeightsState.PRESENT and model.weights.get_command:
+        yield "get them", (model.weights.get_command, Tone.STRONG)
+    yield "loaded", (("▶ in a worker", Tone.BUSY) if model.loaded else ("no", Tone.MUTED))
+    yield "tasks", (", ".join(model.tasks), Tone.PLAIN)
+    defaults = model.defaults
+    words = (
+        f"{defaults.width}x{defaults.height}, {defaults.frames} frames at {defaults.fps} fps, "
+        f"{defaults.steps} steps, guidance {defaults.guidance:g}"
+    )
+    yield "official", (words, Tone.PLAIN)
+    yield "sizes", (" ".join(model.limits.sizes), Tone.PLAIN)
+    yield "license", (model.license, Tone.PLAIN)
+    if model.repository:
+        yield "repository", (model.repository, Tone.PLAIN)
+    if model.weights.folder:
+        yield "folder", (model.weights.folder, Tone.PLAIN)
+    for component in model.weights.components:
+        yield from _component_facts(component)
+
+
+def _component_facts(component: ComponentStatus) -> Iterator[Fact]:
+    words, tone = weights_state(component.state)
+    count = component.parameter_count
+    parts = [words, have(component), f"{parameters(count)} parameters" if count else ""]
+    yield component.name, ("  ".join(part for part in parts if part), tone)
+    for name in component.missing[:MISSING_SHOWN]:
+        yield "", (f"missing {name}", Tone.MUTED)
+    if (more := len(component.missing) - MISSING_SHOWN) > 0:
+        yield "", (f"and {more} more files", Tone.MUTED)
