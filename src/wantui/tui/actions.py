@@ -56,8 +56,7 @@ def shown(key: str) -> str:
 
 
 _AREAS = tuple(
-    Action(f"area('{area}')", f"{area.key},alt+{area.key}", area, f"Go to {area}", footer=False)
-    for area in Area
+    Action(f"area('{area}')", area.key, area, f"Go to {area}", footer=False) for area in Area
 )
 
 ACTIONS: tuple[Action, ...] = (
@@ -65,11 +64,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("clear", "ctrl+l", "reset", "Set every field back to the default", Area.GENERATE),
     Action("leave", "escape", "leave field", "Leave the field, so 1-6 and ? work", Area.GENERATE),
     Action("edit", "enter,i", "edit", "Go back to the prompt", Area.GENERATE, footer=False),
-    Action("details", "enter", "details", "Show all that is known of the job", Area.QUEUE),
+    Action("details", "enter", "show", "Show all that is known of the job", Area.QUEUE),
     Action("cancel", "c", "cancel", "Cancel the job", Area.QUEUE),
     Action("hold", "h", "hold", "Hold the job: it does not run until released", Area.QUEUE),
     Action("release", "r", "release", "Release the held job", Area.QUEUE),
-    Action("pause", "p", "pause/resume", "Pause the queue, or resume it", Area.QUEUE),
+    Action("pause", "p", "pause", "Pause the queue, or resume it", Area.QUEUE),
     Action("log", "l", "log", "Show the job's log", Area.QUEUE),
     Action("older", "m", "more", "Load older jobs", Area.QUEUE, footer=False),
     Action("copy", "y", "copy command", "Copy the command that gets it", Area.MODELS),
@@ -90,7 +89,7 @@ ACTIONS: tuple[Action, ...] = (
     *_AREAS,
     Action("start_daemon", "S", "start daemon", "Start the daemon, or try again", footer=False),
     Action("help", "question_mark,f1", "help", "Show the keys of this screen"),
-    Action("command_palette", "ctrl+p,colon", "palette", "Find any action by name"),
+    Action("command_palette", "ctrl+p,colon", "find", "Find any action by name"),
     Action("quit", "q,ctrl+q", "quit", "Leave; jobs go on", footer=True),
 )
 

@@ -121,11 +121,12 @@ class WantuiApp(App[int]):
 
     def _toast(self, before: State, after: State) -> None:
         """Say that a job ended, to those who look elsewhere."""
-        if before.jobs is after.jobs or self.current_mode in (Area.QUEUE, Area.GALLERY):
+        if before.jobs is after.jobs:
             return
         for id, job in after.jobs.items():
             known = before.jobs.get(id)
-            if known and not known.state.finished and job.state.finished:
+            ended = known and not known.state.finished and job.state.finished
+            if ended and not self.area_screen.shows(id):
                 text = f"job {id} {job.state}: {one_line(job.params.prompt, 60)}"
                 severity: SeverityLevel = "error" if job.error else "information"
                 self.notify(text, severity=severity, markup=False)
@@ -246,7 +247,7 @@ def help_facts(area: Area) -> Iterable[Fact]:
 
 def main() -> int:
     """Run until the user leaves; returns the exit code."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):  # Textual draws on stderr
         sys.stderr.write("error: the TUI needs a terminal\nhint: see: wantui --help\n")
         return ExitCode.USAGE
     app = WantuiApp()

@@ -6,6 +6,7 @@ It is imported after the first frame, for pydantic and the HTTP client take a wh
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import stat
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TypeVar
 from wantui.api.base import Reply
 from wantui.api.job import Job, JobState
 from wantui.client import Client
-from wantui.errors import InvalidImage, WantuiError
+from wantui.errors import DaemonUnreachable, InvalidImage, WantuiError
 from wantui.paths import Paths
 from wantui.settings import load_settings
 from wantui.text import bytes_text
@@ -59,10 +60,11 @@ class Session:
         return reply
 
     async def load_models(self) -> None:
-        """Have the daemon look at the weights on disk again."""
+        """Have the daemon, if it is there, look at the weights on disk again."""
         boot = self.bridge.boot
-        models = await self.bridge.call(lambda client: client.models())
-        self.dispatch(Learned(boot, models))
+        with contextlib.suppress(DaemonUnreachable):
+            models = await self.bridge.call(lambda client: client.models())
+            self.dispatch(Learned(boot, models))
 
     async def load_older(self, *, clips: bool) -> int:
         """Learn the page of jobs before the oldest finished one; returns how many came."""

@@ -157,7 +157,7 @@ def clip_facts(job: Job) -> Iterator[Fact]:
         yield "path", (job.output.path, Tone.STRONG)
         size = bytes_text(job.output.bytes)
         plays_s = job.output.frames / job.output.fps
-        yield "clip", (f"{shape(job.params)}, {plays_s:.1f} s of video, {size}", Tone.PLAIN)
+        yield "clip", (f"{plays_s:.1f} s of video, {size}", Tone.PLAIN)
     for warning in job.warnings:
         yield "warning", (warning.message, Tone.WARN)
     yield from request_facts(job)

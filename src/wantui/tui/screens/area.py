@@ -44,6 +44,10 @@ class AreaScreen(Screen[None]):
         """Bring the body up to date; widgets repaint only what changed."""
         raise NotImplementedError
 
+    def shows(self, job_id: int) -> bool:  # noqa: ARG002
+        """Whether this screen tells how a job ends, so that nothing else has to."""
+        return False
+
     @property
     def wantui(self) -> WantuiApp:
         return cast("WantuiApp", self.app)

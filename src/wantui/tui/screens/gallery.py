@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     Column("job", 5, right=True),
-    Column("finished", 16),
+    Column("finished", 11),
     Column("model", 10),
     Column("clip", 15),
     Column("took", 7, right=True, from_width=72),
@@ -64,6 +64,9 @@ class GalleryScreen(AreaScreen):
         """The chosen one."""
         session, chosen = self.wantui.session, self.query_one(Table).chosen
         return session.state.jobs.get(chosen) if session and isinstance(chosen, int) else None
+
+    def shows(self, job_id: int) -> bool:  # noqa: ARG002
+        return True
 
     # --- actions ---
 
@@ -118,7 +121,7 @@ def clip_row(job: Job) -> Row:
         job.id,
         (
             (str(job.id), Tone.PLAIN),
-            (clock(job.finished_at)[:16] if job.finished_at else "", Tone.MUTED),
+            (clock(job.finished_at)[5:16] if job.finished_at else "", Tone.MUTED),
             (job.model, Tone.PLAIN),
             (f"{params.width}x{params.height} {params.frames / params.fps:.1f} s", Tone.PLAIN),
             (duration_text(seconds) if seconds is not None else "", Tone.MUTED),

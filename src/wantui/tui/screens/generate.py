@@ -48,7 +48,11 @@ class GenerateScreen(AreaScreen):
             with Horizontal(id="prompt-head"):
                 yield Quiet(id="prompt-label")
                 yield Quiet(id="prompt-count")
-            yield TextArea(id="prompt", compact=True, tab_behavior="focus", placeholder=PROMPT_HINT)
+            prompt = TextArea(
+                id="prompt", compact=True, tab_behavior="focus", placeholder=PROMPT_HINT
+            )
+            prompt.cursor_blink = False
+            yield prompt
             yield Quiet(id="prompt-note", classes="note")
             yield Field("negative_prompt", "negative")
         with Container(id="values"):
@@ -169,6 +173,9 @@ class GenerateScreen(AreaScreen):
         note = self.query_one("#prompt-note", Quiet)
         note.say((text, Tone.BAD))
         note.set_class(bool(text), "-said")
+
+    def shows(self, job_id: int) -> bool:
+        return job_id == self._sent
 
     # --- actions ---
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from functools import partial
 from typing import TYPE_CHECKING
 
+from textual import work
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.timer import Timer
@@ -52,13 +52,10 @@ class HardwareScreen(AreaScreen):
         state = session.state
         self.query_one(Gauges).show(gauges(state.hardware, state.live_workers))
 
-    def _poll(self) -> None:
+    @work(group="hardware", exclusive=True)
+    async def _poll(self) -> None:
+        """Ask once more; that the daemon is gone the header says already."""
         session = self.wantui.session
         if session is not None and not session.state.stale:
-            self.run_worker(partial(measure, session), group="hardware", exclusive=True)
-
-
-async def measure(session: Session) -> None:
-    """Ask once more; that the daemon is gone the header says already."""
-    with contextlib.suppress(DaemonUnreachable, TimedOut):
-        await session.ask(lambda client: client.hardware())
+            with contextlib.suppress(DaemonUnreachable, TimedOut):
+                await session.ask(lambda client: client.hardware())

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.timer import Timer
@@ -48,7 +48,9 @@ class LogsScreen(AreaScreen):
     def body(self) -> ComposeResult:
         with Horizontal(id="log-head"):
             yield Quiet(id="log-name")
-            yield Input(placeholder="/ filter", compact=True, id="filter")
+            search = Input(placeholder="/ filter", compact=True, id="filter")
+            search.cursor_blink = False
+            yield search
         yield Log(id="log")
 
     def on_mount(self) -> None:
@@ -88,10 +90,8 @@ class LogsScreen(AreaScreen):
         self._draw_name()
         self._poll()
 
-    def _poll(self) -> None:
-        self.run_worker(self._read, group="log", exclusive=True)
-
-    async def _read(self) -> None:
+    @work(group="log", exclusive=True)
+    async def _poll(self) -> None:
         """What was written since the last look; quiet while there is no daemon."""
         session = self.wantui.session
         if session is None or session.state.stale:

@@ -62,6 +62,9 @@ class QueueScreen(AreaScreen):
         session, chosen = self.wantui.session, self._table.chosen
         return session.state.jobs.get(chosen) if session and isinstance(chosen, int) else None
 
+    def shows(self, job_id: int) -> bool:  # noqa: ARG002
+        return True
+
     # --- actions ---
 
     @on(Table.Opened)

@@ -39,7 +39,9 @@ class Ask(ModalScreen[str | None]):
         question.say((f"{self._question} (enter saves, esc leaves)", Tone.PLAIN))
         with Vertical():
             yield question
-            yield Input(self._suggested, compact=True, select_on_focus=False)
+            answer = Input(self._suggested, compact=True, select_on_focus=False)
+            answer.cursor_blink = False
+            yield answer
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value.strip() or None)

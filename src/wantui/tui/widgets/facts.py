@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+from rich.cells import set_cell_size
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 
-from wantui.text import clean
+from wantui.text import clean, one_line
 from wantui.tui.tone import STYLES, Fact, Tone
 from wantui.tui.widgets.quiet import Quiet
 
@@ -59,7 +60,7 @@ def facts_content(facts: Iterable[Fact], width: int) -> Content:
 
 
 def _lines(name: str, text: str, tone: Tone, width: int) -> Iterable[Content]:
-    label = Content.styled(clean(name)[: NAME_WIDTH - 1].ljust(NAME_WIDTH), STYLES[Tone.MUTED])
+    label = Content.styled(f"{set_cell_size(one_line(name), NAME_WIDTH - 1)} ", STYLES[Tone.MUTED])
     indent = Content(" " * NAME_WIDTH)
     value = Content(clean(text[:LONGEST_VALUE])).expand_tabs(4)
     for number, line in enumerate(value.wrap(max(width - NAME_WIDTH, 2)) or [Content("")]):

@@ -33,6 +33,8 @@ class Field(Container):
         self._label = Quiet(classes="label")
         self._label.say((label, Tone.PLAIN))
         self._control = control or Input(compact=True)
+        if isinstance(self._control, Input):
+            self._control.cursor_blink = False
         self._note = Quiet(classes="note")
 
     def compose(self) -> ComposeResult:

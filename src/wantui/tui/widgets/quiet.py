@@ -16,6 +16,7 @@ class Quiet(Static):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__("", id=id, classes=classes, markup=False)
         self.shown: Content = Content()
+        self.auto_links = False
 
     def say(self, *parts: Said) -> None:
         """Replace the text. Layout is only done again when the size may change."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rich.cells import set_cell_size
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -21,6 +21,8 @@ from wantui.text import one_line
 from wantui.tui.tone import Said, Tone
 
 GAP = 2
+_JOINERS = dict.fromkeys(map(ord, "\u200d\ufe0e\ufe0f"))
+"""Terminals do not agree how wide joined emoji are: a table shows the parts."""
 LONGEST_CELL = 400
 """Characters of a cell that are looked at: more than any terminal is wide."""
 
@@ -211,10 +213,10 @@ class Table(ScrollView, can_focus=True):
         segments = [Segment(" ", base)]
         used = 1
         for column, size, (text, tone) in self._sized(cells, width):
-            line = one_line(text[:LONGEST_CELL])
-            cut = _cut(line, size)
+            cut = _cut(one_line(text[:LONGEST_CELL]).translate(_JOINERS), size)
             if column.right:
-                cut = set_cell_size("", size - len(cut.rstrip())) + cut.rstrip()
+                cut = cut.rstrip()
+                cut = " " * (size - cell_len(cut)) + cut
             segments += [Segment(cut, styles[tone]), Segment(" " * GAP, base)]
             used += size + GAP
         return Strip(segments, used).adjust_cell_length(width, base)

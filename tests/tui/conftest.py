@@ -1,0 +1,21 @@
+"""Apps without a daemon, at the sizes that are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.tui.screens import unconnected
+
+Unconnected = Callable[[tuple[int, int]], AbstractAsyncContextManager[Pilot[int]]]
+
+
+@pytest.fixture
+def app_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Unconnected:
+    """An app that nobody answers, in a terminal of the size it is called with."""
+    monkeypatch.setenv("TZ", "UTC")
+    return lambda size: unconnected(tmp_path, monkeypatch.setenv, size)

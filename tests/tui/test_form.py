@@ -1,0 +1,94 @@
+"""The generate screen's fields: text in, a request or the field at fault out."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.tui import made
+from wantui.api.job import ImageUsed
+from wantui.api.model import WeightsState
+from wantui.errors import InvalidRequest, WantuiError, WeightsAbsent
+from wantui.tui import form
+from wantui.tui.state import Snapshot, State, reduce
+
+EMPTY = dict.fromkeys(
+    ("prompt", "model", "size", "frames", "steps", "guidance", "seed", "negative_prompt", "image"),
+    "",
+)
+
+
+def test_empty_fields_are_left_to_the_model() -> None:
+    request = form.request_of({**EMPTY, "prompt": "dunes", "model": "demo"}, None)
+    assert request.model_dump(exclude_unset=True) == {"prompt": "dunes", "model": "demo"}
+
+
+def test_guidance_of_both_experts_is_typed_with_a_comma() -> None:
+    request = form.request_of({**EMPTY, "guidance": "4, 3"}, None)
+    assert (request.guidance, request.guidance_low) == (4.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [("frames", "many"), ("seed", "1.5"), ("guidance", "nan"), ("guidance", "1,2,3")],
+)
+def test_what_is_no_number_is_refused_on_its_field(field: str, typed: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        form.request_of({**EMPTY, field: typed}, None)
+    assert form.concerns(refused.value) == field
+
+
+@given(st.dictionaries(st.sampled_from(sorted(EMPTY)), st.text(max_size=30)))
+def test_anything_typed_is_a_request_or_a_refusal(typed: dict[str, str]) -> None:
+    with contextlib.suppress(InvalidRequest):
+        assert form.request_of({**EMPTY, **typed}, None).prompt == typed.get("prompt", "")
+
+
+def test_a_job_is_typed_again_as_it_was() -> None:
+    image = ImageUsed(sha256="ab" * 32, format="png", width=8, height=8)
+    params = made.params(guidance_low=3.0, image=image)
+    values = form.values_of(made.job(1, params=params))
+    request = form.request_of(values, values["image"].removeprefix(form.UPLOADED))
+    assert (request.size, request.frames, request.steps) == ("128x128", 17, 20)
+    assert (request.guidance, request.guidance_low, request.seed) == (5.0, 3.0, 7)
+    assert request.image == "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("error", "field"),
+    [
+        (InvalidRequest.for_field("frames", "must be 4n+1", allowed="4n+1", nearest=17), "frames"),
+        (InvalidRequest.for_field("guidance_low", "no", allowed="yes"), "guidance"),
+        (WeightsAbsent("the weights are absent"), "model"),
+        (WantuiError("no idea"), None),
+    ],
+)
+def test_a_refusal_is_shown_on_the_field_it_concerns(error: WantuiError, field: str) -> None:
+    assert form.concerns(error) == field
+
+
+def test_a_refusal_names_the_nearest_value_once() -> None:
+    error = InvalidRequest.for_field("frames", "must be 4n+1", allowed="4n+1", nearest=17)
+    assert form.refusal(error) == "must be 4n+1; allowed: 4n+1; nearest: 17"
+
+
+def known(*models: str, ready: str = "demo") -> State:
+    states = {True: WeightsState.PRESENT, False: WeightsState.ABSENT}
+    made_models = tuple(made.model(id, states[id == ready]) for id in models)
+    return reduce(State(), Snapshot(made.status(made.completed(1), models=made_models)))
+
+
+def test_the_model_to_start_with_is_one_that_has_its_weights() -> None:
+    assert form.model_to_start_with(known("t2v-a14b", "demo"), "auto") == "demo"
+
+
+def test_the_settings_choose_the_model_to_start_with() -> None:
+    assert form.model_to_start_with(known("t2v-a14b", "demo"), "T2V-A14B") == "t2v-a14b"
+
+
+def test_absent_weights_come_with_the_command_that_gets_them() -> None:
+    words = form.absent_words(made.model("t2v-a14b", WeightsState.ABSENT))
+    assert words == "weights absent, 126 GB to fetch: hf download Wan-AI/t2v-a14b"

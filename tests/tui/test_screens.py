@@ -1,0 +1,209 @@
+"""Each area at the sizes that people have: drawn through the reducer, compared as text."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.tui import made
+from tests.tui.conftest import Unconnected
+from tests.tui.screens import SNAPSHOTS, lines, session_of, show, text, until
+from wantui.api.error import ErrorBody
+from wantui.api.job import JobState
+from wantui.tui.app import WantuiApp
+from wantui.tui.areas import Area
+from wantui.tui.state import Learned, Lost
+from wantui.tui.widgets.table import Table
+
+pytestmark = pytest.mark.anyio
+
+SIZES = [(80, 24), (120, 40)]
+
+
+def compare(app: WantuiApp, name: str) -> None:
+    """With the file of that name; WANTUI_SNAPSHOTS=write makes it anew."""
+    path = SNAPSHOTS / f"{name}.txt"
+    shown = text(app) + "\n"
+    if os.environ.get("WANTUI_SNAPSHOTS") == "write":
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(shown, "utf-8")
+    assert shown == path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("area", Area)
+async def test_an_area_looks_as_it_did(
+    app_alone: Unconnected, area: Area, size: tuple[int, int]
+) -> None:
+    async with app_alone(size) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        await show(pilot, made.busy(), area)
+        compare(app, f"{area}-{size[0]}x{size[1]}")
+
+
+@pytest.mark.parametrize("area", Area)
+async def test_nothing_is_wider_or_higher_than_the_terminal(
+    app_alone: Unconnected, area: Area
+) -> None:
+    async with app_alone((160, 50)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        await show(pilot, made.busy(), area)
+        assert len(lines(app)) == 50
+        assert max(map(len, lines(app))) <= 160
+
+
+@pytest.mark.parametrize(
+    ("area", "words"),
+    [(Area.QUEUE, "no jobs yet: press 1"), (Area.GALLERY, "no clips yet: press 1")],
+)
+async def test_an_empty_list_says_the_next_key(
+    app_alone: Unconnected, area: Area, words: str
+) -> None:
+    async with app_alone((80, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        await show(pilot, made.status(), area)
+        assert words in text(app)
+
+
+async def test_a_terminal_that_is_too_small_says_so(app_alone: Unconnected) -> None:
+    async with app_alone((59, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        await pilot.pause()
+        assert "terminal too small" in text(app)
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert "terminal too small" not in text(app)
+
+
+async def test_a_lost_daemon_is_said_and_counted_down(app_alone: Unconnected) -> None:
+    async with app_alone((120, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        await show(pilot, made.busy(), Area.QUEUE)
+        error = ErrorBody(code="daemon_unreachable", message="the daemon went away", hint="")
+        session_of(app).dispatch(Lost(error, retry_at=0.0))
+        await until(pilot, lambda: "✗ disconnected: the daemon went away" in text(app), "lost")
+        assert "retry in 0 s" in text(app)
+        assert "as last seen" in text(app)
+        assert app.area_screen.has_class("-stale")
+
+
+async def test_another_version_is_a_clear_notice(app_alone: Unconnected) -> None:
+    async with app_alone((120, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        error = ErrorBody(code="version_mismatch", message="API 2, not 1", hint="restart it")
+        session_of(app).dispatch(Lost(error, retry_at=0.0))
+        await until(pilot, lambda: "✗ versions differ: API 2, not 1" in text(app), "a notice")
+        assert "restart it" in text(app)
+
+
+async def test_the_help_lists_every_action_of_the_area(app_alone: Unconnected) -> None:
+    async with app_alone((120, 40)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        await show(pilot, made.busy(), Area.QUEUE)
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert "Hold the job" in text(app)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert "Hold the job" not in text(app)
+
+
+async def test_the_palette_finds_an_action_of_the_area(app_alone: Unconnected) -> None:
+    async with app_alone((120, 40)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        await show(pilot, made.busy(), Area.QUEUE)
+        await pilot.press("ctrl+p", *"queue cancel")
+        await until(pilot, lambda: "Cancel the job" in text(app), "the action in the palette")
+
+
+async def test_cancelling_a_running_job_asks_first_and_keeps_it_by_default(
+    app_alone: Unconnected,
+) -> None:
+    async with app_alone((80, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        await show(pilot, made.busy(), Area.QUEUE)
+        await pilot.press("c")
+        await until(pilot, lambda: "Cancel job 9, which is running?" in text(app), "a question")
+        assert app.focused is not None
+        assert app.focused.id == "no"
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "Cancel job 9" not in text(app)
+
+
+async def test_the_chosen_job_stays_chosen_when_others_come_before_it(
+    app_alone: Unconnected,
+) -> None:
+    async with app_alone((80, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        await show(pilot, made.busy(), Area.QUEUE)
+        await pilot.press("j", "j")
+        table = app.screen.query_one(Table)
+        assert table.chosen == 11
+        session_of(app).dispatch(Learned("b00t", (made.completed(10, rev=9),)))
+        await until(pilot, lambda: table.cursor == 1, "the cursor one row up")
+        assert table.chosen == 11
+        await pilot.press("G")
+        assert table.chosen == 6
+        await pilot.press("g")
+        assert table.chosen == 9
+
+
+async def test_a_toast_tells_of_a_job_that_ended_elsewhere_only(app_alone: Unconnected) -> None:
+    async with app_alone((80, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        await show(pilot, made.status(made.running(1), made.running(2)), Area.QUEUE)
+        session_of(app).dispatch(Learned("b00t", (made.completed(1, rev=2),)))
+        await pilot.pause()
+        assert not app._notifications
+        await app.switch_mode(Area.MODELS)
+        session_of(app).dispatch(Learned("b00t", (made.completed(2, rev=2, prompt="[red]x[/"),)))
+        await until(pilot, lambda: "job 2 completed: [red]x[/" in text(app), "a toast")
+
+
+async def test_state_is_readable_without_colour(
+    app_alone: Unconnected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with app_alone((80, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        await show(pilot, made.busy(), Area.QUEUE)
+        for words in ("▶ running", "○ queued", "‖ held", "✓ completed", "✗ failed", "– cancelled"):
+            assert words in text(app)
+
+
+async def test_a_digit_in_the_prompt_is_typed_and_after_escape_it_goes_there(
+    app_alone: Unconnected,
+) -> None:
+    async with app_alone((80, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        await show(pilot, made.busy(), Area.GENERATE)
+        await pilot.press("2")
+        assert app.current_mode == Area.GENERATE
+        await pilot.press("escape", "2")
+        await pilot.pause()
+        assert app.current_mode == Area.QUEUE
+
+
+async def test_ten_thousand_jobs_are_drawn(app_alone: Unconnected) -> None:
+    async with app_alone((80, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        jobs = [made.job(id, JobState.QUEUED) for id in range(1, 10_001)]
+        await show(pilot, made.status(*jobs), Area.QUEUE)
+        await pilot.press("G")
+        await until(pilot, lambda: "prompt of job 10000" in text(app), "the last row")

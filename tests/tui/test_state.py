@@ -1,0 +1,124 @@
+"""The reducer: whatever order things come in, the newest of one boot wins."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.tui import made
+from wantui.api.base import Reply
+from wantui.api.error import ErrorBody
+from wantui.api.job import Job, JobState
+from wantui.tui.state import (
+    Action,
+    Cached,
+    Connecting,
+    Learned,
+    Lost,
+    Phase,
+    Snapshot,
+    State,
+    as_status,
+    reduce,
+)
+
+GONE = Lost(ErrorBody(code="daemon_unreachable", message="no daemon answers", hint=""), 12.0)
+
+
+def after(*actions: Action, start: State | None = None) -> State:
+    state = start or State()
+    for action in actions:
+        state = reduce(state, action)
+    return state
+
+
+def history(jobs: int, revisions: int) -> list[Reply]:
+    """Every revision of every object that one boot sends."""
+    states = [JobState.QUEUED, JobState.HELD, JobState.RUNNING, JobState.COMPLETED]
+    sent: list[Reply] = [
+        made.job(id, states[rev % 4], rev)
+        for id in range(1, jobs + 1)
+        for rev in range(1, revisions + 1)
+    ]
+    sent += [made.model(loaded=rev % 2 == 0, rev=rev) for rev in range(2, revisions + 2)]
+    sent += [made.worker(rev) for rev in range(1, revisions + 1)]
+    sent += [made.queue(paused=rev % 2 == 0, rev=rev) for rev in range(2, revisions + 2)]
+    return sent
+
+
+@given(st.permutations(history(jobs=3, revisions=3)), st.integers(0, 20))
+def test_any_order_of_events_and_a_snapshot_ends_in_the_newest(
+    sent: list[Reply], where: int
+) -> None:
+    first = Snapshot(made.status(made.job(1), made.job(2), made.job(3)))
+    newest = after(first, Learned("b00t", tuple(history(3, 3))))
+    again = Snapshot(made.status(*[job for job in sent if isinstance(job, Job)][:2]))
+    events: list[Action] = [Learned("b00t", (item,)) for item in sent]
+    events.insert(where, again)
+    ended = after(first, *events)
+    assert ended.jobs == newest.jobs
+    assert ended.models == newest.models
+    assert ended.workers == newest.workers
+    assert ended.queue == newest.queue
+
+
+def test_an_older_revision_changes_nothing() -> None:
+    state = after(Snapshot(made.status(made.running(1, rev=5))))
+    assert reduce(state, Learned("b00t", (made.job(1, rev=4),))) is state
+
+
+def test_another_boot_starts_over() -> None:
+    state = after(Snapshot(made.status(made.job(1, rev=50), made.job(2, rev=50))))
+    fresh = reduce(state, Snapshot(made.status(made.job(2, JobState.HELD, rev=3), boot="other")))
+    assert set(fresh.jobs) == {2}
+    assert fresh.jobs[2].state is JobState.HELD
+
+
+def test_an_event_of_another_boot_is_dropped() -> None:
+    state = after(Snapshot(made.status(made.job(1))))
+    assert reduce(state, Learned("other", (made.completed(1, rev=9),))) is state
+
+
+def test_the_cache_is_shown_as_stale_until_the_daemon_answers() -> None:
+    cached = after(Cached(made.status(made.job(1))))
+    assert cached.stale
+    assert cached.link.phase is Phase.CONNECTING
+    live = reduce(cached, Snapshot(made.status(made.job(2), boot="other")))
+    assert not live.stale
+    assert set(live.jobs) == {2}
+
+
+def test_the_cache_never_replaces_what_the_daemon_said() -> None:
+    live = after(Snapshot(made.status(made.job(2))))
+    assert reduce(live, Cached(made.status(made.job(1)))) is live
+
+
+def test_a_lost_daemon_leaves_its_last_words_as_stale() -> None:
+    state = after(Snapshot(made.status(made.job(1))), GONE)
+    assert state.stale
+    assert state.link.phase is Phase.DISCONNECTED
+    assert state.link.retry_at == 12.0
+    trying = reduce(state, Connecting())
+    assert trying.stale
+    assert trying.link.error == GONE.error
+
+
+def test_unfinished_jobs_come_in_the_order_they_run() -> None:
+    jobs = (made.job(5, JobState.HELD), made.job(7), made.job(6), made.running(9))
+    assert [job.id for job in after(Snapshot(made.status(*jobs))).unfinished] == [9, 6, 7, 5]
+
+
+def test_finished_jobs_come_newest_first_and_clips_have_a_video() -> None:
+    state = after(Snapshot(made.status(made.completed(1), made.completed(3), made.failed(2))))
+    assert [job.id for job in state.finished] == [3, 1, 2]
+    assert [job.id for job in state.clips] == [3, 1]
+
+
+@given(st.lists(st.integers(1, 40), unique=True, max_size=20))
+def test_what_is_cached_is_what_was_known(ids: list[int]) -> None:
+    state = after(Snapshot(made.status(*(made.completed(id) for id in ids))))
+    status = as_status(state)
+    assert status is not None
+    again = after(Cached(status))
+    assert again.jobs == state.jobs
+    assert again.models == state.models
