@@ -78,6 +78,7 @@ class WantuiApp(App[int]):
 
     async def on_ready(self) -> None:
         """After the first frame: everything that takes a while to import."""
+        await self.area_screen.complete()
         from wantui.paths import Paths  # noqa: PLC0415
         from wantui.tui.session import Session  # noqa: PLC0415
 

@@ -43,12 +43,12 @@ def _link(link: Link, now: float) -> Iterator[Said]:
         yield f"✗ versions differ: {one_line(link.error.message)}", Tone.BAD
         yield one_line(link.error.hint), Tone.STRONG
     else:
-        yield f"✗ disconnected: {one_line(link.error.message, 120)}", Tone.BAD
-        yield _retry(link, now), Tone.PLAIN
+        yield f"✗ disconnected, {_retry(link, now)}", Tone.BAD
         yield "S starts it", Tone.STRONG
+        yield one_line(link.error.message, 120), Tone.MUTED
 
 
 def _retry(link: Link, now: float) -> str:
     if link.retry_at is None:
-        return "trying"
+        return "trying now"
     return f"retry in {max(round(link.retry_at - now), 0)} s"

@@ -115,7 +115,7 @@ class Session:
 
 
 def job_line(job: Job, width: int) -> list[Said]:
-    """▶ 12 running  denoise 7/20  ████░░  41 %  1:05 left."""
+    """▶ 12 running  denoise 7/20  ━━━━──  41 %  1:05 left."""
     glyph, tone = words.job_state(job)
     state = glyph.replace(" ", f" {job.id} ", 1)
     if job.state is not JobState.RUNNING:

@@ -22,7 +22,7 @@ class Tone(StrEnum):
 
 STYLES: dict[Tone, str] = {
     Tone.PLAIN: "",
-    Tone.MUTED: "$text-muted",
+    Tone.MUTED: "dim",
     Tone.GOOD: "$success",
     Tone.BUSY: "$primary",
     Tone.WARN: "$warning",

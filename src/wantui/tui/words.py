@@ -233,6 +233,6 @@ def _component_facts(component: ComponentStatus) -> Iterator[Fact]:
     parts = [words, have(component), f"{parameters(count)} parameters" if count else ""]
     yield component.name, ("  ".join(part for part in parts if part), tone)
     for name in component.missing[:MISSING_SHOWN]:
-        yield "", (f"missing {name}", Tone.MUTED)
+        yield "  missing", (name, Tone.MUTED)
     if (more := len(component.missing) - MISSING_SHOWN) > 0:
         yield "", (f"and {more} more files", Tone.MUTED)

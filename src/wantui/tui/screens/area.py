@@ -40,6 +40,9 @@ class AreaScreen(Screen[None]):
         """The widgets between header and keys."""
         raise NotImplementedError
 
+    async def complete(self) -> None:
+        """Mount what may come after the first frame."""
+
     def draw(self, session: Session) -> None:
         """Bring the body up to date; widgets repaint only what changed."""
         raise NotImplementedError

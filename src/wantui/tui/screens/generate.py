@@ -38,6 +38,7 @@ class GenerateScreen(AreaScreen):
         super().__init__()
         self._offers: dict[str, Offer] = {}
         """By model."""
+        self._complete = False
         self._wanted = ""
         """A model to be chosen as soon as it is known."""
         self._sent: int | None = None
@@ -54,19 +55,22 @@ class GenerateScreen(AreaScreen):
             prompt.cursor_blink = False
             yield prompt
             yield Quiet(id="prompt-note", classes="note")
-            yield Field("negative_prompt", "negative")
-        with Container(id="values"):
-            yield Field("model", "model", Select[str]([], compact=True, prompt="…"))
-            yield Field("size", "size")
-            yield Quiet(id="sizes")
-            with Horizontal(classes="pair"):
-                yield Field("frames", "frames")
-                yield Field("steps", "steps")
-            with Horizontal(classes="pair"):
-                yield Field("guidance", "guidance")
-                yield Field("seed", "seed")
-            yield Field("image", "image")
-            yield Quiet(id="latest")
+            yield Container(id="negative")
+        yield Container(id="values")
+
+    async def complete(self) -> None:
+        """Mount the fields: there are many, and the prompt can be typed without them."""
+        await self.query_one("#negative").mount(Field("negative_prompt", "negative"))
+        await self.query_one("#values").mount(
+            Field("model", "model", Select[str]([("…", "")], compact=True, allow_blank=False)),
+            Field("size", "size"),
+            Quiet(id="sizes"),
+            Horizontal(Field("frames", "frames"), Field("steps", "steps"), classes="pair"),
+            Horizontal(Field("guidance", "guidance"), Field("seed", "seed"), classes="pair"),
+            Field("image", "image"),
+            Quiet(id="latest"),
+        )
+        self._complete = True
 
     def on_mount(self) -> None:
         self.query_one("#prompt-label", Quiet).say(("prompt", Tone.MUTED))
@@ -75,8 +79,9 @@ class GenerateScreen(AreaScreen):
     # --- drawing ---
 
     def draw(self, session: Session) -> None:
-        self._draw_models(session)
-        self._draw_latest(session)
+        if self._complete:
+            self._draw_models(session)
+            self._draw_latest(session)
 
     def _draw_models(self, session: Session) -> None:
         offers = session.offers()
@@ -124,7 +129,7 @@ class GenerateScreen(AreaScreen):
     @property
     def offer(self) -> Offer | None:
         """Of the chosen model."""
-        value = self._select.value
+        value = self._select.value if self._complete else None
         return self._offers.get(value) if isinstance(value, str) else None
 
     @property
@@ -181,6 +186,8 @@ class GenerateScreen(AreaScreen):
 
     def action_submit(self) -> None:
         """Send what is typed; a refusal lands on its field."""
+        if not self._complete:
+            return
         self._forgive()
         self.run_worker(self._submit(self.values), group="submit", exclusive=True)
 

@@ -1,9 +1,9 @@
-"""A bar that needs no colour: full and empty cells."""
+"""A bar that needs no colour: heavy and light cells."""
 
 from __future__ import annotations
 
-FULL = "█"
-EMPTY = "░"
+FULL = "━"
+EMPTY = "─"
 
 
 def bar(fraction: float, width: int) -> str:

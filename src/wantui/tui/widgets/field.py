@@ -20,7 +20,7 @@ class Field(Container):
     DEFAULT_CSS = """
     Field { height: auto; width: 1fr; layout: vertical; }
     Field > Horizontal { height: 1; }
-    Field .label { width: 10; height: 1; color: $text-muted; }
+    Field .label { width: 10; height: 1; }
     Field Input { width: 1fr; background: $surface; }
     Field Input:focus { background: $panel; }
     Field .note { height: auto; display: none; padding-left: 10; }
@@ -31,7 +31,7 @@ class Field(Container):
         super().__init__(id=f"field-{name}")
         self.field = name
         self._label = Quiet(classes="label")
-        self._label.say((label, Tone.PLAIN))
+        self._label.say((label, Tone.MUTED))
         self._control = control or Input(compact=True)
         if isinstance(self._control, Input):
             self._control.cursor_blink = False

@@ -43,5 +43,5 @@ def _tabs(current: Area) -> Content:
 
 def _tab(area: Area, *, current: bool) -> Content:
     look = "bold reverse" if current else ""
-    label = Content.assemble((f"{area.key} ", look or "$text-muted"), (area.value, look))
+    label = Content.assemble((f"{area.key} ", look or "dim"), (area.value, look))
     return label.stylize(Style.from_meta({"@click": f"app.area('{area}')"}))

@@ -46,12 +46,13 @@ class Running(Vertical):
         for index, (about, progress) in enumerate(self._lines):
             job = self._jobs[index] if index < len(self._jobs) else None
             about.set_class(job is None and index > 0, "-unused")
-            progress.set_class(job is None, "-unused")
+            progress.set_class(job is None and index > 0, "-unused")
             if job is not None:
                 about.say(*joined(_about(job)))
                 progress.say(*_progress(job, self.size.width - 2))
-            elif index == 0:
+            elif index == 0:  # keeps its two lines: nothing below moves when a job starts
                 about.say(("nothing runs", Tone.MUTED))
+                progress.say()
 
 
 def _about(job: Job) -> list[Said]:

@@ -56,14 +56,14 @@ class Table(ScrollView, can_focus=True):
     Table {
         height: 1fr;
         scrollbar-size-vertical: 1;
-        & > .table--head { color: $text-muted; text-style: bold; }
+        & > .table--head { text-style: bold dim; }
         & > .table--cursor {
             background: $block-cursor-background; color: $block-cursor-foreground;
             text-style: $block-cursor-text-style;
         }
         & > .table--blurred { background: $surface; text-style: bold; }
         & > .table--plain { color: $foreground; }
-        & > .table--muted { color: $text-muted; }
+        & > .table--muted { text-style: dim; }
         & > .table--good { color: $success; }
         & > .table--busy { color: $primary; }
         & > .table--warn { color: $warning; }
