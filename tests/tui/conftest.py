@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -15,7 +16,10 @@ Unconnected = Callable[[tuple[int, int]], AbstractAsyncContextManager[Pilot[int]
 
 
 @pytest.fixture
-def app_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Unconnected:
+def app_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Unconnected]:
     """An app that nobody answers, in a terminal of the size it is called with."""
     monkeypatch.setenv("TZ", "UTC")
-    return lambda size: unconnected(tmp_path, monkeypatch.setenv, size)
+    time.tzset()
+    yield lambda size: unconnected(tmp_path, monkeypatch.setenv, size)
+    monkeypatch.undo()
+    time.tzset()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from httpx2 import ServerSentEvent
+from pydantic import ValidationError
 
 from wantui.api.base import Reply
 from wantui.api.event import EventId, EventKind, Notice
@@ -12,6 +13,7 @@ from wantui.api.job import Job
 from wantui.api.model import ModelStatus
 from wantui.api.queue import Queue
 from wantui.api.worker import Worker
+from wantui.errors import VersionMismatch
 
 _OBJECTS: dict[EventKind, type[Reply]] = {
     EventKind.JOB: Job,
@@ -32,9 +34,12 @@ class Event:
 
 
 def parse_event(raw: ServerSentEvent) -> Event | None:
-    """None for a kind that a newer daemon may send."""
+    """None for a kind that a newer daemon may send. Raises VersionMismatch if it is unreadable."""
     try:
         kind = EventKind(raw.event)
     except ValueError:
         return None
-    return Event(EventId.parse(raw.id), kind, _OBJECTS[kind].model_validate_json(raw.data))
+    try:
+        return Event(EventId.parse(raw.id), kind, _OBJECTS[kind].model_validate_json(raw.data))
+    except ValidationError as error:
+        raise VersionMismatch(f"this client cannot read an event of kind {kind}") from error

@@ -50,9 +50,11 @@ class Bridge:
             self._wake.clear()
             self._dispatch(Connecting())
             error = await self._connection()
-            retry_at = asyncio.get_running_loop().time() + self._delay_s
+            delay_s = self._delay_s
+            self._delay_s = min(delay_s * 2, LAST_DELAY_S)
+            retry_at = asyncio.get_running_loop().time() + delay_s
             self._dispatch(Lost(ErrorBody.of(error), retry_at))
-            await self._pause()
+            await self._pause(delay_s)
 
     def retry(self, *, start: bool = False) -> None:
         """Try again now; with `start`, start a daemon if none answers."""
@@ -105,8 +107,7 @@ class Bridge:
         else:
             self._dispatch(Learned(item.id.boot if item.id else self._boot, (item.object,)))
 
-    async def _pause(self) -> None:
+    async def _pause(self, delay_s: float) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._delay_s):
+            async with asyncio.timeout(delay_s):
                 await self._wake.wait()
-        self._delay_s = min(self._delay_s * 2, LAST_DELAY_S)
