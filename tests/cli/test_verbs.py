@@ -1,0 +1,176 @@
+"""The verbs that look and the verbs that act, as a script uses them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import PATIENCE_S, WANTUI, document, wantui
+from wantui import __version__
+
+
+def test_ls_says_what_there_is_and_how_to_get_the_rest(environment: dict[str, str]) -> None:
+    done = wantui(environment, "ls")
+    head, *rows = done.stdout.splitlines()
+    assert head.split() == ["MODEL", "WEIGHTS", "SIZE", "LOADED", "LICENSE", "SUMMARY"]
+    states = {row.split()[0]: row.split()[1:3] for row in rows}
+    assert states["demo"] == ["●", "present"]
+    assert states["t2v-a14b"] == ["○", "absent"]
+    assert "get t2v-a14b: hf download Wan-AI/Wan2.2-T2V-A14B-Diffusers" in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    assert [model["id"] for model in document(environment, "ls")["models"]] == list(states)
+
+
+def test_show_takes_an_alias_and_names_the_files_that_are_missing(
+    environment: dict[str, str],
+) -> None:
+    shown = wantui(environment, "show", "Wan-AI/Wan2.2-T2V-A14B-Diffusers").stdout
+    assert "transformer_2/diffusion_pytorch_model-00012-of-00012.safetensors" in shown
+    assert "1280x720, 81 frames at 16 fps, 40 steps" in shown
+    assert "34.4 B" in shown
+    assert document(environment, "show", "t2v-A14B")["id"] == "t2v-a14b"
+
+
+def test_a_model_that_nobody_knows_is_an_error_in_both_shapes(environment: dict[str, str]) -> None:
+    done = wantui(environment, "show", "t2v-b14a", "--json", exits=2)
+    error = json.loads(done.stdout)["error"]
+    assert error["code"] == "unknown_model"
+    assert done.stderr.splitlines() == [f"error: {error['message']}", f"hint: {error['hint']}"]
+
+
+def test_the_machine_and_its_workers_are_shown(environment: dict[str, str], finished: int) -> None:
+    workers = document(environment, "ps")["workers"]
+    assert [worker["model"] for worker in workers] == ["demo"]
+    assert str(workers[0]["pid"]) in wantui(environment, "ps").stdout
+    cores = document(environment, "hw")["cpu"]["cores"]
+    assert f"{cores} cores" in wantui(environment, "hw").stdout
+
+
+def test_a_finished_job_is_told_of_whole(environment: dict[str, str], finished: int) -> None:
+    shown = wantui(environment, "job", str(finished)).stdout
+    told = document(environment, "job", str(finished))
+    for fact in ("completed", "a red circle", told["output"]["path"], told["output"]["sha256"]):
+        assert fact in shown
+
+
+def test_get_saves_under_the_jobs_name_and_replaces_nothing_unasked(
+    environment: dict[str, str], finished: int, tmp_path: Path
+) -> None:
+    name = f"wantui-{finished}.mp4"
+    assert wantui(environment, "get", str(finished), cwd=tmp_path).stdout == f"{name}\n"
+    saved = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(b"mine")
+    refused = wantui(environment, "get", str(finished), cwd=tmp_path, exits=2)
+    assert f"{name} exists already" in refused.stderr
+    assert (tmp_path / name).read_bytes() == b"mine"
+    told = document(environment, "get", str(finished), "-o", str(tmp_path / name), "--force")
+    assert told["path"] == str(tmp_path / name)
+    assert (tmp_path / name).read_bytes() == saved
+
+
+def test_get_leaves_nothing_behind_when_there_is_no_video(
+    environment: dict[str, str], held: int, tmp_path: Path
+) -> None:
+    refused = wantui(environment, "get", str(held), cwd=tmp_path, exits=1)
+    assert refused.stderr.startswith(f"error: job {held} has no video")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_held_job_is_in_the_queue_until_it_is_released(
+    environment: dict[str, str], paused: None, held: int
+) -> None:
+    assert _states(environment)[held] == "held"
+    document(environment, "release", str(held))
+    assert _states(environment)[held] == "queued"
+    document(environment, "hold", str(held))
+    assert _states(environment, "--state", "held")[held] == "held"
+    table = wantui(environment, "queue")
+    assert "a held one" in table.stdout
+    assert "the queue is paused; go on: wantui resume" in table.stderr
+
+
+def test_history_is_newest_first_and_as_long_as_asked(
+    environment: dict[str, str], finished: int, held: int
+) -> None:
+    jobs = document(environment, "queue", "--all", "--limit", "2")["jobs"]
+    assert len(jobs) == 2
+    assert jobs[0]["id"] == held
+    assert finished in _states(environment, "--state", "completed", "--limit", "500")
+
+
+def test_waiting_gives_up_with_exit_4(environment: dict[str, str], held: int) -> None:
+    gave_up = wantui(environment, "wait", str(held), "--timeout", "0.1", exits=4)
+    assert f"error: job {held}: not finished after 0.1 s" in gave_up.stderr
+
+
+@pytest.mark.parametrize("verb", ["job", "wait", "cancel", "hold", "release", "get", "logs"])
+def test_a_job_that_never_was_is_named(environment: dict[str, str], verb: str) -> None:
+    refused = wantui(environment, verb, "9999999", exits=1)
+    assert refused.stderr.startswith("error: there is no job 9999999\nhint: ")
+
+
+def test_following_a_finished_jobs_log_ends(environment: dict[str, str], finished: int) -> None:
+    once = wantui(environment, "logs", str(finished)).stdout
+    assert f"job {finished}" in once
+    assert wantui(environment, "logs", str(finished), "-f").stdout == once
+    assert document(environment, "logs", str(finished))["text"] == once
+
+
+def test_events_are_lines_that_can_be_gone_on_from(environment: dict[str, str]) -> None:
+    command = [*WANTUI, "events", "--json"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as listening:
+        assert listening.stdout is not None
+        assert listening.stderr is not None
+        heading = listening.stderr.readline()
+        wantui(environment, "pause")
+        wantui(environment, "resume")
+        lines = [json.loads(listening.stdout.readline()) for _ in range(2)]
+        listening.terminate()
+        listening.communicate(timeout=PATIENCE_S)
+    assert [line["object"]["paused"] for line in lines] == [True, False]
+    assert {line["kind"] for line in lines} == {"queue"}
+    assert heading.startswith("listening after event ")
+
+
+def test_usage_errors_exit_2_and_suggest(environment: dict[str, str]) -> None:
+    assert "'generate'" in wantui(environment, "genrate", exits=2).stderr
+    wantui(environment, "job", "twelve", exits=2)
+    wantui(environment, "queue", "--state", "done", exits=2)
+
+
+def test_an_address_that_is_none_exits_2_and_one_where_nobody_is_exits_3(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    assert "use unix:///PATH" in wantui(environment, "ls", "--host", "tcp://box", exits=2).stderr
+    nowhere = f"unix://{tmp_path}/none.sock"
+    refused = document({**environment, "WANTUI_HOST": nowhere}, "ls", exits=3)
+    assert refused["error"]["code"] == "daemon_unreachable"
+
+
+def test_the_version_is_printed_without_a_daemon(tmp_path: Path) -> None:
+    home = {**os.environ, "WANTUI_HOME": str(tmp_path / "none")}
+    assert wantui(home, "--version").stdout == f"wantui {__version__}\n"
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_reader_that_goes_away_is_no_traceback(environment: dict[str, str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [*WANTUI, "ls"], env=environment, stdout=write, stderr=subprocess.PIPE, check=False
+    )
+    os.close(write)
+    assert b"Traceback" not in done.stderr
+    assert b"Exception" not in done.stderr
+    assert done.returncode == 1
+
+
+def _states(environment: dict[str, str], *options: str) -> dict[int, str]:
+    jobs = document(environment, "queue", *options)["jobs"]
+    return {job["id"]: job["state"] for job in jobs}
