@@ -100,7 +100,10 @@ class Service:
         start = time.perf_counter()
         model = self._model = load(key, attempt.stop.check)
         seconds = time.perf_counter() - start
-        log.info("loaded %s on %s in %.2f s", key.files.model, device, seconds)
+        log.info(
+            "loaded %s on %s, %d parameters, in %.2f s",
+            *(key.files.model, device, model.parameters, seconds),
+        )
         self._channel.report(
             Loaded(model=key.files.model, parameters=model.parameters, seconds=seconds)
         )
