@@ -54,7 +54,8 @@ def output_to(log: Path) -> Iterator[None]:
         os.close(target)
         yield
     finally:
-        _flush()
+        with contextlib.suppress(OSError):  # a full disk loses log lines, not the way back
+            _flush()
         for kept, stream in zip(before, (1, 2), strict=True):
             os.dup2(kept, stream)
             os.close(kept)
