@@ -30,10 +30,6 @@ _pipeline_wan: Any = pipeline_wan
 WanPipeline: Any = diffusers.WanPipeline
 WanImageToVideoPipeline: Any = diffusers.WanImageToVideoPipeline
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*legacy behaviour.*", "ignore:`torch_dtype` is deprecated"
-)
-
 COMBINATIONS = [
     {"guidance": 5.0, "guidance_low": 3.0, "steps": 5},
     {"guidance": 4.0, "guidance_low": 1.0, "steps": 2},
