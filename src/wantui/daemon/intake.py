@@ -54,7 +54,7 @@ class Intake:
         need_engine()
         weights = await self._inventory.weights(recipe)
         need_weights(recipe, weights)
-        await self._machine.best_plan(recipe, weights)
+        await self._machine.best_plan(recipe, weights, self._inventory.catalog.recipes)
         job = await self._jobs.accept(
             model=recipe.id, quality=quality.id, params=params, owner=owner, hold=request.hold
         )

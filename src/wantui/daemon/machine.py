@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from wantui.api.hardware import Hardware
 from wantui.api.model import WeightsStatus
@@ -21,9 +22,11 @@ class Machine:
     async def read(self) -> Hardware:
         return await asyncio.to_thread(self._probe.read, self._disks)
 
-    async def best_plan(self, recipe: Recipe, weights: WeightsStatus) -> Plan:
-        """For the device that suits it best. Raises DoesNotFit."""
-        return plan(recipe, weights, await self.read())
+    async def best_plan(
+        self, recipe: Recipe, weights: WeightsStatus, others: Sequence[Recipe]
+    ) -> Plan:
+        """For the device that suits it best. Raises DoesNotFit naming one of `others` that fits."""
+        return plan(recipe, weights, await self.read(), others=others)
 
     def close(self) -> None:
         self._probe.close()

@@ -52,17 +52,21 @@ class WorkerProcess:
         with theirs:
             command = (sys.executable, "-m", "wantui.worker")
             flags = ("--fd", str(theirs.fileno()), "--parent", str(os.getpid()))
-            with log_file.open("ab") as output:
-                process = await asyncio.create_subprocess_exec(
-                    *command,
-                    *flags,
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    pass_fds=(theirs.fileno(),),
-                    env=_environment(device),
-                    start_new_session=True,
-                )
+            try:
+                with log_file.open("ab") as output:
+                    process = await asyncio.create_subprocess_exec(
+                        *command,
+                        *flags,
+                        stdin=asyncio.subprocess.DEVNULL,
+                        stdout=output,
+                        stderr=output,
+                        pass_fds=(theirs.fileno(),),
+                        env=_environment(device),
+                        start_new_session=True,
+                    )
+            except OSError as error:  # no memory, no processes, no room for a log
+                ours.close()
+                raise WorkerStartFailed(f"the worker cannot be started: {error}") from error
         reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE_BYTES)
         worker = cls(process, reader, writer)
         try:
