@@ -138,6 +138,11 @@ def test_events_are_lines_that_can_be_gone_on_from(environment: dict[str, str]) 
     assert heading.startswith("listening after event ")
 
 
+def test_an_event_id_that_is_none_is_refused(environment: dict[str, str]) -> None:
+    refused = wantui(environment, "events", "--after", "gestern\u00e4", exits=2)
+    assert "is no event's id" in refused.stderr
+
+
 def test_usage_errors_exit_2_and_suggest(environment: dict[str, str]) -> None:
     assert "'generate'" in wantui(environment, "genrate", exits=2).stderr
     wantui(environment, "job", "twelve", exits=2)

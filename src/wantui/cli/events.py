@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wantui.api.event import EventKind, Notice
+from wantui.api.event import EventId, EventKind, Notice
 from wantui.api.job import Job
 from wantui.api.model import ModelStatus
 from wantui.api.queue import Queue
@@ -18,6 +18,7 @@ from wantui.cli.progress import progress_line
 from wantui.cli.session import ask
 from wantui.cli.terminal import columns, narrate, show_raw
 from wantui.client import Client, Event
+from wantui.errors import InvalidRequest
 from wantui.text import one_line
 
 WIDEST = 200
@@ -44,6 +45,8 @@ def events(
 async def _print(client: Client, after: str | None, *, as_json: bool) -> None:
     if after is None:
         after = (await client.status()).event_id
+    elif EventId.parse(after) is None:
+        raise InvalidRequest(f"after: {after!r} is no event's id", hint="such as: 1f2e3d4c.56")
     narrate(f"listening after event {after}")
     async with contextlib.aclosing(client.events(after)) as stream:
         async for event in stream:
@@ -77,7 +80,7 @@ def _words(event: Event) -> str:
             counts = ", ".join(f"{count} {state}" for state, count in queue.counts.items())
             return f"{'paused' if queue.paused else 'running'}: {counts}"
         case Notice() as notice:
-            again = " (wantui status was reset)" if event.kind is EventKind.RESYNC else ""
+            again = "; earlier events are lost" if event.kind is EventKind.RESYNC else ""
             return f"{notice.reason}{again}"
         case _:
             return ""

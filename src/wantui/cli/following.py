@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 
 from wantui.api.job import Job, JobState
 from wantui.api.status import Status
@@ -82,9 +82,10 @@ async def _versions(client: Client, waiting: set[int]) -> AsyncGenerator[Job]:
     answered_at = loop.time()
     while True:
         try:
-            async for job in _until_lost(client, waiting):
-                answered_at = loop.time()
-                yield job
+            async with contextlib.aclosing(_until_lost(client, waiting)) as versions:
+                async for job in versions:
+                    answered_at = loop.time()
+                    yield job
         except (DaemonUnreachable, TimedOut):
             if loop.time() - answered_at > PATIENCE_S:
                 ids = " ".join(map(str, sorted(waiting)))
@@ -95,7 +96,7 @@ async def _versions(client: Client, waiting: set[int]) -> AsyncGenerator[Job]:
         await asyncio.sleep(RETRY_S)
 
 
-async def _until_lost(client: Client, waiting: set[int]) -> AsyncIterator[Job]:
+async def _until_lost(client: Client, waiting: set[int]) -> AsyncGenerator[Job]:
     """Versions of the jobs until the daemon ends the stream."""
     async with contextlib.aclosing(client.follow()) as news:
         async for item in news:
