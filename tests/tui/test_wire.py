@@ -19,10 +19,10 @@ import pytest
 from tests.running import RunningDaemon, job_when, tiny
 from wantui.api.job import JobState
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
 QUIET_S = 2.0
-PATIENCE_S = 20.0
+PATIENCE_S = 50.0
 BUDGET_BYTES_A_SECOND = 2048
 STARTS_AND_ENDS_BYTES = 16_000
 """A job that comes and goes changes the list, which is painted whole."""
