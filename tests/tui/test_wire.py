@@ -13,10 +13,11 @@ import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from tests.running import RunningDaemon, job_when, tiny
+from tests.running import RunningDaemon, job_when, running_daemon, tiny
 from wantui.api.job import JobState
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
@@ -89,8 +90,8 @@ def terminal_of(daemon: RunningDaemon) -> Iterator[Terminal]:
         os.close(handle)
 
 
-async def test_idle_costs_nothing_and_a_running_job_little(daemon: RunningDaemon) -> None:
-    with terminal_of(daemon) as terminal:
+async def test_idle_costs_nothing_and_a_running_job_little(tmp_path: Path) -> None:
+    with running_daemon(tmp_path) as daemon, terminal_of(daemon) as terminal:
         await terminal.sees("● connected".encode())
         terminal.press(b"\x1b")
         await terminal.sees(b"1-6 areas")
