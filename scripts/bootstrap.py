@@ -31,6 +31,13 @@ INPUTS = (ROOT / "pyproject.toml", CONSTRAINTS)
 BUILD_TOOLS = ("hatchling", "editables")
 """Installed first and pinned too: pip's isolated builds would not see the constraints."""
 
+TELLTALES = (
+    ("No space left on device", "the disk is full"),
+    ("connection broken", "pip cannot reach its package index"),
+    ("(constraint)", "pip's index has no build of a pinned package for this Python"),
+)
+"""What pip says at length, and what it means."""
+
 GB = 10**9
 NEEDED_BYTES = 3 * GB
 NEEDED_WITH_CUDA_BYTES = 12 * GB
@@ -119,7 +126,7 @@ def check_disk() -> None:
 
 def install(extras: set[str]) -> None:
     """Into the environment of last time, or into a new one if that is of no use."""
-    usable = read_stamp().get("made_of", [])[:-1] == python_in_use()
+    usable = PYTHON.exists() and read_stamp().get("made_of", [])[:-1] == python_in_use()
     STAMP.unlink(missing_ok=True)
     tell(f"installing into {VENV}; the first time takes minutes and downloads up to 4 GB")
     with LOG.open("w", encoding="utf-8") as log:
@@ -141,7 +148,7 @@ def make_environment(log: IO[str]) -> list[str]:
         fail(f"{base} has neither ensurepip nor pip: install one (on Debian: python3-venv)")
     empty_environment()
     if run([base, "-m", "venv", *([] if with_pip else ["--without-pip"]), str(VENV)], log):
-        fail(f"{base} cannot make a virtual environment: {last_error()}; see {LOG}")
+        fail(f"{base} cannot make a virtual environment: {what_went_wrong()}; see {LOG}")
     return [str(PYTHON), "-m", "pip"] if with_pip else [base, "-m", "pip", "--python", str(PYTHON)]
 
 
@@ -161,7 +168,7 @@ def empty_environment() -> None:
 def pip_install(pip: list[str], log: IO[str], *what: str) -> None:
     options = ("--no-input", "--disable-pip-version-check", "--constraint", str(CONSTRAINTS))
     if run([*pip, "install", *options, *what], log):
-        fail(f"the installation failed: {last_error()}; see {LOG}, then run this again")
+        fail(f"the installation failed: {what_went_wrong()}; see {LOG}, then run this again")
 
 
 def run(command: list[str], log: IO[str]) -> int:
@@ -184,11 +191,13 @@ def run(command: list[str], log: IO[str]) -> int:
     return process.returncode
 
 
-def last_error() -> str:
-    """The end of the log in a line: pip's last word on what is wrong, if it had one."""
-    lines = [line.strip() for line in LOG.read_text("utf-8").splitlines() if line.strip()]
+def what_went_wrong() -> str:
+    """In a line: by a telltale in the log, else pip's first error, else the log's last line."""
+    log = LOG.read_text("utf-8")
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    meanings = [meaning for phrase, meaning in TELLTALES if phrase in log]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return (errors or lines or ["it said nothing"])[-1]
+    return next(iter([*meanings, *errors, *lines[-1:]]), "it said nothing")
 
 
 def tell(line: str) -> None:
