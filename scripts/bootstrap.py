@@ -130,26 +130,29 @@ def install(extras: set[str]) -> None:
     STAMP.unlink(missing_ok=True)
     tell(f"installing into {VENV}; the first time takes minutes and downloads up to 4 GB")
     with LOG.open("w", encoding="utf-8") as log:
-        pip = [str(PYTHON), "-m", "pip"] if usable else make_environment(log)
-        pip_install(pip, log, *BUILD_TOOLS)
+        if not usable:
+            make_environment(log)
         checkout = f"{ROOT}[{','.join(sorted(extras))}]"
-        pip_install(pip, log, "--no-build-isolation", "--editable", checkout)
+        pip_install(log, *BUILD_TOOLS)
+        pip_install(log, "--no-build-isolation", "--editable", checkout)
     write_stamp(extras)
 
 
-def make_environment(log: IO[str]) -> list[str]:
-    """Start `.venv` anew; returns the pip that installs into it.
-
-    Debian's Python has pip and ensurepip in packages of their own: either will do.
-    """
-    base = getattr(sys, "_base_executable", sys.executable)
+def make_environment(log: IO[str]) -> None:
+    """Start `.venv` anew. Debian's Python has pip and ensurepip in packages: either will do."""
+    base = base_python()
     with_pip = has_module(base, "ensurepip")
     if not with_pip and not has_module(base, "pip"):
         fail(f"{base} has neither ensurepip nor pip: install one (on Debian: python3-venv)")
     empty_environment()
     if run([base, "-m", "venv", *([] if with_pip else ["--without-pip"]), str(VENV)], log):
         fail(f"{base} cannot make a virtual environment: {what_went_wrong()}; see {LOG}")
-    return [str(PYTHON), "-m", "pip"] if with_pip else [base, "-m", "pip", "--python", str(PYTHON)]
+
+
+def base_python() -> str:
+    """What `.venv` is made with; this Python itself, unless it is that of `.venv`."""
+    base: str = getattr(sys, "_base_executable", sys.executable)
+    return base
 
 
 def has_module(python: str, name: str) -> bool:
@@ -165,7 +168,12 @@ def empty_environment() -> None:
             entry.unlink()
 
 
-def pip_install(pip: list[str], log: IO[str], *what: str) -> None:
+def pip_install(log: IO[str], *what: str) -> None:
+    """With the environment's own pip, or else with that of the Python it was made with."""
+    own_pip = (PYTHON.parent / "pip").exists()
+    pip = [str(PYTHON), "-m", "pip"]
+    if not own_pip:
+        pip = [base_python(), "-m", "pip", "--python", str(PYTHON)]
     options = ("--no-input", "--disable-pip-version-check", "--constraint", str(CONSTRAINTS))
     if run([*pip, "install", *options, *what], log):
         fail(f"the installation failed: {what_went_wrong()}; see {LOG}, then run this again")
