@@ -144,7 +144,8 @@ def blur(convolution: nn.Conv2d | nn.Conv3d) -> None:
     channels = convolution.in_channels
     mix = torch.randn(convolution.out_channels, channels) / channels**0.5
     convolution.weight.copy_(mix.reshape(*mix.shape, *(1,) * kernel.dim()) * kernel)
-    nn.init.zeros_(convolution.bias)
+    if convolution.bias is not None:
+        nn.init.zeros_(convolution.bias)
 
 
 def make(folder: Path) -> None:
