@@ -84,8 +84,17 @@ def test_the_base_works_without_the_engine_and_says_how_to_get_it(
 
     assert "wantui" in run(wantui, "--version", environment=environment)
     run(tools / "python", "-c", "import wantui.tui.app", environment=environment)
+    show = "from wantui.paths import shipped_config; print(shipped_config())"
+    shipped = Path(run(tools / "python", "-c", show).strip())
+    assert shipped.is_relative_to(tmp_path / "venv")
+    assert shipped.name == "_config"
+    find = "from importlib.util import find_spec; print(find_spec('torch'))"
+    assert run(tools / "python", "-c", find) == "None\n"
+
     run(wantui, "daemon", "start", environment=environment)
     try:
+        status = json.loads(run(wantui, "daemon", "status", "--json", environment=environment))
+        assert status["engine_installed"] is False
         assert "demo" in run(wantui, "ls", "--json", environment=environment)
         refused = subprocess.run(
             [str(wantui), "generate", "a cat", "--json"],
