@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx2
 from row import RunningDaemon, median, row, running_daemon, tiny
+from tests.running import job_when
 
 from wantui.api.job import Job
 
@@ -20,6 +21,13 @@ REQUESTS = 300
 async def submit(daemon: RunningDaemon, **fields: object) -> Job:
     async with daemon.client() as client:
         return await client.submit(tiny(**fields))  # type: ignore[arg-type]
+
+
+async def make_busy(daemon: RunningDaemon) -> None:
+    """Until the worker is past its imports and takes its first steps."""
+    async with daemon.client() as client:
+        job = await client.submit(tiny(size="256x256", frames=33, steps=100))
+        await job_when(client, job.id, lambda job: bool(job.progress and job.progress.of))
 
 
 def fill(database: Path, job: Job) -> None:
@@ -64,7 +72,7 @@ def main() -> None:
         with_jobs = daemon.restart()
         try:
             measure(with_jobs, "worker idle")
-            asyncio.run(submit(with_jobs, size="256x256", frames=33, steps=100))
+            asyncio.run(make_busy(with_jobs))
             measure(with_jobs, "worker busy")
         finally:
             with_jobs.stop()

@@ -23,7 +23,7 @@ from wantui.worker.encode import encode
 from wantui.worker.load import LoadedModel, LoadKey, load
 from wantui.worker.stop import StopFlag
 
-ROUNDS = 4
+ROUNDS = 8
 STEPS = 8
 
 Pipeline: TypeAlias = Any

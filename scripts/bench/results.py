@@ -52,7 +52,7 @@ def conditions() -> str:
     memory_gib = psutil.virtual_memory().total / 2**30
     return (
         f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}: {psutil.cpu_count()} cores of"
-        f" {processor()}, {memory_gib:.0f} GiB, {gpus()}; Linux {platform.release()}, Python"
+        f" {processor()}, {memory_gib:.0f} GiB, {gpus()}; Linux {platform.release().split('-')[0]}, Python"
         f" {platform.python_version()}, torch {version('torch')}; load average"
         f" {os.getloadavg()[0]:.1f} before."
     )

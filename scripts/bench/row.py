@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
+# Set on machines for development; without bytecode every process would compile all of ours.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.running import RunningDaemon, call, running_daemon, tiny
