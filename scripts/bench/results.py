@@ -50,11 +50,11 @@ def main() -> int:
 def conditions() -> str:
     """When, on what, and how busy it was before."""
     memory_gib = psutil.virtual_memory().total / 2**30
+    kernel, *_ = platform.release().split("-")
     return (
-        f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}: {psutil.cpu_count()} cores of"
-        f" {processor()}, {memory_gib:.0f} GiB, {gpus()}; Linux {platform.release().split('-')[0]}, Python"
-        f" {platform.python_version()}, torch {version('torch')}; load average"
-        f" {os.getloadavg()[0]:.1f} before."
+        f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}: {psutil.cpu_count()} cores of {processor()},"
+        f" {memory_gib:.0f} GiB, {gpus()}; Linux {kernel}, Python {platform.python_version()},"
+        f" torch {version('torch')}; load average {os.getloadavg()[0]:.1f} before."
     )
 
 
