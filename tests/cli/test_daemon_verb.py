@@ -48,7 +48,7 @@ def test_a_waiting_command_outlives_a_restart_of_the_daemon(own: dict[str, str])
         text=True,
     ) as waiting:
         assert waiting.stderr is not None
-        while "waits for paused" not in waiting.stderr.readline():
+        while "the queue is paused" not in waiting.stderr.readline():
             assert waiting.poll() is None
         wantui(own, "daemon", "restart")
         wantui(own, "resume")

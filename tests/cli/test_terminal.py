@@ -24,7 +24,7 @@ def test_progress_is_one_line_rewritten_in_place(environment: dict[str, str]) ->
 
 def test_ctrl_c_detaches_and_the_job_goes_on(environment: dict[str, str], paused: None) -> None:
     with in_terminal(environment, "generate", "a red circle", *TINY) as terminal:
-        job_id = terminal.read_until(r"job (\d+)  queued, waits for paused")[1]
+        job_id = terminal.read_until(r"job (\d+)  queued: the queue is paused")[1]
         terminal.type(CTRL_C)
         shown = terminal.rest()
         assert terminal.process.returncode == 130

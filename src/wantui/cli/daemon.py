@@ -11,11 +11,11 @@ from pathlib import Path
 import typer
 
 from wantui.api.hello import Hello
-from wantui.cli.describe import clock, show_facts
+from wantui.cli.describe import show_facts
 from wantui.cli.document import show_document
 from wantui.cli.options import Host, Json
 from wantui.cli.terminal import narrate
-from wantui.client import Address, Client, start_daemon
+from wantui.client import Address, Client, start_daemon, words
 from wantui.client.launch import POLL_S, lock_is_free
 from wantui.errors import DaemonUnreachable, TimedOut, VersionMismatch
 from wantui.paths import Paths
@@ -131,7 +131,7 @@ def _show(hello: Hello, *, as_json: bool) -> None:
             ("version", f"{hello.version} (API {hello.api_version})"),
             ("pid", str(hello.pid)),
             ("socket", hello.socket),
-            ("started", clock(hello.started_at)),
+            ("started", words.clock(hello.started_at)),
             ("engine", engine),
         ]
     )

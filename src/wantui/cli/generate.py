@@ -10,17 +10,18 @@ import typer
 from pydantic import ValidationError
 
 from wantui.api.job import Job, JobRequest
-from wantui.cli.describe import size_words
 from wantui.cli.document import show_document
 from wantui.cli.failure import tell
 from wantui.cli.following import detached, exit_code, wait_for_jobs
 from wantui.cli.options import Host, Json
-from wantui.cli.picture import read_picture
-from wantui.cli.saving import check_target, save_output
 from wantui.cli.session import ask
 from wantui.cli.terminal import narrate, show_raw
-from wantui.client import Client
+from wantui.client import Client, words
+from wantui.client.picture import read_picture
+from wantui.client.saving import check_target, save_output
 from wantui.errors import InvalidRequest, WantuiError
+from wantui.paths import Paths
+from wantui.settings import load_settings
 
 MAX_STDIN_BYTES = 1 << 20
 
@@ -74,12 +75,16 @@ def generate(
         seed=seed,
         hold=hold or None,
     )
-    picture = None if image is None else read_picture(image)
+    picture = None if image is None else _picture(image)
     job = ask(lambda client: _submit(client, request, picture), host)
     if leave:
         _show_accepted(job, as_json=as_json)
     else:
         _wait(job, output, host, as_json=as_json)
+
+
+def _picture(path: Path) -> bytes:
+    return read_picture(path, load_settings(Paths.from_environment()).limits.image_bytes)
 
 
 async def _submit(client: Client, request: JobRequest, picture: bytes | None) -> Job:
@@ -97,7 +102,7 @@ def _wait(job: Job, output: Path | None, host: str | None, *, as_json: bool) -> 
         return done
 
     try:
-        narrate(f"job {job.id}: {job.model}, {size_words(job.params)}, seed {job.params.seed}")
+        narrate(f"job {job.id}: {job.model}, {words.size(job.params)}, seed {job.params.seed}")
         done = ask(finish, host)
     except KeyboardInterrupt:
         raise detached([job.id]) from None

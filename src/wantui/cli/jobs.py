@@ -13,10 +13,10 @@ from wantui.cli.describe import job_facts, show_facts, show_jobs, state_words
 from wantui.cli.document import show_document
 from wantui.cli.following import detached, exit_code, wait_for_jobs
 from wantui.cli.options import Host, JobId, JobIds, Json
-from wantui.cli.saving import check_target, save_output
 from wantui.cli.session import ask
 from wantui.cli.terminal import narrate, show_raw
 from wantui.client import Client
+from wantui.client.saving import check_target, save_output
 
 
 def register(app: typer.Typer) -> None:

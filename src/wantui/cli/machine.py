@@ -8,12 +8,13 @@ import typer
 
 from wantui.api.hardware import Gpu, Hardware
 from wantui.api.worker import Worker
-from wantui.cli.describe import clock, show_facts
+from wantui.cli.describe import show_facts
 from wantui.cli.document import show_document
 from wantui.cli.options import Host, Json
 from wantui.cli.session import ask
 from wantui.cli.table import Column, table
 from wantui.cli.terminal import colours_wanted, columns, narrate, show
+from wantui.client import words
 from wantui.text import bytes_text
 
 _WORKER_COLUMNS = (
@@ -61,7 +62,7 @@ def _worker_row(worker: Worker) -> tuple[str, ...]:
         "" if worker.job is None else str(worker.job),
         "" if worker.pid is None else str(worker.pid),
         "" if worker.rss_bytes is None else bytes_text(worker.rss_bytes),
-        clock(worker.started_at),
+        words.clock(worker.started_at),
     )
 
 

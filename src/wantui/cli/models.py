@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from wantui.api.model import ComponentStatus, ModelStatus, WeightsState
-from wantui.cli.describe import show_facts, size_words
+from wantui.cli.describe import show_facts
 from wantui.cli.document import show_document
 from wantui.cli.options import Host, Json
 from wantui.cli.session import ask
 from wantui.cli.table import Cell, Colour, Column, table
 from wantui.cli.terminal import colours_wanted, columns, narrate, show
+from wantui.client import words
 from wantui.text import bytes_text
 
 _STATES: dict[WeightsState, tuple[str, Colour | None]] = {
@@ -120,7 +121,7 @@ def _facts(model: ModelStatus) -> Iterator[tuple[str, str | Cell]]:
     yield "loaded", "yes" if model.loaded else "no"
     yield "qualities", ", ".join(model.qualities)
     low = "" if defaults.guidance_low is None else f",{defaults.guidance_low:g}"
-    yield "defaults", f"{size_words(defaults)}, {defaults.steps} steps"
+    yield "defaults", f"{words.size(defaults)}, {defaults.steps} steps"
     yield "", f"guidance {defaults.guidance:g}{low}, shift {defaults.shift:g}"
     yield "sizes", f"{', '.join(limits.sizes)}, or any in steps of {limits.size_multiple}"
     frames = f"{limits.max_frames} frames ({limits.frame_stride}n + 1)"

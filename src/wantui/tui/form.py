@@ -8,6 +8,7 @@ from typing import Any
 
 from wantui.api.job import Job, JobRequest
 from wantui.api.model import Defaults, ModelStatus, WeightsState
+from wantui.client import words
 from wantui.errors import (
     EngineMissing,
     InvalidImage,
@@ -20,7 +21,7 @@ from wantui.errors import (
 from wantui.text import bytes_text
 from wantui.tui.offer import Offer
 from wantui.tui.state import State
-from wantui.tui.words import guidance, weights_state
+from wantui.tui.words import weights_state
 
 PROMPT, MODEL, IMAGE = "prompt", "model", "image"
 WHOLE = ("frames", "steps", "seed")
@@ -55,7 +56,7 @@ def request_of(values: Mapping[str, str], image: str | None) -> JobRequest:
 def values_of(job: Job) -> dict[str, str]:
     """What to type to get the same again."""
     params = job.params
-    both = guidance(params).replace(" low noise ", "")
+    both = words.guidance(params).replace(" low noise ", "")
     return {
         PROMPT: params.prompt,
         MODEL: job.model,

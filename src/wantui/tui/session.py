@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import stat
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -15,10 +14,10 @@ from typing import TypeVar
 from wantui.api.base import Reply
 from wantui.api.job import Job, JobState
 from wantui.client import Client
-from wantui.errors import DaemonUnreachable, InvalidImage, WantuiError
+from wantui.client.picture import read_picture
+from wantui.errors import DaemonUnreachable, WantuiError
 from wantui.paths import Paths
 from wantui.settings import load_settings
-from wantui.text import bytes_text
 from wantui.tui import cache, form, words
 from wantui.tui.bridge import Bridge
 from wantui.tui.headline import headline, retrying
@@ -110,7 +109,7 @@ class Session:
         if typed.startswith(form.UPLOADED) or not typed:
             return typed.removeprefix(form.UPLOADED) or None
         limit = self.settings.limits.image_bytes
-        picture = await asyncio.to_thread(read_picture, typed, limit)
+        picture = await asyncio.to_thread(read_picture, Path(typed), limit)
         return (await self.bridge.call(lambda client: client.upload(picture))).id
 
 
@@ -129,21 +128,3 @@ def job_line(job: Job, width: int) -> list[Said]:
         (f"{fraction:4.0%}", Tone.PLAIN),
         (words.left(progress), Tone.MUTED),
     ]
-
-
-def read_picture(typed: str, limit: int) -> bytes:
-    """The bytes of the file that was typed; the daemon judges them. Raises InvalidImage."""
-    path = Path(typed)
-    try:
-        path = path.expanduser()
-        info = path.stat()
-        if not stat.S_ISREG(info.st_mode):
-            raise InvalidImage(f"{path} is not a file")
-        if info.st_size > limit:
-            size, most = bytes_text(info.st_size), bytes_text(limit)
-            raise InvalidImage(f"{path} has {size}; {most} are allowed")
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise InvalidImage(f"there is no file {path}") from error
-    except (OSError, ValueError, RuntimeError) as error:
-        raise InvalidImage(f"cannot read {path}: {error}") from error

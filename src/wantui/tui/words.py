@@ -2,52 +2,41 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
-from wantui.api.job import Job, JobState, Params, Progress, WaitsFor
+from wantui.api.job import Job, JobState, Progress
 from wantui.api.model import ComponentStatus, ModelStatus, WeightsState
+from wantui.client import words
 from wantui.text import bytes_text, duration_text
 from wantui.tui.tone import Fact, Said, Tone
 
 MISSING_SHOWN = 4
 """Missing files listed by name, for each component."""
 
-_JOB: dict[JobState, Said] = {
-    JobState.QUEUED: ("○", Tone.PLAIN),
-    JobState.HELD: ("‖", Tone.WARN),
-    JobState.RUNNING: ("▶", Tone.BUSY),
-    JobState.COMPLETED: ("✓", Tone.GOOD),
-    JobState.FAILED: ("✗", Tone.BAD),
-    JobState.CANCELLED: ("–", Tone.MUTED),
+_TONES: dict[JobState, Tone] = {
+    JobState.QUEUED: Tone.PLAIN,
+    JobState.HELD: Tone.WARN,
+    JobState.RUNNING: Tone.BUSY,
+    JobState.COMPLETED: Tone.GOOD,
+    JobState.FAILED: Tone.BAD,
+    JobState.CANCELLED: Tone.MUTED,
 }
 _WEIGHTS: dict[WeightsState, Said] = {
     WeightsState.ABSENT: ("○", Tone.MUTED),
     WeightsState.PARTIAL: ("◐", Tone.WARN),
     WeightsState.PRESENT: ("●", Tone.GOOD),
 }
-_WAITS: dict[WaitsFor, str] = {
-    WaitsFor.PAUSED: "the queue is paused",
-    WaitsFor.DEVICE: "waits for the device",
-    WaitsFor.WEIGHTS: "waits for weights",
-    WaitsFor.ENGINE: "waits for the engine",
-    WaitsFor.DISK: "waits for disk space",
-}
 
 
 def job_state(job: Job) -> Said:
     """Glyph and word."""
-    glyph, tone = _JOB[job.state]
-    if not job.state.finished:
-        if job.cancel_requested:
-            return f"{glyph} cancelling", Tone.WARN
-        if job.hold_requested:
-            return f"{glyph} holding", Tone.WARN
-    return f"{glyph} {job.state.value}", tone
+    glyph, tone = job_glyph(job.state)
+    state = words.state(job)
+    return f"{glyph} {state}", tone if state == job.state else Tone.WARN
 
 
 def job_glyph(state: JobState) -> Said:
-    return _JOB[state]
+    return words.GLYPHS[state], _TONES[state]
 
 
 def weights_state(state: WeightsState) -> Said:
@@ -57,7 +46,7 @@ def weights_state(state: WeightsState) -> Said:
 
 def waiting(job: Job) -> str:
     """Why a queued job does not run yet."""
-    return ", ".join(_WAITS[reason] for reason in job.waits_for) or "next"
+    return words.waiting(job) or "next"
 
 
 def happened(job: Job) -> Said:
@@ -67,7 +56,8 @@ def happened(job: Job) -> Said:
     if job.state is JobState.QUEUED:
         return waiting(job), Tone.MUTED
     if job.state is JobState.COMPLETED:
-        return f"took {duration_text(seconds)}" if (seconds := took_s(job)) else "", Tone.MUTED
+        seconds = words.took_s(job)
+        return f"took {duration_text(seconds)}" if seconds else "", Tone.MUTED
     if job.error is not None and job.state is JobState.FAILED:
         return job.error.message, Tone.BAD
     return "", Tone.MUTED
@@ -75,9 +65,7 @@ def happened(job: Job) -> Said:
 
 def stage(progress: Progress | None) -> str:
     """denoise 7/20."""
-    if progress is None:
-        return "starting"
-    return f"{progress.stage} {progress.step}/{progress.of}" if progress.of else progress.stage
+    return words.stage(progress) if progress else "starting"
 
 
 def left(progress: Progress | None) -> str:
@@ -85,22 +73,6 @@ def left(progress: Progress | None) -> str:
     if progress is None or progress.eta_s is None:
         return ""
     return f"{duration_text(progress.eta_s)} left"
-
-
-def took_s(job: Job) -> float | None:
-    """Wall seconds from a job's first start to its end."""
-    if job.started_at is None or job.finished_at is None:
-        return None
-    return max(job.finished_at - job.started_at, 0.0)
-
-
-def clock(seconds: float) -> str:
-    """A time since the epoch on the local clock."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
-
-
-def shape(params: Params) -> str:
-    return f"{params.width}x{params.height}, {params.frames} frames at {params.fps} fps"
 
 
 def job_facts(job: Job) -> Iterator[Fact]:
@@ -127,28 +99,18 @@ def request_facts(job: Job) -> Iterator[Fact]:
     if params.negative_prompt:
         yield "negative", (params.negative_prompt, Tone.PLAIN)
     yield "model", (f"{job.model}, {job.quality}", Tone.PLAIN)
-    yield "size", (shape(params), Tone.PLAIN)
-    yield "steps", (f"{params.steps}, {params.sampler}, shift {params.shift:g}", Tone.PLAIN)
-    yield "guidance", (guidance(params), Tone.PLAIN)
+    yield "size", (words.size(params), Tone.PLAIN)
+    yield "steps", (words.steps(params), Tone.PLAIN)
+    yield "guidance", (words.guidance(params), Tone.PLAIN)
     yield "seed", (str(params.seed), Tone.PLAIN)
     if params.image:
-        image = params.image
-        words = f"{image.format}, {image.width}x{image.height}, sha256 {image.sha256[:12]}"
-        yield "image", (words, Tone.PLAIN)
-
-
-def guidance(params: Params) -> str:
-    """4, low noise 3."""
-    low = params.guidance_low
-    return f"{params.guidance:g}" + (f", low noise {low:g}" if low is not None else "")
+        yield "image", (words.image(params.image), Tone.PLAIN)
 
 
 def timing_facts(job: Job) -> Iterator[Fact]:
     """Seconds of every stage."""
     if job.timings:
-        stages = job.timings.model_dump()
-        parts = (f"{name[:-2]} {duration_text(seconds)}" for name, seconds in stages.items())
-        yield "timings", (" · ".join(parts), Tone.PLAIN)
+        yield "timings", (words.timings(job.timings), Tone.PLAIN)
 
 
 def clip_facts(job: Job) -> Iterator[Fact]:
@@ -161,7 +123,7 @@ def clip_facts(job: Job) -> Iterator[Fact]:
     for warning in job.warnings:
         yield "warning", (warning.message, Tone.WARN)
     yield from request_facts(job)
-    if (seconds := took_s(job)) is not None:
+    if (seconds := words.took_s(job)) is not None:
         yield "took", (duration_text(seconds), Tone.PLAIN)
     yield from timing_facts(job)
     if job.plan:
@@ -171,16 +133,16 @@ def clip_facts(job: Job) -> Iterator[Fact]:
 def _run_facts(job: Job) -> Iterator[Fact]:
     if job.plan:
         yield "device", (f"{job.plan.device_name}: {job.plan.reason}", Tone.PLAIN)
-    yield "created", (clock(job.created_at), Tone.PLAIN)
+    yield "created", (words.clock(job.created_at), Tone.PLAIN)
     if job.started_at is not None:
-        yield "started", (clock(job.started_at), Tone.PLAIN)
+        yield "started", (words.clock(job.started_at), Tone.PLAIN)
     if job.finished_at is not None:
-        yield "finished", (clock(job.finished_at), Tone.PLAIN)
+        yield "finished", (words.clock(job.finished_at), Tone.PLAIN)
     yield from timing_facts(job)
     for attempt in job.attempts:
         if attempt.error or attempt.interrupted:
-            words = attempt.error.message if attempt.error else "interrupted"
-            yield f"attempt {attempt.number}", (words, Tone.WARN)
+            what = attempt.error.message if attempt.error else "interrupted"
+            yield f"attempt {attempt.number}", (what, Tone.WARN)
 
 
 def have(model: ModelStatus | ComponentStatus) -> str:
@@ -212,11 +174,8 @@ def model_facts(model: ModelStatus) -> Iterator[Fact]:
     yield "loaded", (("▶ in a worker", Tone.BUSY) if model.loaded else ("no", Tone.MUTED))
     yield "tasks", (", ".join(model.tasks), Tone.PLAIN)
     defaults = model.defaults
-    words = (
-        f"{defaults.width}x{defaults.height}, {defaults.frames} frames at {defaults.fps} fps, "
-        f"{defaults.steps} steps, guidance {defaults.guidance:g}"
-    )
-    yield "official", (words, Tone.PLAIN)
+    official = f"{words.size(defaults)}, {defaults.steps} steps, guidance {defaults.guidance:g}"
+    yield "official", (official, Tone.PLAIN)
     yield "sizes", (" ".join(model.limits.sizes), Tone.PLAIN)
     yield "license", (model.license, Tone.PLAIN)
     if model.repository:
@@ -228,9 +187,9 @@ def model_facts(model: ModelStatus) -> Iterator[Fact]:
 
 
 def _component_facts(component: ComponentStatus) -> Iterator[Fact]:
-    words, tone = weights_state(component.state)
+    state, tone = weights_state(component.state)
     count = component.parameter_count
-    parts = [words, have(component), f"{parameters(count)} parameters" if count else ""]
+    parts = [state, have(component), f"{parameters(count)} parameters" if count else ""]
     yield component.name, ("  ".join(part for part in parts if part), tone)
     for name in component.missing[:MISSING_SHOWN]:
         yield "  missing", (name, Tone.MUTED)

@@ -13,17 +13,18 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from wantui.api.job import Job
+from wantui.client import words
+from wantui.client.saving import check_target, save_output
 from wantui.text import bytes_text, clean, duration_text
 from wantui.tui.actions import bindings
 from wantui.tui.areas import Area
 from wantui.tui.form import values_of
-from wantui.tui.saving import save_copy
 from wantui.tui.screens.area import AreaScreen
 from wantui.tui.tone import Tone
 from wantui.tui.widgets.ask import Ask
 from wantui.tui.widgets.facts import Facts
 from wantui.tui.widgets.table import Column, Row, Table
-from wantui.tui.words import clip_facts, clock, took_s
+from wantui.tui.words import clip_facts
 
 if TYPE_CHECKING:
     from wantui.tui.session import Session
@@ -104,7 +105,8 @@ class GalleryScreen(AreaScreen):
 
     async def _saved(self, job_id: int, target: Path) -> None:
         if (session := self.wantui.session) is not None:
-            size = await save_copy(session.bridge.client, job_id, target)
+            check_target(target, overwrite=False)
+            size = await save_output(session.bridge.client, job_id, target)
             self.tell(f"saved {target} ({bytes_text(size)})", Tone.GOOD)
 
     async def action_repeat(self) -> None:
@@ -116,12 +118,12 @@ class GalleryScreen(AreaScreen):
 
 
 def clip_row(job: Job) -> Row:
-    params, seconds = job.params, took_s(job)
+    params, seconds = job.params, words.took_s(job)
     return Row(
         job.id,
         (
             (str(job.id), Tone.PLAIN),
-            (clock(job.finished_at)[5:16] if job.finished_at else "", Tone.MUTED),
+            (words.clock(job.finished_at)[5:16] if job.finished_at else "", Tone.MUTED),
             (job.model, Tone.PLAIN),
             (f"{params.width}x{params.height} {params.frames / params.fps:.1f} s", Tone.PLAIN),
             (duration_text(seconds) if seconds is not None else "", Tone.MUTED),

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from wantui.client import Client
+from wantui.client.client import Client
 from wantui.errors import DiskFull, InvalidRequest
 from wantui.files import atomic_path
 
@@ -26,15 +26,18 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         raise InvalidRequest(f"cannot write in {folder}", hint="give another name")
 
 
-async def save_output(client: Client, job_id: int, target: Path) -> None:
-    """Copy the job's video to `target`, replacing it. Raises NoOutput, DiskFull, InvalidRequest."""
+async def save_output(client: Client, job_id: int, target: Path) -> int:
+    """Copy the job's video to `target`, replacing it; returns its bytes.
+
+    Raises NoOutput, DiskFull or InvalidRequest.
+    """
     async with contextlib.aclosing(client.output(job_id)) as pieces:
         first = await anext(pieces, b"")
         with _typed_failures(target), atomic_path(target) as path, path.open("wb") as file:
-            file.write(first)
+            size = file.write(first)
             async for piece in pieces:
-                file.write(piece)
-            file.flush()
+                size += file.write(piece)
+    return size
 
 
 @contextlib.contextmanager

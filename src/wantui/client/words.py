@@ -1,0 +1,83 @@
+"""A job in the words of every client. Foreign text comes out raw: whoever shows it cleans it."""
+
+from __future__ import annotations
+
+import time
+
+from wantui.api.job import ImageUsed, Job, JobState, Output, Params, Progress, Timings, WaitsFor
+from wantui.api.model import Defaults
+from wantui.text import duration_text
+
+GLYPHS: dict[JobState, str] = {
+    JobState.QUEUED: "○",
+    JobState.HELD: "‖",
+    JobState.RUNNING: "▶",
+    JobState.COMPLETED: "✓",
+    JobState.FAILED: "✗",
+    JobState.CANCELLED: "–",
+}
+_WAITS: dict[WaitsFor, str] = {
+    WaitsFor.PAUSED: "the queue is paused",
+    WaitsFor.DEVICE: "waits for the device",
+    WaitsFor.WEIGHTS: "waits for weights",
+    WaitsFor.ENGINE: "waits for the engine",
+    WaitsFor.DISK: "waits for disk space",
+}
+
+
+def state(job: Job) -> str:
+    """The state, or what the job was asked to become."""
+    if not job.state.finished:
+        if job.cancel_requested:
+            return "cancelling"
+        if job.hold_requested:
+            return "holding"
+    return job.state.value
+
+
+def waiting(job: Job) -> str:
+    """Why a queued job does not run yet; empty when it is the next."""
+    return ", ".join(_WAITS[reason] for reason in job.waits_for)
+
+
+def stage(progress: Progress) -> str:
+    """denoise 7/20."""
+    return f"{progress.stage} {progress.step}/{progress.of}" if progress.of else progress.stage
+
+
+def size(shape: Defaults | Params | Output) -> str:
+    """128x128, 17 frames at 8 fps."""
+    return f"{shape.width}x{shape.height}, {shape.frames} frames at {shape.fps} fps"
+
+
+def steps(params: Params) -> str:
+    """20, unipc, shift 5."""
+    return f"{params.steps}, {params.sampler}, shift {params.shift:g}"
+
+
+def guidance(params: Params) -> str:
+    """4, low noise 3."""
+    low = params.guidance_low
+    return f"{params.guidance:g}" + (f", low noise {low:g}" if low is not None else "")
+
+
+def image(used: ImageUsed) -> str:
+    return f"{used.format}, {used.width}x{used.height}, sha256 {used.sha256}"
+
+
+def timings(spent: Timings) -> str:
+    """load 1.2 s, encode 0.1 s, …"""
+    stages = spent.model_dump()
+    return ", ".join(f"{name[:-2]} {duration_text(seconds)}" for name, seconds in stages.items())
+
+
+def took_s(job: Job) -> float | None:
+    """Wall seconds from a job's first start to its end."""
+    if job.started_at is None or job.finished_at is None:
+        return None
+    return max(job.finished_at - job.started_at, 0.0)
+
+
+def clock(seconds: float) -> str:
+    """A time since the epoch as the local clock shows it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
