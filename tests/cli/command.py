@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import json
 import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from tests.terminal import read_terminal, start_in_terminal
 
 PATIENCE_S = 60
 WANTUI = (sys.executable, "-m", "wantui")
@@ -62,18 +59,9 @@ class Terminal:
     def __init__(
         self, environment: Mapping[str, str], *arguments: str, columns: int, data_too: bool
     ) -> None:
-        self._master, child = pty.openpty()
-        fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
-        self.process = subprocess.Popen(
-            [*WANTUI, *arguments],
-            env={**environment, "TERM": "xterm"},
-            stdin=child,
-            stdout=child if data_too else subprocess.PIPE,
-            stderr=child,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
+        self.process, self._master = start_in_terminal(
+            [*WANTUI, *arguments], environment, columns=columns, data_too=data_too
         )
-        os.close(child)
         self._shown = ""
 
     def type(self, keys: bytes) -> None:
@@ -99,12 +87,7 @@ class Terminal:
         os.close(self._master)
 
     def _more(self) -> bool:
-        try:
-            piece = os.read(self._master, 65536)
-        except OSError as error:
-            if error.errno != errno.EIO:  # Linux's end of file for a terminal
-                raise
-            return False
+        piece = read_terminal(self._master)
         self._shown += piece.decode("utf-8", "replace")
         return bool(piece)
 

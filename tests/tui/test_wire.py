@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
-import pty
-import struct
-import subprocess
 import sys
-import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.running import RunningDaemon, job_when, running_daemon, tiny
+from tests.terminal import read_terminal, start_in_terminal
 from wantui.api.job import JobState
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
@@ -38,10 +34,9 @@ class Terminal:
         asyncio.get_running_loop().add_reader(handle, self._read)
 
     def _read(self) -> None:
-        try:
-            self.seen += os.read(self._handle, 65536)
-        except OSError:  # it has closed its side
+        if not (piece := read_terminal(self._handle)):
             asyncio.get_running_loop().remove_reader(self._handle)
+        self.seen += piece
 
     def press(self, keys: bytes) -> None:
         os.write(self._handle, keys)
@@ -67,19 +62,8 @@ class Terminal:
 
 @contextmanager
 def terminal_of(daemon: RunningDaemon) -> Iterator[Terminal]:
-    environment = {**daemon.environment, "TERM": "xterm-256color"}
-    environment["WANTUI_HOST"] = f"unix://{daemon.paths.socket}"
-    handle, side = pty.openpty()
-    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "wantui"],
-        env=environment,
-        stdin=side,
-        stdout=side,
-        stderr=side,
-        start_new_session=True,
-    )
-    os.close(side)
+    environment = {**daemon.environment, "WANTUI_HOST": f"unix://{daemon.paths.socket}"}
+    process, handle = start_in_terminal([sys.executable, "-m", "wantui"], environment)
     terminal = Terminal(handle)
     try:
         yield terminal
