@@ -139,7 +139,10 @@ class Parts:
 
     def view(self, job: Job) -> Job:
         """As clients see it: with the reasons why it waits."""
-        return job.model_copy(update={"waits_for": self.scheduler.waits_for(job)})
+        waits_for = self.scheduler.waits_for(job)
+        if waits_for == job.waits_for:
+            return job
+        return job.model_copy(update={"waits_for": waits_for})
 
     def hello(self) -> Hello:
         return Hello(

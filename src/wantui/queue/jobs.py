@@ -102,7 +102,7 @@ class Jobs:
     async def page(self, state: JobState | None, before: int | None, limit: int) -> Page:
         """Newest first, at most MAX_PAGE."""
         limit = min(max(limit, 1), MAX_PAGE)
-        jobs = await self._database.run(lambda c: table.page(c, state, before, limit))
+        jobs = await self._database.run(lambda c: table.page(c, state, before, limit, self._live))
         current = tuple(self._live.get(job.id, job) for job in jobs)
         return Page(jobs=current, next_before=jobs[-1].id if len(jobs) == limit else None)
 

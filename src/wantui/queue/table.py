@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 
 from wantui.api.job import Job, JobState
 from wantui.queue.transitions import UNFINISHED
@@ -49,15 +50,19 @@ def finished(connection: sqlite3.Connection, limit: int) -> list[Job]:
 
 
 def page(
-    connection: sqlite3.Connection, state: JobState | None, before: int | None, limit: int
+    connection: sqlite3.Connection,
+    state: JobState | None,
+    before: int | None,
+    limit: int,
+    known: Mapping[int, Job],
 ) -> list[Job]:
-    """Newest first; `before` is an id."""
+    """Newest first; `before` is an id. A job that is `known` is not read again."""
     rows = connection.execute(
-        "SELECT document FROM jobs WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR id < ?2) "
-        "ORDER BY id DESC LIMIT ?3",
+        "SELECT id, document FROM jobs "
+        "WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3",
         (state, before, limit),
     )
-    return [_job(row) for row in rows]
+    return [known.get(row["id"]) or _job(row) for row in rows]
 
 
 def one(connection: sqlite3.Connection, job_id: int) -> Job | None:
