@@ -29,7 +29,7 @@ def main() -> None:
         used = after.user + after.system - before.user - before.system
         rss = process.memory_info().rss / 2**20
     row("daemon: idle RSS", f"{rss:.0f} MiB", "-", "-", "< 80 MiB")
-    row(f"daemon: CPU in {IDLE_S:g} s idle", f"{used:.2f} s", "-", "-", "0")
+    row(f"daemon: CPU in {IDLE_S:g} s idle", f"{max(used, 0.0):.2f} s", "-", "-", "0")
 
 
 if __name__ == "__main__":

@@ -27,11 +27,27 @@ log = logging.getLogger(__name__)
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without signal handlers: they are ours."""
+    """uvicorn without signal handlers, which are ours, and without its ten ticks a second.
+
+    The ticks date the replies, which a socket on one machine does without, and look whether to go.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._going = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self._going.wait()
+
+    def go(self) -> None:
+        """Finish what is under way and end."""
+        self.should_exit = True
+        self._going.set()
 
 
 async def serve(paths: Paths, settings: Settings) -> None:
@@ -65,6 +81,7 @@ async def _serve_until(shutdown: asyncio.Event, parts: Parts, listener: socket.s
         log_config=None,
         access_log=False,
         server_header=False,
+        date_header=False,
         timeout_graceful_shutdown=CLOSE_S,
     )
     server = _Server(config)
@@ -75,7 +92,7 @@ async def _serve_until(shutdown: asyncio.Event, parts: Parts, listener: socket.s
         await asyncio.wait({serving, asked, failed}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         parts.events.close("the daemon is stopping")
-        server.should_exit = True
+        server.go()
         await serving
         asked.cancel()
     if failed.done():
