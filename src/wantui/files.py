@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from wantui.errors import FolderUnsafe
+from wantui.errors import DiskFull, FolderUnsafe
 
 TEMPORARY_SUFFIX = ".wantui-tmp"
 PRIVATE_FOLDER = 0o700
@@ -45,7 +46,10 @@ def sync_folder(path: Path) -> None:
 
 @contextlib.contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
-    """A temporary path beside `target` to write to; on success it is synced and renamed over it."""
+    """A temporary path beside `target` to write to; on success it is synced and renamed over it.
+
+    Raises DiskFull, also for what the writing itself raises.
+    """
     temporary = target.with_name(f".{target.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
     try:
         yield temporary
@@ -54,12 +58,16 @@ def atomic_path(target: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         temporary.replace(target)
         sync_folder(target.parent)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(f"no space left for {target}") from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def write_atomic(target: Path, content: bytes) -> None:
-    """Replace a whole file: temporary name, fsync, rename, fsync of the folder."""
+    """Replace a whole file: temporary name, fsync, rename, fsync of the folder. Raises DiskFull."""
     with atomic_path(target) as temporary:
         temporary.write_bytes(content)
 

@@ -5,6 +5,7 @@ import io
 import os
 import select
 import signal
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.running import RunningDaemon, job_when, running_daemon, tiny
-from wantui.api.job import Job, JobRequest, JobState, Stage
+from wantui.api.job import Job, JobRequest, JobState, Stage, WaitsFor
 
 pytestmark = pytest.mark.anyio
 
@@ -119,6 +120,47 @@ async def test_a_worker_that_keeps_dying_fails_the_job_and_the_next_gets_a_fresh
     assert [attempt.error is not None for attempt in failed.attempts] == [True, True]
     assert following.state is JobState.COMPLETED
     assert worker_pid(following) != worker_pid(running)
+
+
+async def test_a_job_whose_folder_cannot_be_made_fails_alone(daemon: RunningDaemon) -> None:
+    async with daemon.client() as client:
+        before = await client.submit(tiny(hold=True))
+        in_the_way = daemon.paths.job(before.id + 1)
+        in_the_way.write_text("no folder")
+        job = await client.submit(tiny())
+        failed = await job_when(client, job.id, finished)
+        await client.release(before.id)
+        following = await job_when(client, before.id, finished)
+    assert failed.state is JobState.FAILED
+    assert failed.error is not None
+    assert failed.error.code == "folder_unsafe"
+    assert str(in_the_way) in failed.error.message
+    assert following.state is JobState.COMPLETED
+
+
+async def test_a_job_waits_for_weights_that_vanished_and_neither_jobs_nor_gpu_wait_with_it(
+    tmp_path: Path,
+) -> None:
+    settings = "[worker]\nkeep_alive_s = 0.2\n"
+    with running_daemon(tmp_path, settings) as daemon:
+        async with daemon.client() as client:
+            accepted = await client.submit(tiny(hold=True))
+    with sqlite3.connect(daemon.paths.database) as connection:  # as if its weights had been there
+        connection.execute(
+            "UPDATE jobs SET model = 'ti2v-5b', document = json_set(document, '$.model', 'ti2v-5b')"
+        )
+    connection.close()
+    with running_daemon(tmp_path, settings) as daemon:
+        async with daemon.client() as client:
+            await client.release(accepted.id)
+            other = await client.submit(tiny())
+            done = await job_when(client, other.id, finished)
+            waiting = await client.job(accepted.id)
+            async for _ in client.follow():
+                if not (await client.workers()).workers:
+                    break
+    assert done.state is JobState.COMPLETED
+    assert waiting.waits_for == (WaitsFor.WEIGHTS,)
 
 
 async def test_an_idle_worker_gives_its_memory_back(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wantui.errors import FolderUnsafe
+from wantui.errors import DiskFull, FolderUnsafe
 from wantui.files import atomic_path, private_folder, sweep, write_atomic
 
 
@@ -33,6 +33,21 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
 
     with pytest.raises(ZeroDivisionError):
         write_half()
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_full_disk_is_said_to_be_full_and_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "file.json"
+    write_atomic(target, b"old")
+
+    def write_to_a_full_disk() -> None:
+        with atomic_path(target) as temporary:
+            temporary.symlink_to("/dev/full")  # full(4): every write fails with ENOSPC
+            temporary.write_bytes(b"new")
+
+    with pytest.raises(DiskFull):
+        write_to_a_full_disk()
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
 

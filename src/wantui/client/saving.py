@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from wantui.client.client import Client
-from wantui.errors import DiskFull, InvalidRequest
+from wantui.errors import InvalidRequest
 from wantui.files import atomic_path
 
 
@@ -45,7 +44,5 @@ def _typed_failures(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(f"no space left for {target}") from error
         problem = error.strerror or "cannot be written"
         raise InvalidRequest(f"{target}: {problem}", hint="give another name") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from wantui.daemon.inventory import Inventory, need_weights
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.machine import Machine
 from wantui.daemon.uploads import Uploads
+from wantui.errors import DiskFull, FolderUnsafe
 from wantui.paths import Paths
 from wantui.queue.jobs import Jobs
 
@@ -58,9 +60,15 @@ class Intake:
         job = await self._jobs.accept(
             model=recipe.id, quality=quality.id, params=params, owner=owner, hold=request.hold
         )
-        await asyncio.to_thread(JobFolder(self._paths.job(job.id)).prepare, job, self.upload(job))
+        await self._prepare(job)
         self._wake()
         return job
+
+    async def _prepare(self, job: Job) -> None:
+        """Make the job's folder; should that fail now, its attempt tries again and says why."""
+        folder = JobFolder(self._paths.job(job.id))
+        with contextlib.suppress(FolderUnsafe, DiskFull):  # the job is accepted: it stands
+            await asyncio.to_thread(folder.prepare, job, self.upload(job))
 
     def upload(self, job: Job) -> Path | None:
         """Where the job's picture was uploaded to."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 
 from wantui.api.job import Job
 from wantui.daemon.logs import JOB_LOG
+from wantui.errors import FolderUnsafe
 from wantui.files import private_folder, sweep, write_atomic
 
 
@@ -31,8 +31,17 @@ class JobFolder:
         return self.path / f"image.{used.format}" if used else None
 
     def prepare(self, job: Job, upload: Path | None) -> None:
-        """Write the request and link the picture; sweep what an interrupted attempt left."""
+        """Write the request and link the picture; sweep what an interrupted attempt left.
+
+        Raises FolderUnsafe or DiskFull.
+        """
         private_folder(self.path)
+        try:
+            self._fill(job, upload)
+        except OSError as error:
+            raise FolderUnsafe(f"cannot write in {self.path}: {error.strerror}") from error
+
+    def _fill(self, job: Job, upload: Path | None) -> None:
         sweep(self.path)
         request = self.path / "request.json"
         if not request.exists():
@@ -40,5 +49,7 @@ class JobFolder:
             write_atomic(request, job.model_dump_json(indent=2, include=asked).encode())
         image = self.image(job)
         if image is not None and upload is not None and not image.exists():
-            with contextlib.suppress(FileExistsError):
+            try:
                 os.link(upload, image)
+            except OSError:  # a filesystem without links
+                write_atomic(image, upload.read_bytes())

@@ -55,6 +55,8 @@ class Lane:
         self._job: int | None = None
         self._model: str | None = None
         self._worker: WorkerProcess | None = None
+        self._keep_until = 0.0
+        """When an idle worker is let go, by the loop's clock."""
 
     async def drained(self) -> None:
         """Returns once no job runs here."""
@@ -76,6 +78,7 @@ class Lane:
                 claim = await self._scheduler.claim(self._device, self._choose)
                 if claim is not None:
                     await self._attempt(claim)
+                    self._keep_until = _now() + self._settings.worker.keep_alive_s
                 self._job = None
                 self._free.set()
                 if claim is None:
@@ -90,15 +93,14 @@ class Lane:
 
     async def _rest(self) -> None:
         """Wait until there may be something to do; a worker that idles too long is let go."""
-        look_again = self._scheduler.look_again
-        limit_s = LOOK_AGAIN_S if look_again else None
-        if self._worker is not None and not look_again:
-            limit_s = self._settings.worker.keep_alive_s
+        limits_s = [LOOK_AGAIN_S] if self._scheduler.look_again else []
+        if self._worker is not None:
+            limits_s.append(max(self._keep_until - _now(), 0.0))
         try:
-            async with asyncio.timeout(limit_s):
+            async with asyncio.timeout(min(limits_s, default=None)):
                 await self._wake.wait()
         except TimeoutError:
-            if self._worker is not None and not look_again:
+            if self._worker is not None and _now() >= self._keep_until:
                 log.info("worker %d was idle for long: letting it go", self._worker.pid)
                 await self._worker.leave()
                 await self._drop_worker()
@@ -168,3 +170,7 @@ class Lane:
             model=self._model,
             job=self._job if state is WorkerState.BUSY else None,
         )
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

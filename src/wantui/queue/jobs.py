@@ -167,7 +167,14 @@ class Jobs:
     async def _change(
         self, job_id: int, change: Callable[[Job], Job], *, durable: bool = True
     ) -> Job:
-        """Apply `change` to a job, commit it, then make it visible."""
+        """Apply `change` to a job, commit it, then make it visible.
+
+        Whoever asked may be cancelled meanwhile: what was begun is carried through, so that memory
+        never says other than the disk.
+        """
+        return await asyncio.shield(self._carry_through(job_id, change, durable))
+
+    async def _carry_through(self, job_id: int, change: Callable[[Job], Job], durable: bool) -> Job:
         try:
             async with self._locks[job_id]:
                 before = await self.get(job_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 from collections.abc import Iterable
@@ -18,7 +17,6 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from av.video.stream import VideoStream
 
 from wantui.api.job import Output
-from wantui.errors import DiskFull
 from wantui.files import atomic_path
 from wantui.worker.decode import Frames
 
@@ -43,16 +41,11 @@ def write_video(
     `comment` becomes JSON in the file's comment, the one field that every tool keeps. Raises
     DiskFull, and whatever `frames` raises; then nothing is left behind.
     """
-    try:
-        with atomic_path(target) as temporary:
-            count, frames_sha256 = _encode(temporary, frames, form, json.dumps(comment))
-            with temporary.open("rb") as written:
-                sha256 = hashlib.file_digest(written, "sha256").hexdigest()
-            size = temporary.stat().st_size
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(f"no space left to write {target}") from error
-        raise
+    with atomic_path(target) as temporary:
+        count, frames_sha256 = _encode(temporary, frames, form, json.dumps(comment))
+        with temporary.open("rb") as written:
+            sha256 = hashlib.file_digest(written, "sha256").hexdigest()
+        size = temporary.stat().st_size
     return Output(
         path=str(target),
         bytes=size,
