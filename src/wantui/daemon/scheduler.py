@@ -78,7 +78,6 @@ class Scheduler:
         async with self._claiming:
             if self._draining or self._jobs.paused or missing_packages():
                 return None
-            self._lacking.clear()
             hardware = await self._machine.read()
             try:
                 return await self._first(device, hardware, chosen)
@@ -90,21 +89,30 @@ class Scheduler:
     async def _first(
         self, device: str, hardware: Hardware, chosen: Callable[[int], None]
     ) -> Claim | None:
+        lacking: set[str] = set()
+        claim = None
         for job in to_run(self._jobs.live.values()):
-            if job.model in self._lacking:
+            if job.model in lacking:
                 continue
             try:
-                claim = await self._try(job, device, hardware, chosen)
+                claim = await self._try(job, device, hardware, chosen, lacking)
             except WrongState:  # cancelled or held meanwhile
                 continue
             self._disk_full = False
             if claim is not None:
-                return claim
-        return None
+                break
+        self._lacking = lacking  # at once: a client that asks meanwhile is told the last reasons
+        return claim
 
     async def _try(
-        self, job: Job, device: str, hardware: Hardware, chosen: Callable[[int], None]
+        self,
+        job: Job,
+        device: str,
+        hardware: Hardware,
+        chosen: Callable[[int], None],
+        lacking: set[str],
     ) -> Claim | None:
+        """Claim this one; None if it cannot run here now. Adds a model without weights."""
         try:
             recipe = self._inventory.catalog.model(job.model)
         except UnknownModel as error:
@@ -112,7 +120,7 @@ class Scheduler:
             return None
         weights = await self._inventory.weights(recipe)
         if weights.state is not WeightsState.PRESENT:
-            self._lacking.add(job.model)
+            lacking.add(job.model)
             return None
         try:
             lawful = plan(recipe, weights, hardware, device)
