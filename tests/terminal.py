@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import signal
 import struct
 import subprocess
 import termios
@@ -32,10 +33,16 @@ def start_in_terminal(
         stdout=side if data_too else subprocess.PIPE,
         stderr=side,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509  no threads yet
+        preexec_fn=_settle_in,  # noqa: PLW1509 - no threads yet
     )
     os.close(side)
     return process, master
+
+
+def _settle_in() -> None:
+    """The terminal is ours, and Ctrl-C works even where the tests run in a shell's background."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def read_terminal(master: int) -> bytes:
