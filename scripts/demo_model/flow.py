@@ -1,0 +1,83 @@
+"""What the transformer learns: the way from a noisy video to a clean one, told by a caption.
+
+Flow matching as Wan does it: x = (1 - sigma) clean + sigma noise, and the model says noise - clean
+at timestep 1000 sigma. Part of the videos have their first latent frame given, at timestep 0, which
+is how TI2V takes an image.
+"""
+
+from __future__ import annotations
+
+import random
+
+import parts
+import torch
+from captions import caption
+from clips import Clip
+from latents import Latents
+from torch import Tensor, nn
+
+NO_CAPTION = 0.1
+"""Share of videos without one, for guidance."""
+GIVEN_FIRST = 0.3
+"""Share of videos whose first latent frame is given."""
+SHIFT = 3.0
+BATCH = 32
+
+
+class Model(nn.Module):
+    """The text encoder and the transformer, trained together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text_encoder = parts.text_encoder()
+        self.transformer = parts.transformer()
+
+    def forward(self, x: Tensor, times: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
+        """`times` has one entry a token, 0 to 1000."""
+        states = self.text_encoder(ids, mask).last_hidden_state * mask.unsqueeze(-1)
+        out: Tensor = self.transformer(
+            hidden_states=x, timestep=times, encoder_hidden_states=states, return_dict=False
+        )[0]
+        return out
+
+
+class Lessons:
+    """Draws batches, and what the model should say to each."""
+
+    def __init__(self, latents: Latents, seed: int) -> None:
+        self._latents = latents
+        self._chance = random.Random(seed)
+        self._tokenizer = parts.tokenizer()
+
+    def loss(self, model: Model) -> Tensor:
+        chosen = [self._chance.randrange(len(self._latents.clips)) for _ in range(BATCH)]
+        clean = self._latents.values[chosen]
+        ids, mask = self._read([self._caption(self._latents.clips[index]) for index in chosen])
+        noise = torch.randn_like(clean)
+        u = torch.rand(BATCH, 1, 1, 1, 1)
+        sigma = SHIFT * u / (1 + (SHIFT - 1) * u)
+        given = torch.rand(BATCH) < GIVEN_FIRST
+        unknown = torch.ones_like(clean[:, :1])
+        unknown[given, :, 0] = 0
+        sigmas = sigma * unknown
+        said = model((1 - sigmas) * clean + sigmas * noise, self._times(sigmas), ids, mask)
+        off = (said - (noise - clean)).square() * unknown
+        loss: Tensor = off.sum() / (unknown.sum() * clean.shape[1])
+        return loss
+
+    def _times(self, sigmas: Tensor) -> Tensor:
+        """One a patch of 1x2x2, as the pipeline flattens them."""
+        return 1000 * sigmas[:, 0, :, ::2, ::2].flatten(1)
+
+    def _caption(self, clip: Clip) -> str:
+        return "" if self._chance.random() < NO_CAPTION else caption(clip, self._chance)
+
+    def _read(self, captions: list[str]) -> tuple[Tensor, Tensor]:
+        tokens = self._tokenizer(
+            captions,
+            padding="max_length",
+            max_length=parts.TEXT_TOKENS,
+            truncation=True,
+            return_tensors="pt",
+        )
+        return tokens.input_ids, tokens.attention_mask
