@@ -12,6 +12,10 @@
      +- SettingsInvalid, FolderUnsafe, DatabaseUnusable
      +- DaemonUnreachable, DaemonRunning, DaemonStartFailed, VersionMismatch, TimedOut,
      |  Interrupted
+     +- FetchError                weights did not come, or not as they should
+     |   +- HubUnreachable, HubRefused, HubOffline, RateLimited
+     |   +- GatedRepository, RepositoryNotFound, RevisionNotFound, FileNotOnHub
+     |   +- DigestMismatch, UnsafePath, DownloadBusy
      +- WorkerError               an attempt of a job failed
          +- WorkerCrashed, WorkerStartFailed, OutOfMemory, WeightsChanged, WeightsUnreadable,
             LatentsNotFinite, GenerationFailed
@@ -230,6 +234,89 @@ class Interrupted(WantuiError):
     code = "interrupted"
     exit_code = ExitCode.INTERRUPTED
     default_hint = ""
+
+
+class FetchError(WantuiError):
+    """A pull or a repair did not end as it should; what came so far is kept."""
+
+    code = "fetch_failed"
+    http_status = 502
+    default_hint = "pull it again: it goes on where it stopped"
+
+
+class HubUnreachable(FetchError):
+    """No connection, or one that broke more often than is worth trying."""
+
+    code = "hub_unreachable"
+    default_hint = "check the network, HF_ENDPOINT and HTTPS_PROXY; a pull goes on where it stopped"
+
+
+class HubRefused(FetchError):
+    """The hub answered with a status that says nothing better. Detail: status."""
+
+    code = "hub_refused"
+
+
+class HubOffline(FetchError):
+    """HF_HUB_OFFLINE is set where the daemon runs."""
+
+    code = "hub_offline"
+    http_status = 409
+    default_hint = "unset HF_HUB_OFFLINE and pull it again"
+
+
+class RateLimited(FetchError):
+    code = "rate_limited"
+    http_status = 429
+    default_hint = "wait a few minutes, or log in: hf auth login"
+
+
+class GatedRepository(FetchError):
+    """The repository wants its terms accepted, or a token."""
+
+    code = "gated_repository"
+    http_status = 403
+
+
+class RepositoryNotFound(FetchError):
+    code = "repository_not_found"
+    http_status = 404
+    default_hint = "check the name; a private one needs a token: hf auth login"
+
+
+class RevisionNotFound(FetchError):
+    code = "revision_not_found"
+    http_status = 404
+
+
+class FileNotOnHub(FetchError):
+    """A file that the recipe needs is not in the repository."""
+
+    code = "file_not_on_hub"
+    http_status = 404
+    default_hint = "the repository has changed: pin a revision that has it"
+
+
+class DigestMismatch(FetchError):
+    """What came is not what the hub says it has, again and again. Detail: path."""
+
+    code = "digest_mismatch"
+    default_hint = "something between here and the hub changes files: try another network"
+
+
+class UnsafePath(FetchError):
+    """The hub named a path that leads out of its folder."""
+
+    code = "unsafe_path"
+    default_hint = "do not trust this repository"
+
+
+class DownloadBusy(FetchError):
+    """Another process pulls this repository into the same cache."""
+
+    code = "download_busy"
+    http_status = 409
+    default_hint = "wait for it, or stop it"
 
 
 class WorkerError(WantuiError):

@@ -45,30 +45,38 @@ def sync_folder(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def atomic_path(target: Path) -> Iterator[Path]:
+def full_disk_named(target: Path) -> Iterator[None]:
+    """What fails inside for want of space raises DiskFull with the file's name."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(f"no space left for {target}") from error
+        raise
+
+
+@contextlib.contextmanager
+def atomic_path(target: Path, mode: int = PRIVATE_FILE) -> Iterator[Path]:
     """A temporary path beside `target` to write to; on success it is synced and renamed over it.
 
     Raises DiskFull, also for what the writing itself raises.
     """
     temporary = target.with_name(f".{target.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
     try:
-        yield temporary
-        temporary.chmod(PRIVATE_FILE)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(target)
-        sync_folder(target.parent)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(f"no space left for {target}") from error
-        raise
+        with full_disk_named(target):
+            yield temporary
+            temporary.chmod(mode)
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.replace(target)
+            sync_folder(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_atomic(target: Path, content: bytes) -> None:
+def write_atomic(target: Path, content: bytes, mode: int = PRIVATE_FILE) -> None:
     """Replace a whole file: temporary name, fsync, rename, fsync of the folder. Raises DiskFull."""
-    with atomic_path(target) as temporary:
+    with atomic_path(target, mode) as temporary:
         temporary.write_bytes(content)
 
 

@@ -6,7 +6,7 @@ import argparse
 import gc
 import os
 
-from wantui.worker.process import die_with_parent, ignore_interrupts, leave
+from wantui.process import die_with_parent, ignore_interrupts, leave
 
 
 def main() -> None:

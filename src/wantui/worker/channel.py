@@ -11,7 +11,7 @@ import pydantic
 
 from wantui.pipe.framing import MAX_LINE_BYTES, decode_order, encode
 from wantui.pipe.messages import Generate, Report, Stop
-from wantui.worker.process import leave
+from wantui.process import leave
 from wantui.worker.stop import StopFlag
 
 

@@ -14,6 +14,7 @@ from wantui.api.error import ErrorBody
 from wantui.api.job import Stage
 from wantui.errors import GenerationFailed, WantuiError
 from wantui.pipe.messages import Failed, Loaded, Ready, Report, Stopped, Unloaded
+from wantui.process import leave
 from wantui.text import bytes_text
 from wantui.worker import engine
 from wantui.worker.channel import Attempt, Channel
@@ -21,7 +22,7 @@ from wantui.worker.clock import StageClock
 from wantui.worker.failure import ends_worker, typed
 from wantui.worker.generate import device_name, generate
 from wantui.worker.load import LoadedModel, LoadKey, load
-from wantui.worker.process import leave, output_to, trim_host_memory
+from wantui.worker.process import output_to, trim_host_memory
 from wantui.worker.stop import StopOrdered
 from wantui.worker.weights import check_unchanged
 

@@ -1,0 +1,1 @@
+"""The process that pulls, verifies and repairs weights, and the only room with huggingface_hub."""

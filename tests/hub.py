@@ -1,0 +1,308 @@
+"""A model hub on loopback: the endpoints that huggingface_hub asks, with faults to order.
+
+A second port stands for the CDN that large files are redirected to. Source of the shapes: the
+hub's documentation, and what huggingface_hub 2.4.0 reads of the answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+CHUNK = 1 << 16
+PAGE = 3
+"""Entries on one page of a tree, so that there are several."""
+
+
+@dataclass
+class File:
+    content: bytes
+    lfs: bool = True
+
+    @property
+    def git_sha1(self) -> str:
+        head = f"blob {len(self.content)}\0".encode()
+        return hashlib.sha1(head + self.content, usedforsecurity=False).hexdigest()
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.content).hexdigest() if self.lfs else self.git_sha1
+
+
+@dataclass
+class Repository:
+    id: str
+    files: dict[str, File]
+    commit: str = "c" * 40
+    gated: bool = False
+    named: dict[str, str] = field(default_factory=dict)
+    """Paths to show in the tree under another name: a hub that lies."""
+
+
+@dataclass
+class Fault:
+    """Something that goes wrong `times` times with requests whose path ends with `path`."""
+
+    path: str
+    method: str = "GET"
+    times: int = 1
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    drop_after: int | None = None
+    """Close the connection after so many bytes of the body."""
+    stall_after: int | None = None
+    """Fall silent after so many bytes, until the hub is closed."""
+    flip_at: int | None = None
+    """Change the byte at this offset of the file."""
+    ignore_range: bool = False
+    etag: str | None = None
+    bytes_a_second: int | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A request that came."""
+
+    port: int
+    method: str
+    path: str
+    range: str | None
+    token: str | None
+
+
+class Hub:
+    """`endpoint` is for HF_ENDPOINT."""
+
+    def __init__(self, *, cdn: bool = True) -> None:
+        self.repositories: dict[str, Repository] = {}
+        self.faults: list[Fault] = []
+        self.seen: list[Seen] = []
+        self.sent = 0
+        """Bytes of files, over all answers."""
+        self.closing = threading.Event()
+        self.lock = threading.Lock()
+        self._server = _Server(self)
+        self._cdn = _Server(self) if cdn else None
+        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
+        self.cdn = f"http://127.0.0.1:{self._cdn.server_port}" if self._cdn else None
+
+    def add(self, repository: Repository) -> Repository:
+        self.repositories[repository.id] = repository
+        return repository
+
+    def fault(self, method: str, path: str) -> Fault | None:
+        """The next ordered one for this request, which is used up by it."""
+        with self.lock:
+            for fault in self.faults:
+                if fault.times and fault.method == method and path.endswith(fault.path):
+                    fault.times -= 1
+                    return fault
+        return None
+
+    def requests(self, method: str, ending: str) -> list[Seen]:
+        return [seen for seen in self.seen if seen.method == method and seen.path.endswith(ending)]
+
+    def close(self) -> None:
+        self.closing.set()
+        for server in filter(None, (self._server, self._cdn)):
+            server.shutdown()
+            server.server_close()
+
+
+@contextlib.contextmanager
+def running_hub(*, cdn: bool = True) -> Iterator[Hub]:
+    hub = Hub(cdn=cdn)
+    try:
+        yield hub
+    finally:
+        hub.close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        super().__init__(("127.0.0.1", 0), _Handler)
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}).start()
+
+    def handle_error(self, *_: object) -> None:
+        """A client that went away in the middle is what some tests are about."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: `Hub.seen` has it."""
+
+    def do_HEAD(self) -> None:
+        self._answer("HEAD")
+
+    def do_GET(self) -> None:
+        self._answer("GET")
+
+    def _answer(self, method: str) -> None:
+        hub, url = self.server.hub, urlsplit(self.path)
+        hub.seen.append(
+            Seen(
+                self.server.server_port,
+                method,
+                url.path,
+                self.headers.get("Range"),
+                self.headers.get("Authorization"),
+            )
+        )
+        fault = hub.fault(method, url.path)
+        if fault is not None and fault.status is not None:
+            self._send(fault.status, b"", fault.headers)
+        elif url.path.startswith("/api/models/"):
+            self._api(url.path.removeprefix("/api/models/"), parse_qs(url.query))
+        elif "/resolve/" in url.path:
+            self._resolve(method, url.path.strip("/"), fault)
+        elif url.path.startswith("/cdn/"):
+            self._cdn(url.path.removeprefix("/cdn/"), fault)
+        else:
+            self._send(404, b"")
+
+    def _repository(self, id: str) -> Repository | None:
+        repository = self.server.hub.repositories.get(id)
+        if repository is None:
+            self._send(404, b"", {"X-Error-Code": "RepoNotFound"})
+        elif repository.gated and not self.headers.get("Authorization"):
+            self._send(403, b"", {"X-Error-Code": "GatedRepo"})
+            return None
+        return repository
+
+    def _api(self, rest: str, query: dict[str, list[str]]) -> None:
+        parts = rest.split("/")
+        repository = self._repository("/".join(parts[:2]))
+        if repository is None:
+            return
+        if len(parts) > 3 and parts[3] not in ("main", repository.commit):
+            self._send(404, b"", {"X-Error-Code": "RevisionNotFound"})
+        elif len(parts) > 2 and parts[2] == "tree":
+            self._tree(repository, int(query.get("cursor", ["0"])[0]))
+        else:
+            self._json(
+                {
+                    "id": repository.id,
+                    "sha": repository.commit,
+                    "gated": "auto" if repository.gated else False,
+                    "cardData": {"license": "apache-2.0"},
+                    "siblings": [{"rfilename": path} for path in repository.files],
+                }
+            )
+
+    def _tree(self, repository: Repository, cursor: int) -> None:
+        entries = [
+            _entry(repository.named.get(path, path), file)
+            for path, file in list(repository.files.items())[cursor : cursor + PAGE]
+        ]
+        more = cursor + PAGE < len(repository.files)
+        url = f"{self.server.hub.endpoint}{urlsplit(self.path).path}?cursor={cursor + PAGE}"
+        self._json(entries, {"Link": f'<{url}>; rel="next"'} if more else {})
+
+    def _resolve(self, method: str, path: str, fault: Fault | None) -> None:
+        id, _, rest = path.partition("/resolve/")
+        revision, _, name = rest.partition("/")
+        repository = self._repository(id)
+        if repository is None:
+            return
+        file = repository.files.get(name)
+        if file is None or revision not in ("main", repository.commit):
+            self._send(404, b"", {"X-Error-Code": "EntryNotFound"})
+            return
+        etag = (fault.etag if fault else None) or file.digest
+        headers = {"X-Repo-Commit": repository.commit, "ETag": f'"{etag}"'}
+        if file.lfs:
+            headers |= {"X-Linked-Etag": f'"{etag}"', "X-Linked-Size": str(len(file.content))}
+        if file.lfs and self.server.hub.cdn:
+            place = f"{self.server.hub.cdn}/cdn/{id}/{name}?signature=1"
+            self._send(302, b"", headers | {"Location": place})
+        elif method == "HEAD":
+            self._send(200, b"", headers | {"Content-Length": str(len(file.content))})
+        else:
+            self._file(file, fault, headers)
+
+    def _cdn(self, path: str, fault: Fault | None) -> None:
+        id = "/".join(path.split("/")[:2])
+        repository = self.server.hub.repositories[id]
+        self._file(repository.files[path.removeprefix(f"{id}/")], fault, {})
+
+    def _file(self, file: File, fault: Fault | None, headers: dict[str, str]) -> None:
+        fault = fault or Fault("")
+        content = bytearray(file.content)
+        if fault.flip_at is not None:
+            content[fault.flip_at] ^= 0xFF
+        size = len(content)
+        start, end, status = 0, size, 200
+        wanted = self.headers.get("Range")
+        if wanted and not fault.ignore_range:
+            first, _, last = wanted.removeprefix("bytes=").partition("-")
+            start, end, status = int(first), int(last) + 1 if last else size, 206
+            headers = headers | {"Content-Range": f"bytes {start}-{end - 1}/{size}"}
+        self.send_response(status)
+        for name, value in (headers | {"Content-Length": str(end - start)}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self._body(memoryview(content)[start:end], fault)
+
+    def _body(self, body: memoryview, fault: Fault) -> None:
+        hub, at = self.server.hub, 0
+        limits = [n for n in (fault.drop_after, fault.stall_after) if n is not None]
+        most = min([len(body), *limits])
+        while at < most:
+            piece = body[at : min(at + CHUNK, most)]
+            self.wfile.write(piece)
+            at += len(piece)
+            with hub.lock:
+                hub.sent += len(piece)
+            if fault.bytes_a_second:
+                hub.closing.wait(len(piece) / fault.bytes_a_second)
+        if fault.stall_after is not None:
+            hub.closing.wait()
+        if limits:
+            self.close_connection = True
+
+    def _json(self, document: Any, headers: dict[str, str] | None = None) -> None:
+        content = json.dumps(document).encode()
+        self._send(200, content, {"Content-Type": "application/json", **(headers or {})})
+
+    def _send(self, status: int, content: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in ({"Content-Length": str(len(content))} | (headers or {})).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content)
+
+
+def _entry(path: str, file: File) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "type": "file",
+        "path": path,
+        "size": len(file.content),
+        "oid": file.git_sha1,
+    }
+    if file.lfs:
+        entry["lfs"] = {"oid": file.digest, "size": len(file.content), "pointerSize": 135}
+    return entry
+
+
+def wait_until(met: Any, patience_s: float = 20.0) -> None:
+    """Until `met()` is true."""
+    deadline = time.monotonic() + patience_s
+    while not met():
+        assert time.monotonic() < deadline, "it never comes true"
+        threading.Event().wait(0.01)
