@@ -1,14 +1,15 @@
 """Does the demo do as it is told? `evaluate.py [--clips N]` asks it for clips and looks at them.
 
-Prompts and seeds are none of those that it was trained with. Text: colour, shape and direction as
-detect.py reads them from the frames, with and without guidance. Image: the given first frame is
-kept, and the direction followed.
+Prompts and seeds are drawn apart from those that it was trained with. Text: colour, shape and
+direction as detect.py reads them from the frames, with and without guidance. Image: the given first
+frame is kept, and the direction followed. With --check it fails where a target is missed.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ from torch import Tensor
 from train import decibels
 
 SEED = 9001
+LEAST_SHARE, LEAST_RECONSTRUCTION_DB, LEAST_KEPT_DB = 0.9, 27.0, 24.0
+"""Targets: of each text attribute and the direction from an image, the VAE and the first frame."""
 STEPS, GUIDANCE, TEXT_TOKENS = 20, 5.0, 64
 TOGETHER = 8
 _diffusers: Part = diffusers
@@ -38,9 +41,16 @@ class Scores:
     clips: int
     hits: Counter[str]
 
+    @property
+    def shares(self) -> dict[str, float]:
+        return {name: self.hits[name] / self.clips for name in ("colour", "shape", "direction")}
+
+    @property
+    def worst(self) -> float:
+        return min(self.shares.values())
+
     def __str__(self) -> str:
-        names = ("colour", "shape", "direction")
-        return "  ".join(f"{name} {self.hits[name] / self.clips:.1%}" for name in names)
+        return "  ".join(f"{name} {share:.1%}" for name, share in self.shares.items())
 
 
 def from_text(pipeline: Part, count: int, guidance: float) -> Scores:
@@ -129,15 +139,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=int, default=200)
     parser.add_argument("--weights", type=Path, default=pack.WEIGHTS)
+    parser.add_argument("--check", action="store_true", help="fail below the targets")
     arguments = parser.parse_args()
     pipeline = _diffusers.WanPipeline.from_pretrained(arguments.weights)
     pipeline.set_progress_bar_config(disable=True)
     few = max(arguments.clips // 5, 1)
-    print(f"VAE: {reconstruction(pipeline, few):.1f} dB over {few} clips")
-    print(f"text: {from_text(pipeline, arguments.clips, GUIDANCE)}")
-    print(f"text without guidance: {from_text(pipeline, few, 1.0)}")
+    vae = reconstruction(pipeline, few)
+    print(f"VAE: {vae:.1f} dB over {few} clips", flush=True)
+    guided = from_text(pipeline, arguments.clips, GUIDANCE)
+    print(f"text: {guided}", flush=True)
+    free = from_text(pipeline, few, 1.0)
+    print(f"text without guidance: {free}", flush=True)
     kept, right = from_image(pipeline, few)
-    print(f"image: first frame {kept:.1f} dB, direction {right:.1%}")
+    print(f"image: first frame {kept:.1f} dB, direction {right:.1%}", flush=True)
+    good = vae >= LEAST_RECONSTRUCTION_DB and kept >= LEAST_KEPT_DB
+    good = good and min(guided.worst, right) >= LEAST_SHARE
+    if arguments.check and not (good and free.worst < guided.worst):
+        sys.exit("below the targets")
 
 
 if __name__ == "__main__":

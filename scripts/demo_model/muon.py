@@ -25,27 +25,41 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: object = None) -> None:  # type: ignore[override]  # noqa: ARG002
         for group in self.param_groups:
+            alike: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = {}
             for weight in group["params"]:
                 if weight.grad is not None:
-                    self._update(weight, group["lr"])
+                    ahead = self._ahead(weight)
+                    alike.setdefault((ahead.shape[0], ahead.shape[1]), []).append((weight, ahead))
+            for pairs in alike.values():
+                _update(pairs, group["lr"])
 
-    def _update(self, weight: Tensor, lr: float) -> None:
+    def _ahead(self, weight: Tensor) -> Tensor:
+        """Nesterov's momentum of a weight, as a matrix."""
         state = self.state[weight]
         if not state:
             state["momentum"] = torch.zeros_like(weight)
         momentum: Tensor = state["momentum"]
         momentum.lerp_(weight.grad, 1 - MOMENTUM)  # type: ignore[arg-type]  # not None: see step
-        ahead = weight.grad.lerp(momentum, MOMENTUM)  # type: ignore[union-attr]
-        matrix = ahead.reshape(len(ahead), -1)
-        scale = max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
-        weight.add_(orthogonal(matrix).reshape(weight.shape), alpha=-lr * scale)
+        ahead: Tensor = weight.grad.lerp(momentum, MOMENTUM)  # type: ignore[union-attr]
+        return ahead.reshape(len(ahead), -1)
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
-    """About the nearest matrix whose singular values are all one."""
-    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    x: Tensor = wide / (wide.norm() + 1e-7)
+def _update(pairs: list[tuple[Tensor, Tensor]], lr: float) -> None:
+    """Weights of one shape at once: many small matrices cost more one by one."""
+    rows, columns = pairs[0][1].shape
+    scale = max(1.0, rows / columns) ** 0.5
+    steps = orthogonal(torch.stack([ahead for _, ahead in pairs]))
+    for (weight, _), step in zip(pairs, steps, strict=True):
+        weight.add_(step.reshape(weight.shape), alpha=-lr * scale)
+
+
+def orthogonal(matrices: Tensor) -> Tensor:
+    """About the nearest (n, rows, columns) whose singular values are all one."""
+    wide = matrices.shape[-2] <= matrices.shape[-1]
+    x = matrices if wide else matrices.mT
+    size: Tensor = torch.linalg.matrix_norm(x, keepdim=True)
+    x = x / (size + 1e-7)
     for _ in range(_ITERATIONS):
-        square = x @ x.T
+        square = x @ x.mT
         x = _A * x + (_B * square + _C * square @ square) @ x
-    return x if matrix.shape[0] <= matrix.shape[1] else x.T
+    return x if wide else x.mT
