@@ -5,7 +5,7 @@
      |   +- UnknownField          a field that no request has
      |   +- UnknownModel          no model of that name
      |   +- InvalidImage          bytes that are no picture we take
-     +- UnknownJob, UnknownUpload, UnknownLog, NoOutput
+     +- UnknownJob, UnknownUpload, UnknownDownload, UnknownLog, NoOutput
      +- WrongState                the job is not in a state that allows it
      +- EngineMissing, WeightsAbsent, DoesNotFit
      +- QueueFull, DiskFull
@@ -15,7 +15,7 @@
      +- FetchError                weights did not come, or not as they should
      |   +- HubUnreachable, HubRefused, HubOffline, RateLimited
      |   +- GatedRepository, RepositoryNotFound, RevisionNotFound, FileNotOnHub
-     |   +- DigestMismatch, UnsafePath, DownloadBusy
+     |   +- DigestMismatch, UnsafePath, DownloadBusy, FetcherCrashed
      +- WorkerError               an attempt of a job failed
          +- WorkerCrashed, WorkerStartFailed, OutOfMemory, WeightsChanged, WeightsUnreadable,
             LatentsNotFinite, GenerationFailed
@@ -317,6 +317,18 @@ class DownloadBusy(FetchError):
     code = "download_busy"
     http_status = 409
     default_hint = "wait for it, or stop it"
+
+
+class FetcherCrashed(FetchError):
+    """The fetcher's process ended in the middle of a pull."""
+
+    code = "fetcher_crashed"
+
+
+class UnknownDownload(WantuiError):
+    code = "unknown_download"
+    http_status = 404
+    default_hint = "see: wantui downloads"
 
 
 class WorkerError(WantuiError):

@@ -37,6 +37,13 @@ class WorkerSettings(_Section):
     stop_grace_s: Seconds
 
 
+class StoreSettings(_Section):
+    connections: Count
+    max_bytes_per_second: Annotated[int, Field(ge=0)]
+    stall_s: Seconds
+    tries: Count
+
+
 class EventSettings(_Section):
     history: Count
     subscriber_buffer: Count
@@ -67,6 +74,7 @@ class Settings(_Section):
     daemon: DaemonSettings
     queue: QueueSettings
     worker: WorkerSettings
+    store: StoreSettings
     events: EventSettings
     limits: LimitSettings
     logs: LogSettings

@@ -12,7 +12,7 @@ from tests.cli.samples import job, running
 from wantui.api.event import EventKind
 from wantui.cli.describe import job_facts, state_words
 from wantui.cli.events import event_line
-from wantui.cli.progress import progress_line
+from wantui.cli.following import NarratedJob
 from wantui.cli.table import Cell, Colour, Column, cut, display_width, table
 from wantui.client import Event
 
@@ -63,7 +63,7 @@ def test_nothing_foreign_in_a_job_reaches_a_terminal(name: str, prompt: str, wid
     )
     shown = [
         *facts,
-        progress_line(hostile, width),
+        NarratedJob(hostile).live(width, blocks=True),
         event_line(Event(None, EventKind.JOB, hostile)),
         state_words(hostile),
     ]
@@ -80,24 +80,23 @@ def test_nothing_foreign_in_a_job_reaches_a_terminal(name: str, prompt: str, wid
 def test_the_progress_line_fits_any_terminal(
     stage: str, step: int, fraction: float, eta_s: float | None, width: int
 ) -> None:
-    line = progress_line(
-        running(stage=stage, step=step, of=step, fraction=fraction, eta_s=eta_s), width
-    )
+    job = running(stage=stage, step=step, of=step, fraction=fraction, eta_s=eta_s)
+    line = NarratedJob(job).live(width, blocks=True)
     assert display_width(line) <= width
 
 
 def test_the_progress_line_of_an_80_column_terminal_has_all_of_it() -> None:
-    line = progress_line(running(), 79)
+    line = NarratedJob(running()).live(79, blocks=True)
     assert line.startswith("job 12  denoise 7/20  █")
     assert line.endswith("░   43%  eta 12.0 s")
 
 
 def test_a_narrow_terminal_loses_the_bar_first() -> None:
-    assert progress_line(running(), 45) == "job 12  denoise 7/20   43%  eta 12.0 s"
+    assert NarratedJob(running()).live(45, blocks=True) == "job 12  denoise 7/20   43%  eta 12.0 s"
 
 
 def test_a_terminal_without_block_characters_gets_ascii() -> None:
-    assert progress_line(running(), 79, blocks=False).isascii()
+    assert NarratedJob(running()).live(79, blocks=False).isascii()
 
 
 @pytest.mark.parametrize(

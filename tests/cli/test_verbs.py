@@ -20,7 +20,7 @@ def test_ls_says_what_there_is_and_how_to_get_the_rest(environment: dict[str, st
     states = {row.split()[0]: row.split()[1:3] for row in rows}
     assert states["demo"] == ["●", "present"]
     assert states["t2v-a14b"] == ["○", "absent"]
-    assert "get t2v-a14b: hf download Wan-AI/Wan2.2-T2V-A14B-Diffusers" in done.stderr
+    assert "get t2v-a14b: wantui pull t2v-a14b" in done.stderr
     assert "\x1b" not in done.stdout + done.stderr
     assert [model["id"] for model in document(environment, "ls")["models"]] == list(states)
 

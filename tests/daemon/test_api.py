@@ -113,7 +113,7 @@ def test_absent_weights_are_refused_with_the_command_that_gets_them(
     assert response.status_code == 409
     error = refusal(response)
     assert error["code"] == "weights_absent"
-    assert "hf download Wan-AI/Wan2.2-TI2V-5B-Diffusers" in error["hint"]
+    assert "wantui pull ti2v-5b" in error["hint"]
     assert "34.2 GB" in error["message"]
 
 

@@ -172,7 +172,7 @@ def model(
         folder=None,
         revision=None,
         components=(component,),
-        get_command=None if id == "demo" else f"hf download Wan-AI/{id}",
+        get_command=None if id == "demo" else f"wantui pull {id}",
     )
     values: dict[str, Any] = {
         "name": id.title(),
@@ -269,6 +269,7 @@ def status(
     default = (model(), model("t2v-a14b", WeightsState.ABSENT))
     values: dict[str, Any] = {
         "queue": queue(*jobs),
+        "downloads": (),
         "workers": (),
         "hardware": hardware(),
     }

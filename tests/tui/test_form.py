@@ -91,4 +91,4 @@ def test_the_settings_choose_the_model_to_start_with() -> None:
 
 def test_absent_weights_come_with_the_command_that_gets_them() -> None:
     words = form.absent_words(made.model("t2v-a14b", WeightsState.ABSENT))
-    assert words == "weights absent, 126 GB to fetch: hf download Wan-AI/t2v-a14b"
+    assert words == "weights absent, 126 GB to fetch: wantui pull t2v-a14b"

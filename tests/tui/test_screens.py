@@ -220,4 +220,4 @@ async def test_another_model_is_chosen_by_keys_and_says_how_to_get_its_weights(
         await pilot.pause()
         await pilot.press("down", "enter")
         await until(pilot, lambda: "weights absent, 126 GB to fetch" in text(app), "the note")
-        assert "hf download Wan-AI/t2v-a14b" in text(app)
+        assert "wantui pull t2v-a14b" in text(app)

@@ -231,4 +231,4 @@ def test_faithful_is_the_first_quality_and_an_unknown_one_is_refused() -> None:
 
 def test_only_the_demo_ships_with_wantui() -> None:
     assert [recipe.id for recipe in CATALOG.recipes if recipe.get_command is None] == ["demo"]
-    assert CATALOG.model("ti2v-5b").get_command == "hf download Wan-AI/Wan2.2-TI2V-5B-Diffusers"
+    assert CATALOG.model("ti2v-5b").get_command == "wantui pull ti2v-5b"

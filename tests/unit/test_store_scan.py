@@ -64,7 +64,7 @@ def test_an_empty_cache_is_absent_and_says_what_is_needed(tmp_path: Path) -> Non
     assert status.state is WeightsState.ABSENT
     assert (status.folder, status.revision, status.bytes_present) == (None, None, 0)
     assert status.bytes_needed == pytest.approx(34.2e9, rel=0.002)
-    assert status.get_command == "hf download Wan-AI/Wan2.2-TI2V-5B-Diffusers"
+    assert status.get_command == "wantui pull ti2v-5b"
     assert part(status, "vae").missing == (
         "vae/config.json",
         "vae/diffusion_pytorch_model.safetensors",
@@ -317,4 +317,4 @@ def test_a_file_that_went_is_named_with_the_command_that_fetches_it(tmp_path: Pa
     repository = whole(tmp_path, but=("vae/config.json", "scheduler/scheduler_config.json"))
     with pytest.raises(WeightsAbsent, match=r"vae/config\.json") as caught:
         weights_files(TI2V, repository.snapshot())
-    assert "hf download Wan-AI/Wan2.2-TI2V-5B-Diffusers" in caught.value.hint
+    assert "wantui pull ti2v-5b" in caught.value.hint

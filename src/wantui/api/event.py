@@ -16,6 +16,7 @@ from wantui.api.base import Reply
 class EventKind(StrEnum):
     JOB = "job"
     MODEL = "model"
+    DOWNLOAD = "download"
     WORKER = "worker"
     QUEUE = "queue"
     RESYNC = "resync"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wantui.api.base import Reply
+from wantui.api.download import Download
 from wantui.api.hardware import Hardware
 from wantui.api.hello import Hello
 from wantui.api.job import Job
@@ -22,5 +23,7 @@ class Status(Reply):
     jobs: tuple[Job, ...]
     """Unfinished ones in the order they will run, up to 500, then the last 50 finished."""
     models: tuple[ModelStatus, ...]
+    downloads: tuple[Download, ...]
+    """Open ones, then the latest that ended."""
     workers: tuple[Worker, ...]
     hardware: Hardware

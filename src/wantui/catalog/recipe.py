@@ -94,7 +94,7 @@ class Recipe(_Entry):
     @property
     def get_command(self) -> str | None:
         """What fetches the weights; None when they ship with wantui."""
-        return f"hf download {self.repository}" if self.repository else None
+        return f"wantui pull {self.id}" if self.repository else None
 
 
 class Quality(_Entry):

@@ -7,17 +7,18 @@ from typing import Annotated
 
 import typer
 
+from wantui.api.download import Download
 from wantui.api.event import EventId, EventKind, Notice
 from wantui.api.job import Job
 from wantui.api.model import ModelStatus
 from wantui.api.queue import Queue
 from wantui.api.worker import Worker
 from wantui.cli.document import show_document
+from wantui.cli.following import NarratedJob
 from wantui.cli.options import Host, Json
-from wantui.cli.progress import progress_line
 from wantui.cli.session import ask
 from wantui.cli.terminal import columns, narrate, show_raw
-from wantui.client import Client, Event
+from wantui.client import Client, Event, words
 from wantui.errors import InvalidRequest
 from wantui.text import one_line
 
@@ -67,20 +68,21 @@ def _fields(event: Event) -> dict[str, object]:
 
 
 def _words(event: Event) -> str:
+    said = ""
     match event.object:
         case Job() as job:
-            return progress_line(job, WIDEST)
+            said = NarratedJob(job).live(WIDEST, blocks=True)
+        case Download() as download:
+            said = f"{download.model}: {words.downloading(download)}"
         case ModelStatus() as model:
-            loaded = ", loaded" if model.loaded else ""
-            return f"{model.id}: weights {model.weights.state}{loaded}"
+            said = f"{model.id}: weights {model.weights.state}{', loaded' * model.loaded}"
         case Worker() as worker:
-            job_words = "" if worker.job is None else f", job {worker.job}"
-            return f"{worker.device_name}: {worker.state}{job_words}"
+            at = "" if worker.job is None else f", job {worker.job}"
+            said = f"{worker.device_name}: {worker.state}{at}"
         case Queue() as queue:
             counts = ", ".join(f"{count} {state}" for state, count in queue.counts.items())
-            return f"{'paused' if queue.paused else 'running'}: {counts}"
+            said = f"{'paused' if queue.paused else 'running'}: {counts}"
         case Notice() as notice:
-            again = "; earlier events are lost" if event.kind is EventKind.RESYNC else ""
-            return f"{notice.reason}{again}"
-        case _:
-            return ""
+            again = "; earlier events are lost" * (event.kind is EventKind.RESYNC)
+            said = f"{notice.reason}{again}"
+    return said

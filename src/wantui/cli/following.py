@@ -8,9 +8,11 @@ from collections.abc import AsyncGenerator, Collection, Sequence
 
 from wantui.api.job import Job, JobState
 from wantui.api.status import Status
-from wantui.cli.progress import Narrator, narrator
-from wantui.client import Client
+from wantui.cli.describe import state_words
+from wantui.cli.progress import Narrator, live_line, narrator
+from wantui.client import Client, words
 from wantui.errors import DaemonUnreachable, ExitCode, Interrupted, TimedOut
+from wantui.text import duration_text, one_line
 
 RETRY_S = 0.2
 PATIENCE_S = 30.0
@@ -33,6 +35,32 @@ async def wait_for_jobs(
     finally:
         shown.close()
     return [latest[job_id] for job_id in job_ids]
+
+
+class NarratedJob:
+    """A job that goes on, as a waiting command tells it."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def plain(self) -> str:
+        """State, and stage where it runs."""
+        job = self._job
+        running = job.state is JobState.RUNNING and not job.cancel_requested
+        stage = job.progress.stage.value if running and job.progress else state_words(job)
+        return f"job {job.id}: {stage}"
+
+    def live(self, width: int, *, blocks: bool) -> str:
+        """Job, stage, bar, share and time left."""
+        job, progress = self._job, self._job.progress
+        if job.state is not JobState.RUNNING or progress is None:
+            left, share, right = one_line(state_words(job)), None, ""
+        else:
+            share = progress.fraction
+            left = state_words(job) if job.cancel_requested else words.stage(progress)
+            eta_s = progress.eta_s
+            right = "" if eta_s is None else f"eta {duration_text(eta_s)}"
+        return live_line(f"job {job.id}  {left}", share, right, width, blocks=blocks)
 
 
 def detached(job_ids: Sequence[int]) -> Interrupted:
@@ -68,7 +96,7 @@ async def _until_finished(
             for warning in job.warnings[known:]:
                 shown.say(f"warning: job {job.id}: {warning.message}")
             latest[job.id] = job
-            shown.update(job)
+            shown.update(NarratedJob(job))
             if job.state.finished:
                 waiting.discard(job.id)
             if not waiting:

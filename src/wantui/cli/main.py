@@ -21,6 +21,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "jobs": ("job", "wait", "cancel", "hold", "release", "get"),
     "logs": ("logs",),
     "models": ("ls", "show"),
+    "weights": ("pull", "downloads"),
     "machine": ("ps", "hw"),
     "events": ("events",),
     "config": ("config",),

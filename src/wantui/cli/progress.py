@@ -1,4 +1,4 @@
-"""How a waiting command shows that a job goes on: one live line, or a few plain ones."""
+"""How a waiting command shows that something goes on: one live line, or a few plain ones."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ import os
 import sys
 from typing import Protocol, TextIO
 
-from wantui.api.job import Job, JobState
-from wantui.cli.describe import state_words
 from wantui.cli.table import cut, display_width
 from wantui.cli.terminal import narrate
-from wantui.text import duration_text, one_line
 
 MIN_REDRAW_S = 0.25
 """Kind to slow lines: four writes a second at most."""
@@ -19,11 +16,21 @@ MIN_REDRAW_S = 0.25
 BAR_CELLS = range(6, 31)
 
 
-class Narrator(Protocol):
-    """Tells a person on standard error how their jobs go on."""
+class Narrated(Protocol):
+    """Something that goes on, in two ways of saying how."""
 
-    def update(self, job: Job) -> None:
-        """A newer version of a job."""
+    def plain(self) -> str:
+        """What is worth a line of a log; the same words twice are said once."""
+
+    def live(self, width: int, *, blocks: bool) -> str:
+        """All of it in at most `width` cells; with `blocks` a bar may have characters for that."""
+
+
+class Narrator(Protocol):
+    """Tells a person on standard error how their things go on."""
+
+    def update(self, item: Narrated) -> None:
+        """A newer version."""
 
     def say(self, text: str) -> None:
         """A line that stays."""
@@ -33,23 +40,22 @@ class Narrator(Protocol):
 
 
 def narrator() -> Narrator:
-    """One live line on a terminal; elsewhere a plain line for every state and stage."""
+    """One live line on a terminal; elsewhere a plain line for whatever is new."""
     return LiveLine(sys.stderr) if sys.stderr.isatty() else PlainLines()
 
 
 class PlainLines:
-    """A line whenever a job's state or stage changes: fit for logs."""
+    """A line whenever there is something new to say: fit for logs."""
 
     def __init__(self) -> None:
-        self._last: dict[int, str] = {}
+        self._last: dict[str, str] = {}
 
-    def update(self, job: Job) -> None:
-        words = state_words(job)
-        if job.state is JobState.RUNNING and job.progress and not job.cancel_requested:
-            words = job.progress.stage.value
-        if self._last.get(job.id) != words:
-            self._last[job.id] = words
-            narrate(f"job {job.id}: {words}")
+    def update(self, item: Narrated) -> None:
+        line = item.plain()
+        name = line.partition(":")[0]
+        if self._last.get(name) != line:
+            self._last[name] = line
+            narrate(line)
 
     def say(self, text: str) -> None:
         narrate(text)
@@ -66,11 +72,11 @@ class LiveLine:
         self._blocks = (stream.encoding or "").lower().replace("-", "") == "utf8"
         self._drawn = ""
         self._drawn_at = float("-inf")
-        self._pending: Job | None = None
+        self._pending: Narrated | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    def update(self, job: Job) -> None:
-        self._pending = job
+    def update(self, item: Narrated) -> None:
+        self._pending = item
         loop = asyncio.get_running_loop()
         wait_s = self._drawn_at + MIN_REDRAW_S - loop.time()
         if wait_s <= 0:
@@ -90,8 +96,8 @@ class LiveLine:
         self._stop_timer()
         if self._pending is None:
             return
-        job, self._pending = self._pending, None
-        self._replace(progress_line(job, _width_of(self._stream) - 1, blocks=self._blocks))
+        item, self._pending = self._pending, None
+        self._replace(item.live(_width_of(self._stream) - 1, blocks=self._blocks))
         self._drawn_at = asyncio.get_running_loop().time()
 
     def _stop_timer(self) -> None:
@@ -109,28 +115,16 @@ class LiveLine:
         self._drawn = line
 
 
-def progress_line(job: Job, width: int, *, blocks: bool = True) -> str:
-    """Job, stage, bar, share and time left in at most `width` cells; the bar gives way first."""
-    left = f"job {job.id}  {_doing(job)}"
-    progress = job.progress
-    if job.state is not JobState.RUNNING or progress is None:
+def live_line(left: str, share: float | None, right: str, width: int, *, blocks: bool) -> str:
+    """What it is, a bar, how far and how long; the bar gives way first, then the end."""
+    if share is None:
         return cut(left, width)
-    share = min(max(progress.fraction, 0.0), 1.0)
-    right = f"{share:4.0%}"
-    if progress.eta_s is not None:
-        right += f"  eta {duration_text(progress.eta_s)}"
+    share = min(max(share, 0.0), 1.0)
+    right = f"{share:4.0%}  {right}".rstrip()
     room = width - display_width(left) - display_width(right) - 4
-    bar = _bar(share, min(room, BAR_CELLS[-1]), blocks=blocks) if room in BAR_CELLS else ""
-    if room > BAR_CELLS[-1]:
-        bar = _bar(share, BAR_CELLS[-1], blocks=blocks)
+    cells = min(room, BAR_CELLS[-1])
+    bar = _bar(share, cells, blocks=blocks) if cells in BAR_CELLS else ""
     return cut("  ".join(part for part in (left, bar, right) if part), width)
-
-
-def _doing(job: Job) -> str:
-    progress = job.progress
-    if job.state is not JobState.RUNNING or job.cancel_requested or progress is None:
-        return one_line(state_words(job))
-    return f"{progress.stage} {progress.step}/{progress.of}" if progress.of else progress.stage
 
 
 def _bar(share: float, cells: int, *, blocks: bool) -> str:

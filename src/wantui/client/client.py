@@ -11,6 +11,7 @@ import httpx2
 from pydantic import ValidationError
 
 from wantui.api.base import API_VERSION, Reply
+from wantui.api.download import Download, Downloads
 from wantui.api.error import ErrorReply
 from wantui.api.event import EventId, EventKind
 from wantui.api.hardware import Hardware
@@ -81,6 +82,22 @@ class Client:
     async def model(self, name: str) -> ModelStatus:
         """By id or alias."""
         return (await self._get("/api/models", Models, {"name": name})).models[0]
+
+    async def pull(self, model_id: str) -> Download:
+        """Have a model's weights pulled; joins the download that is under way, if there is one."""
+        return await self._call("POST", f"/api/models/{model_id}/pull", Download)
+
+    async def downloads(self) -> Downloads:
+        return await self._get("/api/downloads", Downloads)
+
+    async def pause_download(self, download_id: int) -> Download:
+        return await self._call("POST", f"/api/downloads/{download_id}/pause", Download)
+
+    async def resume_download(self, download_id: int) -> Download:
+        return await self._call("POST", f"/api/downloads/{download_id}/resume", Download)
+
+    async def cancel_download(self, download_id: int) -> Download:
+        return await self._call("POST", f"/api/downloads/{download_id}/cancel", Download)
 
     async def hardware(self) -> Hardware:
         return await self._get("/api/hardware", Hardware)

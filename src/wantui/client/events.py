@@ -8,6 +8,7 @@ from httpx2 import ServerSentEvent
 from pydantic import ValidationError
 
 from wantui.api.base import Reply
+from wantui.api.download import Download
 from wantui.api.event import EventId, EventKind, Notice
 from wantui.api.job import Job
 from wantui.api.model import ModelStatus
@@ -18,6 +19,7 @@ from wantui.errors import VersionMismatch
 _OBJECTS: dict[EventKind, type[Reply]] = {
     EventKind.JOB: Job,
     EventKind.MODEL: ModelStatus,
+    EventKind.DOWNLOAD: Download,
     EventKind.WORKER: Worker,
     EventKind.QUEUE: Queue,
     EventKind.RESYNC: Notice,
@@ -30,7 +32,7 @@ class Event:
     id: EventId | None
     kind: EventKind
     object: Reply
-    """A Job, ModelStatus, Worker, Queue or Notice, as `kind` says."""
+    """A Job, ModelStatus, Download, Worker, Queue or Notice, as `kind` says."""
 
 
 def parse_event(raw: ServerSentEvent) -> Event | None:

@@ -10,7 +10,17 @@ from wantui import __version__
 from wantui.daemon.body_limit import BodyLimit
 from wantui.daemon.failures import add_failures
 from wantui.daemon.parts import Parts
-from wantui.daemon.routes import daemon, events, jobs, logs, machine, models, queue, uploads
+from wantui.daemon.routes import (
+    daemon,
+    downloads,
+    events,
+    jobs,
+    logs,
+    machine,
+    models,
+    queue,
+    uploads,
+)
 
 
 def create_app(parts: Parts, shutdown: asyncio.Event) -> FastAPI:
@@ -20,6 +30,6 @@ def create_app(parts: Parts, shutdown: asyncio.Event) -> FastAPI:
     app.state.shutdown = shutdown
     app.add_middleware(BodyLimit, limits=parts.settings.limits)
     add_failures(app)
-    for noun in (daemon, jobs, models, queue, events, uploads, machine, logs):
+    for noun in (daemon, jobs, models, downloads, queue, events, uploads, machine, logs):
         app.include_router(noun.router)
     return app

@@ -15,6 +15,8 @@ from wantui.api.job import Job
 from wantui.api.queue import Queue
 from wantui.api.status import MAX_FINISHED, MAX_UNFINISHED, Status
 from wantui.catalog.catalog import Catalog
+from wantui.catalog.recipe import Recipe
+from wantui.daemon.downloads import Downloads
 from wantui.daemon.engine import missing_packages
 from wantui.daemon.events import Events
 from wantui.daemon.intake import Intake
@@ -56,6 +58,14 @@ class Parts:
             demo_weights(),
             lambda model: self.events.publish(EventKind.MODEL, model),
         )
+        self.downloads = Downloads(
+            self.database,
+            self.inventory.catalog,
+            paths,
+            settings,
+            changed=lambda download: self.events.publish(EventKind.DOWNLOAD, download),
+            landed=self._landed,
+        )
         self.board = WorkerBoard(lambda worker: self.events.publish(EventKind.WORKER, worker))
         self.scheduler = Scheduler(self.jobs, self.inventory, self.machine)
         self.intake = Intake(
@@ -79,6 +89,7 @@ class Parts:
         await self.database.start()
         if interrupted := await self.jobs.start():
             log.info("%d job(s) were interrupted and are queued again", interrupted)
+        await self.downloads.start()
         hardware = await self.machine.read()
         names = {gpu.uuid: gpu.name for gpu in hardware.gpus}
         self.lanes = tuple(
@@ -95,6 +106,7 @@ class Parts:
             for device in devices(hardware)
         )
         self._tasks = [asyncio.create_task(lane.run()) for lane in self.lanes]
+        self._tasks.append(asyncio.create_task(self.downloads.run()))
         self._tasks.append(asyncio.create_task(self._rescan()))
 
     async def failed(self) -> None:
@@ -169,6 +181,7 @@ class Parts:
             queue=self.queue(),
             jobs=(*map(self.view, unfinished), *finished),
             models=models,
+            downloads=self.downloads.all(),
             workers=self.board.all(),
             hardware=hardware,
         )
@@ -181,6 +194,11 @@ class Parts:
     def _queue_changed(self) -> None:
         self._queue_rev += 1
         self.events.publish(EventKind.QUEUE, self.queue())
+
+    async def _landed(self, recipe: Recipe) -> None:
+        """A model's weights have come: who waits for them can run."""
+        await self.inventory.model(recipe)
+        self.wake()
 
     async def _rescan(self) -> None:
         while True:

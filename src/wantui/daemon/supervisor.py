@@ -1,30 +1,21 @@
-"""One worker process: started for a device, ordered, listened to, and ended for certain.
-
-The worker sees the pipe's end close when this process dies, and asks the kernel to kill it with
-its parent (prctl(2), PR_SET_PDEATHSIG), which holds because it is spawned from the main thread.
-"""
+"""One worker process: started for a device, ordered, listened to, and ended for certain."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
-import signal
-import socket
-import sys
 from pathlib import Path
 from typing import Self
 
 from pydantic import ValidationError
 
+from wantui.daemon.child import Child
 from wantui.errors import WorkerCrashed, WorkerStartFailed
-from wantui.pipe.framing import MAX_LINE_BYTES, decode_report, encode
+from wantui.pipe.framing import decode_report
 from wantui.pipe.messages import Exit, Order, Ready, Report
 
 CPU = "cpu"
-EXIT_S = 10.0
-"""How long a worker that was told to leave may take, in seconds."""
 
 log = logging.getLogger(__name__)
 
@@ -32,15 +23,8 @@ log = logging.getLogger(__name__)
 class WorkerProcess:
     """A worker that has said that it is ready."""
 
-    def __init__(
-        self,
-        process: asyncio.subprocess.Process,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-    ) -> None:
-        self._process = process
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, child: Child) -> None:
+        self._child = child
 
     @classmethod
     async def start(cls, device: str, log_file: Path, timeout_s: float) -> Self:
@@ -48,27 +32,11 @@ class WorkerProcess:
 
         Raises WorkerStartFailed.
         """
-        ours, theirs = socket.socketpair()
-        with theirs:
-            command = (sys.executable, "-m", "wantui.worker")
-            flags = ("--fd", str(theirs.fileno()), "--parent", str(os.getpid()))
-            try:
-                with log_file.open("ab") as output:
-                    process = await asyncio.create_subprocess_exec(
-                        *command,
-                        *flags,
-                        stdin=asyncio.subprocess.DEVNULL,
-                        stdout=output,
-                        stderr=output,
-                        pass_fds=(theirs.fileno(),),
-                        env=_environment(device),
-                        start_new_session=True,
-                    )
-            except OSError as error:  # no memory, no processes, no room for a log
-                ours.close()
-                raise WorkerStartFailed(f"the worker cannot be started: {error}") from error
-        reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE_BYTES)
-        worker = cls(process, reader, writer)
+        try:
+            child = await Child.start("wantui.worker", _environment(device), log_file)
+        except OSError as error:  # no memory, no processes, no room for a log
+            raise WorkerStartFailed(f"the worker cannot be started: {error}") from error
+        worker = cls(child)
         try:
             await worker._be_ready(timeout_s)
         except BaseException:
@@ -93,21 +61,17 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._child.pid
 
     def send(self, order: Order) -> None:
         """Hand an order over; one to a worker that has just died is lost, and `report` says so."""
-        with contextlib.suppress(ConnectionError):
-            self._writer.write(encode(order))
+        self._child.send(order)
 
     async def report(self) -> Report:
         """The next report. Raises WorkerCrashed when the process has ended, saying how."""
-        try:
-            line = await self._reader.readline()
-        except (ConnectionError, ValueError):
-            line = b""
-        if not line.endswith(b"\n"):
-            raise WorkerCrashed(f"the worker {await self._ending()}")
+        line = await self._child.line()
+        if line is None:
+            raise WorkerCrashed(f"the worker {await self._child.ending()}")
         try:
             return decode_report(line)
         except ValidationError as error:
@@ -116,32 +80,13 @@ class WorkerProcess:
     async def leave(self) -> None:
         """Ask it to exit; kill it if it does not."""
         self.send(Exit())
-        try:
-            async with asyncio.timeout(EXIT_S):
-                await self._process.wait()
-        except TimeoutError:
+        if not await self._child.left():
             log.warning("worker %d does not leave: killing it", self.pid)
         await self.kill()
 
     async def kill(self) -> None:
         """End it now, with everything that it started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-        await self._process.wait()
-        self._writer.close()
-
-    async def _ending(self) -> str:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(EXIT_S):
-                await self._process.wait()
-        code = self._process.returncode
-        if code is None:
-            return "closed its pipe and hangs"
-        if code == -signal.SIGKILL:
-            return "was killed (SIGKILL): by hand, or by the kernel for want of memory"
-        if code < 0:
-            return f"died of {signal.Signals(-code).name}"
-        return f"exited with status {code}"
+        await self._child.kill()
 
 
 def _environment(device: str) -> dict[str, str]:

@@ -25,11 +25,10 @@ from wantui.fetcher.part import SHARED_FILE, Part, Segment
 from wantui.fetcher.patience import Patience, Stopped
 from wantui.fetcher.transfer import Throttle, Transfer
 from wantui.files import PRIVATE_FILE, private_folder, write_atomic
-from wantui.store.cache import PIN
+from wantui.store.cache import PIN, STAGING, repository_folder
 from wantui.store.digest import digest_of
 from wantui.text import bytes_text
 
-STAGING = ".wantui"
 SEGMENTS = 4
 """Connections a large file is fetched over."""
 MARGIN_BYTES = 512 << 20
@@ -69,7 +68,7 @@ class Pull:
         self._listing = listing
         self._files = _wanted(listing, paths)
         self._hub_cache = hub_cache
-        self._folder = hub_cache / f"models--{listing.repository.replace('/', '--')}"
+        self._folder = repository_folder(hub_cache, listing.repository)
         self._limits = limits
         self._on_progress = on_progress
         self._stop = threading.Event()

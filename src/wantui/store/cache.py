@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+STAGING = ".wantui"
+"""Below a repository: files on their way, where neither the hub's client nor its prune looks."""
 PIN = "wantui-pin"
 """The ref that keeps a revision: `hf cache prune` removes snapshots without one."""
 _REVISION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,254}")
@@ -34,17 +37,26 @@ def file_at(path: Path) -> os.stat_result | None:
     return info if stat.S_ISREG(info.st_mode) and info.st_size > 0 else None
 
 
+def repository_folder(hub_cache: Path, repository: str) -> Path:
+    return hub_cache / f"models--{repository.replace('/', '--')}"
+
+
+def drop_staging(hub_cache: Path, repository: str) -> None:
+    """Remove what came of files that are not whole."""
+    shutil.rmtree(repository_folder(hub_cache, repository) / STAGING, ignore_errors=True)
+
+
 def find_snapshot(hub_cache: Path, repository: str, paths: Sequence[str]) -> Snapshot | None:
     """The revision to use: the pinned one, else `main` if all `paths` are there, else the fullest.
 
     Another tool that asks the hub for one file moves `main` to a revision that holds just that
     file; a complete older one is better than that. On a tie it is `main`, then the newest.
     """
-    repository_folder = hub_cache / f"models--{repository.replace('/', '--')}"
-    snapshots = _snapshots(repository_folder / "snapshots")
-    if pinned := snapshots.get(_ref(repository_folder, PIN) or ""):
+    folder = repository_folder(hub_cache, repository)
+    snapshots = _snapshots(folder / "snapshots")
+    if pinned := snapshots.get(_ref(folder, PIN) or ""):
         return pinned
-    main = _ref(repository_folder, "main")
+    main = _ref(folder, "main")
 
     def rank(snapshot: Snapshot) -> tuple[int, bool, int, str]:
         there = sum(file_at(snapshot.folder / path) is not None for path in paths)
@@ -53,8 +65,8 @@ def find_snapshot(hub_cache: Path, repository: str, paths: Sequence[str]) -> Sna
     return max(snapshots.values(), key=rank, default=None)
 
 
-def _ref(repository_folder: Path, name: str) -> str | None:
-    path = repository_folder / "refs" / name
+def _ref(folder: Path, name: str) -> str | None:
+    path = folder / "refs" / name
     if file_at(path) is None:
         return None
     try:

@@ -71,6 +71,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("pause", "p", "pause", "Pause the queue, or resume it", Area.QUEUE),
     Action("log", "l", "log", "Show the job's log", Area.QUEUE),
     Action("older", "m", "more", "Load older jobs", Area.QUEUE, footer=False),
+    Action("get", "d", "get/pause", "Pull the weights, pause that, or go on", Area.MODELS),
+    Action("cancel", "c", "cancel", "Cancel the download", Area.MODELS, footer=False),
     Action("copy", "y", "copy command", "Copy the command that gets it", Area.MODELS),
     Action("use", "enter,u", "use", "Generate with this model", Area.MODELS),
     Action("open", "o,enter", "open", "Open the clip in this machine's player", Area.GALLERY),

@@ -149,7 +149,7 @@ class WantuiApp(App[int]):
         """Ask the daemon; a refusal is said in the last line."""
         self.work(self._request(ask, then))
 
-    def work(self, task: Awaitable[None]) -> None:
+    def work(self, task: Awaitable[object]) -> None:
         """Run it; a refusal is said in the last line."""
         self.run_worker(self._guarded(task), group="requests")
 
@@ -184,7 +184,7 @@ class WantuiApp(App[int]):
             if then is not None:
                 then(reply)
 
-    async def _guarded(self, task: Awaitable[None]) -> None:
+    async def _guarded(self, task: Awaitable[object]) -> None:
         try:
             await task
         except WantuiError as error:

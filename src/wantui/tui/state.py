@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Protocol, TypeVar, assert_never
+from typing import Any, Protocol, TypeVar, assert_never
 
 from wantui.api.base import Reply
+from wantui.api.download import Download, DownloadState
 from wantui.api.error import ErrorBody
 from wantui.api.hardware import Hardware
 from wantui.api.hello import Hello
@@ -53,6 +54,7 @@ class State:
     queue: Queue | None = None
     jobs: Mapping[int, Job] = field(default_factory=dict)
     models: Mapping[str, ModelStatus] = field(default_factory=dict)
+    downloads: Mapping[int, Download] = field(default_factory=dict)
     workers: Mapping[str, Worker] = field(default_factory=dict)
     """By device."""
     hardware: Hardware | None = None
@@ -87,6 +89,13 @@ class State:
     @property
     def live_workers(self) -> list[Worker]:
         return [worker for worker in self.workers.values() if worker.state is not WorkerState.GONE]
+
+    def download_of(self, model: str) -> Download | None:
+        """The latest of a model's downloads, if it is not over and done with."""
+        known = [item for item in self.downloads.values() if item.model == model]
+        latest = max(known, key=lambda item: item.id, default=None)
+        failed = latest is not None and latest.state is DownloadState.FAILED
+        return latest if latest is not None and (failed or latest.state.open) else None
 
     @property
     def count(self) -> Mapping[JobState, int]:
@@ -159,13 +168,15 @@ def as_status(state: State) -> Status | None:
         queue=state.queue,
         jobs=(*state.unfinished[:MAX_UNFINISHED], *state.finished[:MAX_FINISHED]),
         models=tuple(state.models.values()),
+        downloads=tuple(state.downloads.values()),
         workers=tuple(state.workers.values()),
         hardware=state.hardware,
     )
 
 
 def _merged(state: State, status: Status) -> State:
-    objects = (*status.jobs, *status.models, *status.workers, status.queue, status.hardware)
+    several = (*status.jobs, *status.models, *status.downloads, *status.workers)
+    objects = (*several, status.queue, status.hardware)
     merged = _learned(state, objects)
     return replace(merged, hello=status.hello, event_id=status.event_id, jobs=_trimmed(merged.jobs))
 
@@ -176,23 +187,28 @@ def _learned(state: State, objects: Iterable[Reply]) -> State:
     return state
 
 
+_KEPT: dict[type[Reply], tuple[str, str]] = {
+    Job: ("jobs", "id"),
+    ModelStatus: ("models", "id"),
+    Download: ("downloads", "id"),
+    Worker: ("workers", "device"),
+}
+"""Objects of which there are many: where they are kept, and by what."""
+
+
 def _with(state: State, item: Reply) -> State:
+    if kept := _KEPT.get(type(item)):
+        name, key = kept
+        known = getattr(state, name)
+        newer: Any = _newer(known, getattr(item, key), item)
+        return state if newer is known else replace(state, **{name: newer})
     match item:
-        case Job():
-            jobs = _newer(state.jobs, item.id, item)
-            return state if jobs is state.jobs else replace(state, jobs=jobs)
-        case ModelStatus():
-            models = _newer(state.models, item.id, item)
-            return state if models is state.models else replace(state, models=models)
-        case Worker():
-            workers = _newer(state.workers, item.device, item)
-            return state if workers is state.workers else replace(state, workers=workers)
         case Queue():
             old = state.queue is not None and state.queue.rev >= item.rev
             return state if old else replace(state, queue=item)
         case Hardware():
-            known = state.hardware
-            old = known is not None and known.measured_at >= item.measured_at
+            before = state.hardware
+            old = before is not None and before.measured_at >= item.measured_at
             return state if old else replace(state, hardware=item)
         case _:
             return state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from wantui.api.download import Download, DownloadState
 from wantui.api.job import Job, JobState, Progress
 from wantui.api.model import ComponentStatus, ModelStatus, WeightsState
 from wantui.client import words
@@ -143,6 +144,30 @@ def _run_facts(job: Job) -> Iterator[Fact]:
         if attempt.error or attempt.interrupted:
             what = attempt.error.message if attempt.error else "interrupted"
             yield f"attempt {attempt.number}", (what, Tone.WARN)
+
+
+_DOWNLOADS: dict[DownloadState, Said] = {
+    DownloadState.QUEUED: ("○", Tone.PLAIN),
+    DownloadState.DOWNLOADING: ("↓", Tone.BUSY),
+    DownloadState.PAUSED: ("‖", Tone.WARN),
+    DownloadState.FAILED: ("✗", Tone.BAD),
+}
+
+
+def download_cell(download: Download) -> Said:
+    """↓ 41 %, in the place of the weights' state."""
+    glyph, tone = _DOWNLOADS[download.state]
+    if not download.bytes_total:
+        return f"{glyph} {download.state}", tone
+    return f"{glyph} {download.bytes_done / download.bytes_total:.0%}", tone
+
+
+def download_facts(download: Download) -> Iterator[Fact]:
+    """How it goes, and what went wrong."""
+    yield "download", (words.downloading(download), _DOWNLOADS[download.state][1])
+    if download.error:
+        yield "error", (download.error.message, Tone.BAD)
+        yield "hint", (download.error.hint, Tone.STRONG)
 
 
 def have(model: ModelStatus | ComponentStatus) -> str:

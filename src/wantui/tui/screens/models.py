@@ -8,6 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
 
+from wantui.api.download import Download, DownloadState
 from wantui.api.model import ModelStatus
 from wantui.tui.actions import bindings
 from wantui.tui.areas import Area
@@ -15,7 +16,14 @@ from wantui.tui.screens.area import AreaScreen
 from wantui.tui.tone import Tone
 from wantui.tui.widgets.facts import Facts
 from wantui.tui.widgets.table import Column, Row, Table
-from wantui.tui.words import have, model_facts, parameters, weights_state
+from wantui.tui.words import (
+    download_cell,
+    download_facts,
+    have,
+    model_facts,
+    parameters,
+    weights_state,
+)
 
 if TYPE_CHECKING:
     from wantui.tui.session import Session
@@ -42,19 +50,28 @@ class ModelsScreen(AreaScreen):
             yield Facts(id="model")
 
     def draw(self, session: Session) -> None:
-        self.query_one(Table).show([model_row(m) for m in session.state.models.values()])
+        state = session.state
+        rows = [model_row(m, state.download_of(m.id)) for m in state.models.values()]
+        self.query_one(Table).show(rows)
         self._draw_details()
 
     @on(Table.Moved)
     def _draw_details(self) -> None:
-        model = self.model
-        self.query_one("#model", Facts).show(model_facts(model) if model else ())
+        model, download = self.model, self.download
+        facts = [*download_facts(download)] if download else []
+        self.query_one("#model", Facts).show([*facts, *model_facts(model)] if model else ())
 
     @property
     def model(self) -> ModelStatus | None:
         """The chosen one, as it is now."""
         session, chosen = self.wantui.session, self.query_one(Table).chosen
         return session.state.models.get(chosen) if session and isinstance(chosen, str) else None
+
+    @property
+    def download(self) -> Download | None:
+        """The chosen model's, if there is one that is not over."""
+        session, model = self.wantui.session, self.model
+        return session.state.download_of(model.id) if session and model else None
 
     def on_screen_resume(self) -> None:
         """Look at the disk again: files may have come while nobody watched."""
@@ -69,6 +86,25 @@ class ModelsScreen(AreaScreen):
         if (model := self.model) is not None:
             await self.wantui.generate_with({"model": model.id}, only_model=True)
 
+    def action_get(self) -> None:
+        """Pull, or pause what is pulled, or have it go on."""
+        session, model, download = self.wantui.session, self.model, self.download
+        if session is None or model is None:
+            return
+        going = (DownloadState.QUEUED, DownloadState.DOWNLOADING)
+        if download is not None and download.state in going:
+            id = download.id
+            self.wantui.work(session.ask(lambda client: client.pause_download(id)))
+        else:
+            self.wantui.work(session.ask(lambda client: client.pull(model.id)))
+
+    def action_cancel(self) -> None:
+        """Give the download up, and what came of files that are not whole."""
+        session, download = self.wantui.session, self.download
+        if session is not None and download is not None:
+            id = download.id
+            self.wantui.work(session.ask(lambda client: client.cancel_download(id)))
+
     def action_copy(self) -> None:
         command = self.model.weights.get_command if self.model else None
         if command:
@@ -78,13 +114,13 @@ class ModelsScreen(AreaScreen):
             self.tell("this model ships with wantui: nothing to get")
 
 
-def model_row(model: ModelStatus) -> Row:
+def model_row(model: ModelStatus, download: Download | None = None) -> Row:
     loaded = ("▶ yes", Tone.BUSY) if model.loaded else ("no", Tone.MUTED)
     return Row(
         model.id,
         (
             (model.id, Tone.PLAIN),
-            weights_state(model.weights.state),
+            download_cell(download) if download else weights_state(model.weights.state),
             (have(model), Tone.PLAIN),
             loaded,
             (parameters(model.parameter_count), Tone.PLAIN),

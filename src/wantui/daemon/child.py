@@ -1,0 +1,101 @@
+"""A process of the daemon's on the other end of a socketpair: lines down, lines up, a sure end.
+
+It sees its end of the pipe close when this process dies, and asks the kernel to kill it with its
+parent (prctl(2), PR_SET_PDEATHSIG), which holds because it is spawned from the main thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from wantui.pipe.framing import MAX_LINE_BYTES, encode
+from wantui.pipe.messages import Message
+
+EXIT_S = 10.0
+"""How long one that was told to leave may take, in seconds."""
+
+
+class Child:
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def start(cls, module: str, environment: Mapping[str, str], log_file: Path) -> Self:
+        """Run a module of ours; what it prints goes to the log. Raises OSError."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            flags = ("--fd", str(theirs.fileno()), "--parent", str(os.getpid()))
+            try:
+                with log_file.open("ab") as output:
+                    process = await asyncio.create_subprocess_exec(
+                        *(sys.executable, "-m", module),
+                        *flags,
+                        stdin=asyncio.subprocess.DEVNULL,
+                        stdout=output,
+                        stderr=output,
+                        pass_fds=(theirs.fileno(),),
+                        env=dict(environment),
+                        start_new_session=True,
+                    )
+            except OSError:
+                ours.close()
+                raise
+        reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE_BYTES)
+        return cls(process, reader, writer)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def send(self, message: Message) -> None:
+        """Hand it over; to one that has just died it is lost, and `line` says so."""
+        with contextlib.suppress(ConnectionError):
+            self._writer.write(encode(message))
+
+    async def line(self) -> bytes | None:
+        """What it sent next; None once it sends nothing more."""
+        try:
+            line = await self._reader.readline()
+        except (ConnectionError, ValueError):
+            return None
+        return line if line.endswith(b"\n") else None
+
+    async def left(self) -> bool:
+        """Wait for its end; whether that came in time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(EXIT_S):
+                await self._process.wait()
+        return self._process.returncode is not None
+
+    async def kill(self) -> None:
+        """End it now, with everything that it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        await self._process.wait()
+        self._writer.close()
+
+    async def ending(self) -> str:
+        """How it ended, in words that go after its name."""
+        if not await self.left():
+            return "closed its pipe and hangs"
+        code = self._process.returncode or 0
+        if code == -signal.SIGKILL:
+            return "was killed (SIGKILL): by hand, or by the kernel for want of memory"
+        if code < 0:
+            return f"died of {signal.Signals(-code).name}"
+        return f"exited with status {code}"

@@ -1,0 +1,184 @@
+"""Weights pulled through a real daemon from a hub on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.cli.command import document, wantui
+from tests.hub import Fault, File, Hub, Repository, running_hub
+from tests.running import RunningDaemon, running_daemon
+from wantui.api.download import Download, DownloadState
+from wantui.api.model import WeightsState
+from wantui.api.status import Status
+from wantui.catalog.catalog import Catalog
+from wantui.client import Client
+from wantui.errors import InvalidRequest, UnknownDownload, WrongState
+from wantui.paths import shipped_config
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+
+RECIPE = Catalog.load(shipped_config()).model("ti2v-5b")
+SHARD = "00001-of-00005.safetensors"
+SHARD_BYTES = 2_000_000
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """With a repository that has every file of the real one, and none of its size."""
+    with running_hub() as hub:
+        chance = random.Random(5)
+        assert RECIPE.repository is not None
+        files = {
+            path: File(chance.randbytes(SHARD_BYTES if path.endswith(SHARD) else 5000))
+            for path in RECIPE.paths
+        }
+        hub.add(Repository(RECIPE.repository, files))
+        yield hub
+
+
+@contextmanager
+def daemon_with(hub: Hub, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningDaemon]:
+    monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
+    with running_daemon(home, "[store]\nstall_s = 2.0\ntries = 3\n") as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def daemon(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningDaemon]:
+    with daemon_with(hub, tmp_path, monkeypatch) as daemon:
+        yield daemon
+
+
+async def seen_until(client: Client, id: int, met: Callable[[Download], bool]) -> list[Download]:
+    """Every version of a download until it is as wanted."""
+    seen: list[Download] = []
+    async for item in client.follow():
+        known = item.downloads if isinstance(item, Status) else (item.object,)
+        for download in known:
+            if isinstance(download, Download) and download.id == id:
+                seen.append(download)
+                if met(download):
+                    return seen
+    raise AssertionError("the events ended")
+
+
+async def when(client: Client, id: int, met: Callable[[Download], bool]) -> Download:
+    return (await seen_until(client, id, met))[-1]
+
+
+def ended(download: Download) -> bool:
+    return not download.state.open
+
+
+async def test_a_pull_brings_a_model_and_says_how_it_goes(daemon: RunningDaemon, hub: Hub) -> None:
+    hub.faults = [Fault(SHARD, bytes_a_second=2_000_000)]
+    async with daemon.client() as client:
+        asked = await client.pull("ti2v-5b")
+        again = await client.pull("ti2v-5b")
+        seen = await seen_until(client, asked.id, ended)
+        model = await client.model("ti2v-5b")
+        assert (await client.downloads()).downloads == (seen[-1],)
+    assert again.id == asked.id
+    done = seen[-1]
+    files = hub.repositories[RECIPE.repository or ""].files
+    total = sum(len(file.content) for file in files.values())
+    assert done.state is DownloadState.COMPLETED
+    assert (done.bytes_done, done.bytes_total) == (total, total)
+    assert done.commit == "c" * 40
+    assert any(download.bytes_per_second for download in seen)
+    assert model.weights.state is WeightsState.PRESENT
+    assert model.weights.revision == "c" * 40
+
+
+async def test_pause_and_resume_lose_nothing(daemon: RunningDaemon, hub: Hub) -> None:
+    hub.faults = [Fault(SHARD, bytes_a_second=500_000)]
+    async with daemon.client() as client:
+        asked = await client.pull("ti2v-5b")
+        await when(client, asked.id, lambda download: download.bytes_done > 700_000)
+        paused = await client.pause_download(asked.id)
+        assert paused.state is DownloadState.PAUSED
+        await client.resume_download(asked.id)
+        with pytest.raises(WrongState):
+            await client.resume_download(asked.id)
+        done = await when(client, asked.id, ended)
+    assert done.state is DownloadState.COMPLETED
+    assert hub.sent < 1.2 * (done.bytes_total or 0)
+
+
+async def test_a_cancel_removes_what_is_not_whole(daemon: RunningDaemon, hub: Hub) -> None:
+    hub.faults = [Fault(SHARD, stall_after=100_000)]
+    async with daemon.client() as client:
+        asked = await client.pull("ti2v-5b")
+        await when(client, asked.id, lambda download: download.bytes_done > 0)
+        cancelled = await client.cancel_download(asked.id)
+        assert cancelled.state is DownloadState.CANCELLED
+        with pytest.raises(WrongState):
+            await client.resume_download(asked.id)
+        fresh = await client.pull("ti2v-5b")
+        assert fresh.id != asked.id
+        assert (await when(client, fresh.id, ended)).state is DownloadState.COMPLETED
+
+
+async def test_a_killed_daemon_and_a_killed_fetcher_go_on(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.faults = [Fault(SHARD, bytes_a_second=400_000, times=2)]
+    with daemon_with(hub, tmp_path, monkeypatch) as daemon:
+        async with daemon.client() as client:
+            asked = await client.pull("ti2v-5b")
+            await when(client, asked.id, lambda download: download.bytes_done > 500_000)
+        daemon.kill()
+        successor = daemon.restart()
+        async with successor.client() as client:
+            going = await when(client, asked.id, lambda d: d.state is DownloadState.DOWNLOADING)
+            await when(client, asked.id, lambda d: d.bytes_done > going.bytes_done)
+            for child in psutil.Process(successor.pid).children():
+                os.kill(child.pid, signal.SIGKILL)
+            done = await when(client, asked.id, ended)
+        successor.stop()
+    assert done.state is DownloadState.COMPLETED, done.error
+    assert hub.sent < 1.6 * (done.bytes_total or 0)
+
+
+async def test_what_fails_says_why_and_can_be_asked_for_again(
+    daemon: RunningDaemon, hub: Hub
+) -> None:
+    repository = hub.repositories[RECIPE.repository or ""]
+    repository.gated = True
+    async with daemon.client() as client:
+        asked = await client.pull("ti2v-5b")
+        failed = await when(client, asked.id, ended)
+        assert failed.error is not None
+        assert failed.error.code == "gated_repository"
+        repository.gated = False
+        again = await client.pull("ti2v-5b")
+        assert again.id == asked.id
+        done = await when(client, asked.id, ended)
+        assert (done.state, done.error) == (DownloadState.COMPLETED, None)
+        with pytest.raises(InvalidRequest):
+            await client.pull("demo")
+        with pytest.raises(UnknownDownload):
+            await client.pause_download(99)
+
+
+def test_the_command_line_pulls_and_tells(daemon: RunningDaemon, hub: Hub) -> None:
+    done = wantui(daemon.environment, "pull", "Wan-AI/Wan2.2-TI2V-5B-Diffusers")
+    assert "ti2v-5b: downloading" in done.stderr
+    assert done.stderr.strip().endswith("ti2v-5b: completed")
+    (item,) = document(daemon.environment, "downloads")["downloads"]
+    assert item["state"] == "completed"
+    assert document(daemon.environment, "show", "ti2v-5b")["weights"]["state"] == "present"
+    assert "ti2v-5b" in wantui(daemon.environment, "downloads").stdout
+    hub.repositories.clear()
+    refused = wantui(daemon.environment, "pull", "t2v-a14b", "--json", exits=1)
+    assert json.loads(refused.stdout)["error"]["code"] == "repository_not_found"
