@@ -182,7 +182,7 @@ class Downloads:
         try:
             report = await self._fetch_again_and_again(download.id, recipe)
         except WantuiError as error:
-            outcome = _failure(error)
+            outcome = _failure(error, recipe)
         else:
             if isinstance(report, Halted):
                 return  # whoever halted it has said what it is now
@@ -288,10 +288,13 @@ def _goes_on(download: Download) -> bool:
     return download.state.open or download.state is DownloadState.FAILED
 
 
-def _failure(error: WantuiError) -> dict[str, object]:
+def _failure(error: WantuiError, recipe: Recipe) -> dict[str, object]:
     """A full disk pauses: what came is kept, and room is the user's to make."""
-    state = DownloadState.PAUSED if isinstance(error, DiskFull) else DownloadState.FAILED
-    return {"state": state, "error": ErrorBody.of(error)}
+    if not isinstance(error, DiskFull):
+        return {"state": DownloadState.FAILED, "error": ErrorBody.of(error)}
+    hint = f"free some space, or move the cache (HF_HOME), then: {recipe.get_command}"
+    full = DiskFull(error.message, hint=hint, detail=error.detail)
+    return {"state": DownloadState.PAUSED, "error": ErrorBody.of(full)}
 
 
 def _parsed(line: bytes) -> FetchReport:

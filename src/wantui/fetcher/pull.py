@@ -158,7 +158,6 @@ class Pull:
         if files and needed + MARGIN_BYTES > free:
             raise DiskFull(
                 f"{bytes_text(needed)} are to come, {bytes_text(free)} are free in {self._folder}",
-                hint="free some space (wantui prune), or move the cache: HF_HOME",
                 detail={"needed": needed, "free": free},
             )
 
