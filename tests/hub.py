@@ -13,11 +13,13 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-CHUNK = 1 << 16
+CHUNK = 1 << 18
+SLOW_CHUNK = 1 << 16
 PAGE = 3
 """Entries on one page of a tree, so that there are several."""
 
@@ -27,12 +29,12 @@ class File:
     content: bytes
     lfs: bool = True
 
-    @property
+    @cached_property
     def git_sha1(self) -> str:
         head = f"blob {len(self.content)}\0".encode()
         return hashlib.sha1(head + self.content, usedforsecurity=False).hexdigest()
 
-    @property
+    @cached_property
     def digest(self) -> str:
         return hashlib.sha256(self.content).hexdigest() if self.lfs else self.git_sha1
 
@@ -241,8 +243,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(self, file: File, fault: Fault | None, headers: dict[str, str]) -> None:
         fault = fault or Fault("")
-        content = bytearray(file.content)
+        content: bytes | bytearray = file.content
         if fault.flip_at is not None:
+            content = bytearray(content)
             content[fault.flip_at] ^= 0xFF
         size = len(content)
         start, end, status = 0, size, 200
@@ -260,10 +263,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self, body: memoryview, fault: Fault) -> None:
         hub, at = self.server.hub, 0
+        step = SLOW_CHUNK if fault.bytes_a_second else CHUNK
         limits = [n for n in (fault.drop_after, fault.stall_after) if n is not None]
         most = min([len(body), *limits])
         while at < most:
-            piece = body[at : min(at + CHUNK, most)]
+            piece = body[at : min(at + step, most)]
             self.wfile.write(piece)
             at += len(piece)
             with hub.lock:

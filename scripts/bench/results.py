@@ -22,6 +22,7 @@ SCRIPTS = (
     "kill",
     "cli_ls",
     "tui",
+    "pull",
     "warm_generation",
     "denoise_step",
 )
