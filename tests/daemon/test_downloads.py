@@ -4,76 +4,34 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.cli.command import document, wantui
-from tests.hub import Fault, File, Hub, Repository, running_hub
-from tests.running import RunningDaemon, running_daemon
+from tests.hub import Fault, Hub
+from tests.pulling import RECIPE, SHARD, daemon_with, hub_with_ti2v, seen_until, when
+from tests.running import RunningDaemon
 from wantui.api.download import Download, DownloadState
 from wantui.api.model import WeightsState
-from wantui.api.status import Status
-from wantui.catalog.catalog import Catalog
-from wantui.client import Client
 from wantui.errors import InvalidRequest, UnknownDownload, WrongState
-from wantui.paths import shipped_config
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
-
-RECIPE = Catalog.load(shipped_config()).model("ti2v-5b")
-SHARD = "00001-of-00005.safetensors"
-SHARD_BYTES = 2_000_000
 
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:
-    """With a repository that has every file of the real one, and none of its size."""
-    with running_hub() as hub:
-        chance = random.Random(5)
-        assert RECIPE.repository is not None
-        files = {
-            path: File(chance.randbytes(SHARD_BYTES if path.endswith(SHARD) else 5000))
-            for path in RECIPE.paths
-        }
-        hub.add(Repository(RECIPE.repository, files))
+    with hub_with_ti2v() as hub:
         yield hub
-
-
-@contextmanager
-def daemon_with(hub: Hub, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningDaemon]:
-    monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
-    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
-    with running_daemon(home, "[store]\nstall_s = 2.0\ntries = 3\n") as daemon:
-        yield daemon
 
 
 @pytest.fixture
 def daemon(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningDaemon]:
     with daemon_with(hub, tmp_path, monkeypatch) as daemon:
         yield daemon
-
-
-async def seen_until(client: Client, id: int, met: Callable[[Download], bool]) -> list[Download]:
-    """Every version of a download until it is as wanted."""
-    seen: list[Download] = []
-    async for item in client.follow():
-        known = item.downloads if isinstance(item, Status) else (item.object,)
-        for download in known:
-            if isinstance(download, Download) and download.id == id:
-                seen.append(download)
-                if met(download):
-                    return seen
-    raise AssertionError("the events ended")
-
-
-async def when(client: Client, id: int, met: Callable[[Download], bool]) -> Download:
-    return (await seen_until(client, id, met))[-1]
 
 
 def ended(download: Download) -> bool:

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.daemon.test_downloads import RECIPE, daemon_with, when
 from tests.hub import Fault, File, Repository, running_hub
+from tests.pulling import RECIPE, daemon_with, when
 from wantui.api.download import DownloadState
 from wantui.store.cache import find_snapshot
 

@@ -1,0 +1,49 @@
+"""Weights pulled from the models area, from a hub on loopback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.hub import Fault
+from tests.pulling import SHARD, daemon_with, hub_with_ti2v
+from tests.tui.screens import sees, session_of, until
+from tests.tui.test_with_daemon import watching
+from wantui.api.download import DownloadState
+from wantui.api.model import WeightsState
+from wantui.tui.areas import Area
+from wantui.tui.widgets.table import Table
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_weights_are_pulled_paused_and_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hub_with_ti2v() as hub, daemon_with(hub, tmp_path, monkeypatch) as daemon:
+        hub.faults = [Fault(SHARD, bytes_a_second=300_000)]
+        async with watching(daemon) as (app, pilot):
+            await pilot.press("escape", "3")
+            await until(pilot, lambda: app.current_mode == Area.MODELS, "the models area")
+            table = app.screen.query_one(Table)
+            for _ in session_of(app).state.models:
+                if table.chosen != "ti2v-5b":
+                    await pilot.press("down")
+            assert table.chosen == "ti2v-5b"
+            await pilot.press("d")
+            await sees(pilot, "downloading, ")
+            await pilot.press("d")
+            await sees(pilot, "paused, ")
+            await pilot.press("d")
+
+            def state() -> DownloadState:
+                (download,) = session_of(app).state.downloads.values()
+                return download.state
+
+            await until(pilot, lambda: state() is DownloadState.COMPLETED, "a completed pull")
+
+            def weights() -> WeightsState:
+                return session_of(app).state.models["ti2v-5b"].weights.state
+
+            await until(pilot, lambda: weights() is WeightsState.PRESENT, "the weights")
