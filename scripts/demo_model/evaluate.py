@@ -100,6 +100,7 @@ def from_image(pipeline: Part, count: int) -> tuple[float, float]:
         image_processor=None,
         expand_timesteps=True,
     )
+    with_image.set_progress_bar_config(disable=True)
     for number in range(count):
         clip = Clip.draw(chance)
         frames, _ = clips.render(clip)
