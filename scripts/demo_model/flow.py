@@ -3,7 +3,7 @@
 Flow matching as Wan does it: x = (1 - sigma) clean + sigma noise, and the model says noise - clean
 at timestep 1000 sigma. In part of the batches the first latent frame is given, at timestep 0, which
 is how TI2V takes an image. The others need one timestep a video, not one a token: the same numbers
-for a third less work.
+for less work.
 """
 
 from __future__ import annotations

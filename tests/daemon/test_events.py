@@ -63,8 +63,13 @@ async def test_a_stopping_daemon_says_goodbye_and_ends_the_stream(tmp_path: Path
     with running_daemon(tmp_path) as daemon:
         async with daemon.client() as client:
             start = (await client.status()).event_id
-            stopping = asyncio.create_task(asyncio.to_thread(daemon.stop))
-            events = [event async for event in client.events(start)]
+            await client.pause()  # an event, so that the stream is seen to be open
+            stopping: asyncio.Task[int] | None = None
+            events = []
+            async for event in client.events(start):
+                events.append(event)
+                stopping = stopping or asyncio.create_task(asyncio.to_thread(daemon.stop))
+            assert stopping is not None
             assert await stopping == 0
     assert events[-1].kind is EventKind.GOODBYE
 
