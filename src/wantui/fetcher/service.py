@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import socket
 import sys
@@ -40,7 +41,7 @@ def serve(pipe: socket.socket) -> None:
     lines = pipe.makefile("rb")
     order = fetch_order.validate_json(lines.readline(MAX_LINE_BYTES))
     if isinstance(order, PullFiles):
-        report = _Service(pipe).carry_out(order, lines)  # type: ignore[arg-type]
+        report = _Service(pipe).carry_out(order, lines)
         _send(pipe, report)
 
 
@@ -52,7 +53,7 @@ class _Service:
         self._told_at = 0.0
         self._fetched = 0
 
-    def carry_out(self, order: PullFiles, lines: socket.SocketIO) -> FetchReport:
+    def carry_out(self, order: PullFiles, lines: io.BufferedReader) -> FetchReport:
         threading.Thread(target=self._listen, args=(lines,), name="orders", daemon=True).start()
         try:
             folder = self._run(order)
@@ -82,7 +83,7 @@ class _Service:
         )
         return pull.run()
 
-    def _listen(self, lines: socket.SocketIO) -> None:
+    def _listen(self, lines: io.BufferedReader) -> None:
         """Anything that comes now, and the daemon's end, mean that this is to end."""
         with contextlib.suppress(OSError, ValidationError):
             lines.readline(MAX_LINE_BYTES)
