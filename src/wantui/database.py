@@ -148,6 +148,8 @@ def _open(path: Path) -> sqlite3.Connection:
     try:
         path.chmod(0o600)
         connection.row_factory = sqlite3.Row
+        # Ours alone while we live: someone else's lock in the middle would fail a job's commit.
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA foreign_keys=ON")
         _migrate(connection)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,10 +20,12 @@ PRIVATE_FILE = 0o600
 def private_folder(path: Path) -> Path:
     """Make `path` (and its parents) and see that it is a real folder, ours, and mode 0700.
 
-    Raises FolderUnsafe if it is a link, belongs to another user, or cannot be made private.
+    Raises FolderUnsafe if it is a link, belongs to another user, or cannot be made private, and
+    DiskFull.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
+        with full_disk_named(path):
+            path.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
         info = path.lstat()
         if not stat.S_ISDIR(info.st_mode):
             raise FolderUnsafe(f"{path} is not a folder, or is a link")
@@ -61,7 +64,7 @@ def atomic_path(target: Path, mode: int = PRIVATE_FILE) -> Iterator[Path]:
 
     Raises DiskFull, also for what the writing itself raises.
     """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
     try:
         with full_disk_named(target):
             yield temporary

@@ -117,4 +117,6 @@ async def test_listeners_are_limited() -> None:
     with pytest.raises(QueueFull):
         events.subscribe(None)
     await stream.aclose()
-    assert not events.watched
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await events.watched()

@@ -36,7 +36,11 @@ class EventId(NamedTuple):
     def parse(cls, text: str) -> Self | None:
         """None if it is not an id of ours."""
         boot, dot, seq = text.rpartition(".")
-        return cls(boot, int(seq)) if dot and seq.isascii() and seq.isdigit() else None
+        return (
+            cls(boot, int(seq))
+            if dot and seq.isascii() and seq.isdigit() and len(seq) < 19
+            else None
+        )
 
 
 class Notice(Reply):

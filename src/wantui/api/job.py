@@ -35,6 +35,8 @@ class WaitsFor(StrEnum):
     WEIGHTS = "weights"
     ENGINE = "engine"
     DISK = "disk"
+    WORKER = "worker"
+    """No worker starts: it is tried again, less and less often."""
 
 
 class Stage(StrEnum):
@@ -118,7 +120,9 @@ class Attempt(Reply):
     finished_at: float | None
     error: ErrorBody | None
     interrupted: bool = False
-    """The daemon ended, or the job was held: not the worker's fault."""
+    """The daemon ended, the job was held, or the disk was full: not the worker's fault."""
+    daemon_died: bool = False
+    """It was interrupted by a daemon that died, rather than one that was stopped."""
 
 
 class JobWarning(Reply):

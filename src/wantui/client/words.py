@@ -23,6 +23,7 @@ _WAITS: dict[WaitsFor, str] = {
     WaitsFor.WEIGHTS: "waits for weights",
     WaitsFor.ENGINE: "waits for the engine",
     WaitsFor.DISK: "waits for disk space",
+    WaitsFor.WORKER: "waits for a worker that starts (see: wantui logs worker)",
 }
 
 

@@ -27,8 +27,6 @@ def main() -> int:
         return ExitCode.OK if options.if_none else _fail(error)
     except WantuiError as error:
         return _fail(error)
-    except asyncio.CancelledError:  # a second signal
-        return ExitCode.INTERRUPTED
     return ExitCode.OK
 
 

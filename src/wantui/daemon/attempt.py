@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from wantui.api.job import JobWarning
-from wantui.daemon.inventory import Inventory
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.progress import Meter
 from wantui.daemon.scheduler import Claim
+from wantui.daemon.settle import settle
 from wantui.daemon.supervisor import WorkerProcess
-from wantui.errors import DiskFull
+from wantui.errors import WorkerCrashed
 from wantui.paths import Paths
 from wantui.pipe.messages import (
     Completed,
@@ -32,15 +32,17 @@ from wantui.pipe.messages import (
 from wantui.queue.jobs import Jobs
 from wantui.store.scan import weights_files
 
-DISK_RETRY_S = 5.0
-
 log = logging.getLogger(__name__)
 
 
 def order_for(claim: Claim, paths: Paths) -> Generate:
-    """All that the worker needs, resolved; makes the job's folder. Raises WeightsAbsent."""
+    """All that the worker needs, resolved; completes the job's folder.
+
+    Raises WeightsAbsent, FolderUnsafe or DiskFull.
+    """
     job, recipe = claim.job, claim.recipe
     folder = JobFolder(paths.job(job.id))
+    folder.sweep()
     image = folder.image(job)
     folder.prepare(job, paths.uploads / job.params.image.sha256 if job.params.image else None)
     weights_folder = claim.weights.folder or ""
@@ -64,37 +66,31 @@ def order_for(claim: Claim, paths: Paths) -> Generate:
     )
 
 
-async def settle(write: Callable[[], Awaitable[object]]) -> None:
-    """Put an outcome on disk, however long the disk stays full: it must not be lost."""
-    while True:
-        try:
-            await write()
-        except DiskFull:
-            log.warning("the disk is full: trying again in %g s", DISK_RETRY_S)
-            await asyncio.sleep(DISK_RETRY_S)
-        else:
-            return
-
-
 class Attempt:
-    """Runs on a ready worker; `asked_to_stop` is set when the job is cancelled or held."""
+    """Runs on a ready worker.
+
+    `asked_to_stop` is set when the job is cancelled or held; `holds` is told which model the worker
+    has loaded from now on.
+    """
 
     def __init__(
         self,
         job_id: int,
         worker: WorkerProcess,
         jobs: Jobs,
-        inventory: Inventory,
+        holds: Callable[[str | None], Awaitable[None]],
         asked_to_stop: asyncio.Event,
     ) -> None:
         self._job_id = job_id
         self._worker = worker
         self._jobs = jobs
-        self._inventory = inventory
+        self._holds = holds
         self._asked_to_stop = asked_to_stop
         self._meter = Meter()
-        self.worker_left = False
-        """Whether the worker has said that it ends with this attempt."""
+        self.worker_is_good = False
+        """Whether the worker ended the attempt itself, and takes the next."""
+        self.killed_worker = False
+        """Whether it was killed because it did not stop."""
 
     async def run(self, order: Generate, stop_grace_s: float) -> None:
         """Until the job is completed or stopped, and that is on disk.
@@ -104,8 +100,16 @@ class Attempt:
         await settle(lambda: self._jobs.started_worker(self._job_id, self._worker.pid))
         async with self._stopping(stop_grace_s):
             self._worker.send(order)
-            while not await self._take(await self._worker.report()):
+            while not await self._take(await self._report()):
                 pass
+        self.worker_is_good = True
+
+    async def _report(self) -> Report:
+        """The next report of this job, or of no job."""
+        report = await self._worker.report()
+        if getattr(report, "job", self._job_id) != self._job_id:
+            raise WorkerCrashed(f"the worker reported on another job: {report.kind}")
+        return report
 
     @contextlib.asynccontextmanager
     async def _stopping(self, grace_s: float) -> AsyncIterator[None]:
@@ -116,6 +120,7 @@ class Attempt:
             self._worker.send(Stop(job=self._job_id))
             await asyncio.sleep(grace_s)
             log.warning("worker %d does not stop: killing it", self._worker.pid)
+            self.killed_worker = True
             await self._worker.kill()
 
         task = asyncio.create_task(carry_out())
@@ -132,8 +137,10 @@ class Attempt:
             case Warned(code=code, message=message):
                 warning = JobWarning(code=code, message=message)
                 await settle(lambda: self._jobs.warn(self._job_id, warning))
-            case Loaded(model=model) | Unloaded(model=model):
-                await self._inventory.set_loaded(model, loaded=isinstance(report, Loaded))
+            case Loaded(model=model):
+                await self._holds(model)
+            case Unloaded():
+                await self._holds(None)
             case Completed(output=output, timings=timings):
                 await settle(lambda: self._jobs.complete(self._job_id, output, timings))
                 return True
@@ -141,7 +148,7 @@ class Attempt:
                 await settle(lambda: self._jobs.stopped(self._job_id))
                 return True
             case Failed(error=error, ends=ends):
-                self.worker_left = ends
+                self.worker_is_good = not ends
                 raise error.to_error()
             case _:
                 log.warning("worker sent %r in the middle of a job", report.kind)

@@ -75,12 +75,20 @@ class Child:
             return None
         return line if line.endswith(b"\n") else None
 
+    @property
+    def ended(self) -> bool:
+        return self._process.returncode is not None
+
+    async def end(self) -> None:
+        """Returns once its process has ended."""
+        await self._process.wait()
+
     async def left(self) -> bool:
         """Wait for its end; whether that came in time."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(EXIT_S):
-                await self._process.wait()
-        return self._process.returncode is not None
+                await self.end()
+        return self.ended
 
     async def kill(self) -> None:
         """End it now, with everything that it started."""

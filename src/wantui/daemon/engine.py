@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from importlib.util import find_spec
 
 from wantui.errors import EngineMissing
@@ -9,7 +10,9 @@ from wantui.errors import EngineMissing
 PACKAGES = ("torch", "diffusers", "transformers", "av")
 
 
+@functools.cache
 def missing_packages() -> tuple[str, ...]:
+    """Looked for once: what is installed later is there after a restart."""
     return tuple(name for name in PACKAGES if find_spec(name) is None)
 
 

@@ -61,16 +61,16 @@ class Events:
         self._seq = 0
         self._sent: deque[_Sent] = deque(maxlen=settings.history)
         self._subscribers: set[_Subscriber] = set()
+        self._watched = asyncio.Event()
         self._closed = False
 
     @property
     def last_id(self) -> EventId:
         return EventId(self.boot, self._seq)
 
-    @property
-    def watched(self) -> bool:
-        """Whether anyone listens now."""
-        return bool(self._subscribers)
+    async def watched(self) -> None:
+        """Returns once anyone listens."""
+        await self._watched.wait()
 
     def publish(self, kind: EventKind, item: Reply) -> None:
         """Tell everyone; the object is dumped once."""
@@ -101,6 +101,7 @@ class Events:
         missed = self._since(after)
         subscriber = _Subscriber(missed or [], self._settings.subscriber_buffer)
         self._subscribers.add(subscriber)
+        self._watched.set()
         try:
             yield b": wantui\n\n"
             if missed is None:
@@ -118,6 +119,8 @@ class Events:
                     return
         finally:
             self._subscribers.discard(subscriber)
+            if not self._subscribers:
+                self._watched.clear()
 
     def _since(self, after: EventId | None) -> list[_Sent] | None:
         """What was sent after an id; None if it is of another boot or too long ago."""

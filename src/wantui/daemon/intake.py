@@ -15,7 +15,7 @@ from wantui.daemon.inventory import Inventory, need_weights
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.machine import Machine
 from wantui.daemon.uploads import Uploads
-from wantui.errors import DiskFull, FolderUnsafe
+from wantui.errors import DiskFull, FolderUnsafe, UnknownUpload
 from wantui.paths import Paths
 from wantui.queue.jobs import Jobs
 
@@ -67,7 +67,9 @@ class Intake:
     async def _prepare(self, job: Job) -> None:
         """Make the job's folder; should that fail now, its attempt tries again and says why."""
         folder = JobFolder(self._paths.job(job.id))
-        with contextlib.suppress(FolderUnsafe, DiskFull):  # the job is accepted: it stands
+        with contextlib.suppress(
+            FolderUnsafe, DiskFull, UnknownUpload
+        ):  # the job is accepted: it stands
             await asyncio.to_thread(folder.prepare, job, self.upload(job))
 
     def upload(self, job: Job) -> Path | None:

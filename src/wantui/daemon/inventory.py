@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from wantui.api.model import Defaults, ModelStatus, WeightsState, WeightsStatus
@@ -15,20 +16,27 @@ from wantui.text import bytes_text
 
 
 class Inventory:
-    """Scans the disk off the loop; `changed` is called for a model that is no longer as it was."""
+    """Scans the disk off the loop; `changed` is called for a model that is no longer as it was.
+
+    `loaded` says whether a worker holds a model now.
+    """
 
     def __init__(
         self,
         catalog: Catalog,
         hub_cache: Path,
         demo_weights: Path,
+        *,
+        loaded: Callable[[str], bool],
         changed: Callable[[ModelStatus], None],
     ) -> None:
         self.catalog = catalog
         self._hub_cache = hub_cache
         self._demo_weights = demo_weights
+        self._loaded = loaded
         self._changed = changed
-        self._loaded: set[str] = set()
+        self._scanner = ThreadPoolExecutor(1, "scan")
+        """A mount that hangs holds up this, and nothing else."""
         self._known: dict[str, ModelStatus] = {}
 
     async def models(self) -> tuple[ModelStatus, ...]:
@@ -39,7 +47,7 @@ class Inventory:
         """One of them, scanned now."""
         weights = await self.weights(recipe)
         before = self._known.get(recipe.id)
-        now = _status(recipe, weights, self.catalog, loaded=recipe.id in self._loaded)
+        now = _status(recipe, weights, self.catalog, loaded=self._loaded(recipe.id))
         if before is not None and now == before.model_copy(update={"rev": now.rev}):
             return before
         now = now.model_copy(update={"rev": before.rev + 1 if before else 1})
@@ -49,12 +57,17 @@ class Inventory:
         return now
 
     async def weights(self, recipe: Recipe) -> WeightsStatus:
-        return await asyncio.to_thread(scan, recipe, self._hub_cache, self._demo_weights)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._scanner, scan, recipe, self._hub_cache, self._demo_weights
+        )
 
-    async def set_loaded(self, model: str, *, loaded: bool) -> None:
-        """A worker took a model in, or let it go."""
-        (self._loaded.add if loaded else self._loaded.discard)(model)
+    async def look(self, model: str) -> None:
+        """Something about a model of the catalog may have changed."""
         await self.model(self.catalog.model(model))
+
+    def close(self) -> None:
+        self._scanner.shutdown(wait=False, cancel_futures=True)
 
     async def choose(self, last_used: list[str]) -> Recipe:
         """The model for a request that names none: the last used that still has its weights."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 from wantui.api.job import Job
 from wantui.daemon.logs import JOB_LOG
 from wantui.errors import FolderUnsafe
-from wantui.files import private_folder, sweep, write_atomic
+from wantui.files import full_disk_named, private_folder, sweep, write_atomic
 
 
 class JobFolder:
@@ -31,18 +32,24 @@ class JobFolder:
         return self.path / f"image.{used.format}" if used else None
 
     def prepare(self, job: Job, upload: Path | None) -> None:
-        """Write the request and link the picture; sweep what an interrupted attempt left.
+        """Write the request and link the picture, unless they are there.
 
-        Raises FolderUnsafe or DiskFull.
+        May be under way twice at a time, at acceptance and for the attempt. Raises FolderUnsafe or
+        DiskFull.
         """
         private_folder(self.path)
         try:
-            self._fill(job, upload)
+            with full_disk_named(self.path):
+                self._fill(job, upload)
         except OSError as error:
             raise FolderUnsafe(f"cannot write in {self.path}: {error.strerror}") from error
 
+    def sweep(self) -> None:
+        """Remove what an interrupted attempt left."""
+        with contextlib.suppress(OSError):
+            sweep(self.path)
+
     def _fill(self, job: Job, upload: Path | None) -> None:
-        sweep(self.path)
         request = self.path / "request.json"
         if not request.exists():
             asked = {"id", "model", "quality", "params", "owner", "created_at"}
@@ -51,5 +58,7 @@ class JobFolder:
         if image is not None and upload is not None and not image.exists():
             try:
                 os.link(upload, image)
+            except FileExistsError:
+                pass
             except OSError:  # a filesystem without links
                 write_atomic(image, upload.read_bytes())

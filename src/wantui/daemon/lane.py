@@ -8,19 +8,24 @@ import logging
 from typing import NoReturn
 
 from wantui.api.worker import WorkerState
-from wantui.daemon.attempt import Attempt, order_for, settle
+from wantui.daemon.attempt import Attempt, order_for
 from wantui.daemon.inventory import Inventory
+from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.logs import rotated
 from wantui.daemon.scheduler import Claim, Scheduler
+from wantui.daemon.settle import settle
 from wantui.daemon.supervisor import WorkerProcess
 from wantui.daemon.workers import WorkerBoard
-from wantui.errors import WantuiError, WorkerCrashed, WorkerStartFailed
+from wantui.errors import DiskFull, WantuiError, WorkerStartFailed
 from wantui.paths import Paths
+from wantui.pipe.messages import Generate
 from wantui.queue.jobs import Jobs
 from wantui.settings import Settings
 
 LOOK_AGAIN_S = 5.0
 """How often a lane looks whether missing weights or disk space are there."""
+START_AGAIN_S = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
+"""How long a lane whose worker does not start waits before each further try."""
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +62,9 @@ class Lane:
         self._worker: WorkerProcess | None = None
         self._keep_until = 0.0
         """When an idle worker is let go, by the loop's clock."""
+        self._watching: asyncio.Task[None] | None = None
+        self._failed_starts = 0
+        self._start_again = 0.0
 
     async def drained(self) -> None:
         """Returns once no job runs here."""
@@ -75,7 +83,9 @@ class Lane:
         try:
             while True:
                 self._wake.clear()
-                claim = await self._scheduler.claim(self._device, self._choose)
+                claim = None
+                if _now() >= self._start_again:
+                    claim = await self._scheduler.claim(self._device, self._choose)
                 if claim is not None:
                     await self._attempt(claim)
                     self._keep_until = _now() + self._settings.worker.keep_alive_s
@@ -92,12 +102,20 @@ class Lane:
         self._asked_to_stop.clear()
 
     async def _rest(self) -> None:
-        """Wait until there may be something to do; a worker that idles too long is let go."""
+        """Wait until there may be something to do; a worker that dies or idles too long is let go.
+
+        Also until a worker that did not start is worth another try.
+        """
+        if self._worker is not None and self._worker.ended:
+            log.warning("worker %d ended while it was idle", self._worker.pid)
+            await self._drop_worker()
         limits_s = [LOOK_AGAIN_S] if self._scheduler.look_again else []
+        if self._failed_starts:
+            limits_s.append(self._start_again - _now())
         if self._worker is not None:
-            limits_s.append(max(self._keep_until - _now(), 0.0))
+            limits_s.append(self._keep_until - _now())
         try:
-            async with asyncio.timeout(min(limits_s, default=None)):
+            async with asyncio.timeout(max(min(limits_s), 0.0) if limits_s else None):
                 await self._wake.wait()
         except TimeoutError:
             if self._worker is not None and _now() >= self._keep_until:
@@ -109,34 +127,66 @@ class Lane:
         """Carry a claimed job out; whatever happens, it has an outcome on disk afterwards."""
         job_id = claim.job.id
         try:
-            worker = await self._ready_worker()
-            order = await asyncio.to_thread(order_for, claim, self._paths)
-            self._model = claim.recipe.id
-            self._show(WorkerState.BUSY)
-            attempt = Attempt(job_id, worker, self._jobs, self._inventory, self._asked_to_stop)
             try:
-                await attempt.run(order, self._settings.worker.stop_grace_s)
-            finally:
-                if attempt.worker_left:
-                    await self._drop_worker()
-            self._show(WorkerState.IDLE)
+                worker = await self._ready_worker()
+                order = await asyncio.to_thread(order_for, claim, self._paths)
+            except WorkerStartFailed as error:
+                await self._no_worker(job_id, error)
+            except DiskFull:
+                await self._no_room(job_id)
+            except WantuiError as error:
+                await self._fail(job_id, error)
+            else:
+                await self._generate(job_id, worker, order)
         except asyncio.CancelledError:
             await asyncio.shield(self._interrupt(job_id))
             raise
-        except WantuiError as error:
-            await self._ended_badly(job_id, error)
 
-    async def _ended_badly(self, job_id: int, error: WantuiError) -> None:
-        """Record the failure; a worker killed because it would not stop is none of the job's."""
-        if isinstance(error, WorkerCrashed | WorkerStartFailed):
-            await self._drop_worker()
+    async def _generate(self, job_id: int, worker: WorkerProcess, order: Generate) -> None:
+        self._show(WorkerState.BUSY)
+        attempt = Attempt(job_id, worker, self._jobs, self._holds, self._asked_to_stop)
+        failure = None
+        try:
+            await attempt.run(order, self._settings.worker.stop_grace_s)
+        except WantuiError as error:
+            failure = error
+        if attempt.worker_is_good:
+            self._show(WorkerState.IDLE)
         else:
-            self._show(WorkerState.IDLE if self._worker else WorkerState.GONE)
-        log.warning("job %d: %s: %s", job_id, error.code, error.message)
-        if self._asked_to_stop.is_set():
+            await self._drop_worker()
+            await asyncio.to_thread(JobFolder(self._paths.job(job_id)).sweep)
+        if failure is None:
+            return
+        if attempt.killed_worker:  # none of the job's: it would not stop
+            await settle(lambda: self._jobs.stopped(job_id))
+        elif isinstance(failure, DiskFull):
+            log.warning("job %d: %s: it runs again once there is room", job_id, failure.message)
+            self._scheduler.disk_is_full()
             await settle(lambda: self._jobs.stopped(job_id))
         else:
-            await settle(lambda: self._jobs.fail(job_id, error))
+            await self._fail(job_id, failure)
+
+    async def _no_worker(self, job_id: int, error: WorkerStartFailed) -> None:
+        """None of the job's: it goes back, and the lane waits longer each time."""
+        await self._drop_worker()
+        wait_s = START_AGAIN_S[min(self._failed_starts, len(START_AGAIN_S) - 1)]
+        self._failed_starts += 1
+        self._start_again = _now() + wait_s
+        self._scheduler.worker_starts(self._device, well=False)
+        log.warning("%s: trying again in %g s", error.message, wait_s)
+        await settle(lambda: self._jobs.put_back(job_id))
+
+    async def _no_room(self, job_id: int) -> None:
+        log.warning("job %d: no room for its folder", job_id)
+        self._scheduler.disk_is_full()
+        self._show(WorkerState.IDLE)
+        await settle(lambda: self._jobs.put_back(job_id))
+
+    async def _fail(self, job_id: int, error: WantuiError) -> None:
+        log.warning("job %d: %s: %s", job_id, error.code, error.message)
+        if self._worker is not None:
+            self._show(WorkerState.IDLE)
+        await settle(lambda: self._jobs.fail(job_id, error))
 
     async def _interrupt(self, job_id: int) -> None:
         await self._drop_worker()
@@ -144,22 +194,42 @@ class Lane:
             await self._jobs.stopped(job_id)
 
     async def _ready_worker(self) -> WorkerProcess:
+        if self._worker is not None and self._worker.ended:
+            await self._drop_worker()
         if self._worker is None:
             self._show(WorkerState.STARTING)
             log_file = rotated(self._paths.logs / "worker.log", self._settings.logs)
             timeout_s = self._settings.worker.start_timeout_s
             self._worker = await WorkerProcess.start(self._device, log_file, timeout_s)
+            self._watching = asyncio.create_task(self._watch(self._worker))
+            self._failed_starts = 0
+            self._scheduler.worker_starts(self._device, well=True)
         return self._worker
+
+    async def _watch(self, worker: WorkerProcess) -> None:
+        """An idle worker that dies is noticed then, not when the next job needs it."""
+        await worker.end()
+        self._wake.set()
+
+    async def _holds(self, model: str | None) -> None:
+        """The worker took a model in, or let it go."""
+        before, self._model = self._model, model
+        self._show(WorkerState.BUSY)
+        for name in (before, model):
+            if name is not None:
+                await self._inventory.look(name)
 
     async def _drop_worker(self) -> None:
         """End the worker, if there is one, and forget what it held."""
         worker, self._worker = self._worker, None
         model, self._model = self._model, None
+        if self._watching is not None:
+            self._watching.cancel()
         if worker is not None:
             await worker.kill()
-        if model is not None:
-            await self._inventory.set_loaded(model, loaded=False)
         self._show(WorkerState.GONE)
+        if model is not None:
+            await self._inventory.look(model)
 
     def _show(self, state: WorkerState) -> None:
         self._board.set(

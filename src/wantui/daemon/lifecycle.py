@@ -22,6 +22,8 @@ from wantui.settings import Settings
 
 CLOSE_S = 2
 """How long requests under way get at the very end; event streams have been ended by then."""
+KEEP_ALIVE_S = 75
+"""How long a client's idle connection stays open for its next request."""
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,11 @@ class _Server(uvicorn.Server):
         self.should_exit = True
         self._going.set()
 
+    async def hurry(self, hurry: asyncio.Event) -> None:
+        """Once that is set, wait for nobody."""
+        await hurry.wait()
+        self.force_exit = True
+
 
 async def serve(paths: Paths, settings: Settings) -> None:
     """Run until SIGTERM, SIGINT or a client ends it; a second signal ends it at once.
@@ -59,20 +66,25 @@ async def serve(paths: Paths, settings: Settings) -> None:
         private_folder(folder)
     with only_daemon(paths.lock):
         start_logging(paths, settings.logs)
-        shutdown = asyncio.Event()
-        _stop_on_signals(shutdown)
+        shutdown, hurry = asyncio.Event(), asyncio.Event()
+        _stop_on_signals(shutdown, hurry)
         parts = Parts(paths, settings)
         await parts.start()
         try:
             with listening(paths.socket) as listener:
                 log.info("wantui %s listens at %s", __version__, paths.socket)
-                await _serve_until(shutdown, parts, listener)
+                await _serve_until(shutdown, hurry, parts, listener)
+        except Exception:
+            log.exception("the daemon fails")
+            raise
         finally:
-            await parts.stop()
+            await parts.stop(hurry)
             log.info("stopped")
 
 
-async def _serve_until(shutdown: asyncio.Event, parts: Parts, listener: socket.socket) -> None:
+async def _serve_until(
+    shutdown: asyncio.Event, hurry: asyncio.Event, parts: Parts, listener: socket.socket
+) -> None:
     config = uvicorn.Config(
         create_app(parts, shutdown),
         http=PeerProtocol,
@@ -83,6 +95,7 @@ async def _serve_until(shutdown: asyncio.Event, parts: Parts, listener: socket.s
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=CLOSE_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -93,20 +106,21 @@ async def _serve_until(shutdown: asyncio.Event, parts: Parts, listener: socket.s
     finally:
         parts.events.close("the daemon is stopping")
         server.go()
+        hurrying = asyncio.create_task(server.hurry(hurry))
         await serving
+        hurrying.cancel()
         asked.cancel()
     if failed.done():
         failed.result()
     failed.cancel()
 
 
-def _stop_on_signals(shutdown: asyncio.Event) -> None:
+def _stop_on_signals(shutdown: asyncio.Event, hurry: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
-    main = asyncio.current_task()
 
     def stop() -> None:
-        if shutdown.is_set() and main is not None:
-            main.cancel()
+        if shutdown.is_set():
+            hurry.set()
         shutdown.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -32,8 +32,13 @@ def start_logging(paths: Paths, settings: LogSettings) -> None:
 
 def rotated(path: Path, settings: LogSettings) -> Path:
     """A log that another process appends to: moved aside here, before that process starts."""
-    if path.exists() and path.stat().st_size > settings.file_bytes:
-        path.replace(path.with_name(f"{path.name}.1"))
+    try:
+        if path.stat().st_size > settings.file_bytes:
+            path.replace(path.with_name(f"{path.name}.1"))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        logging.getLogger(__name__).warning("%s grows on: %s", path, error)
     return path
 
 

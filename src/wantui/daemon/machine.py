@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from wantui.api.hardware import Hardware
 from wantui.api.model import WeightsStatus
@@ -17,10 +18,23 @@ from wantui.paths import Paths
 class Machine:
     def __init__(self, paths: Paths) -> None:
         self._probe = Probe()
+        self._prober = ThreadPoolExecutor(1, "probe")
+        """A driver that hangs holds up this, and nothing else."""
+        self._reading: asyncio.Task[Hardware] | None = None
         self._disks = {"weights": paths.hub_cache, "jobs": paths.jobs, "state": paths.state}
 
     async def read(self) -> Hardware:
-        return await asyncio.to_thread(self._probe.read, self._disks)
+        """As it is now; who asks while it is being read shares the answer."""
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read())
+        return await asyncio.shield(self._reading)
+
+    async def _read(self) -> Hardware:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._prober, self._probe.read, self._disks)
+        finally:
+            self._reading = None
 
     async def best_plan(
         self, recipe: Recipe, weights: WeightsStatus, others: Sequence[Recipe]
@@ -29,4 +43,5 @@ class Machine:
         return plan(recipe, weights, await self.read(), others=others)
 
     def close(self) -> None:
+        self._prober.shutdown(wait=False, cancel_futures=True)
         self._probe.close()

@@ -36,6 +36,8 @@ from wantui.settings import Settings
 
 RESCAN_S = 5.0
 """How often weights are looked at while someone listens: other tools write to the cache too."""
+TIDY_S = 3600.0
+"""How often uploads that no job took are looked for."""
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +54,13 @@ class Parts:
         self.machine = Machine(paths)
         self.uploads = Uploads(paths.uploads, settings.limits)
         self.jobs = Jobs(self.database, settings.queue, self._job_changed)
+        self.board = WorkerBoard(lambda worker: self.events.publish(EventKind.WORKER, worker))
         self.inventory = Inventory(
             Catalog.load(shipped_config()),
             paths.hub_cache,
             demo_weights(),
-            lambda model: self.events.publish(EventKind.MODEL, model),
+            loaded=self.board.holds,
+            changed=lambda model: self.events.publish(EventKind.MODEL, model),
         )
         self.downloads = Downloads(
             self.database,
@@ -66,7 +70,6 @@ class Parts:
             changed=lambda download: self.events.publish(EventKind.DOWNLOAD, download),
             landed=self._landed,
         )
-        self.board = WorkerBoard(lambda worker: self.events.publish(EventKind.WORKER, worker))
         self.scheduler = Scheduler(self.jobs, self.inventory, self.machine)
         self.intake = Intake(
             paths=paths,
@@ -105,9 +108,11 @@ class Parts:
             )
             for device in devices(hardware)
         )
+        self.scheduler.start(devices(hardware))
         self._tasks = [asyncio.create_task(lane.run()) for lane in self.lanes]
         self._tasks.append(asyncio.create_task(self.downloads.run()))
         self._tasks.append(asyncio.create_task(self._rescan()))
+        self._tasks.append(asyncio.create_task(self._tidy()))
 
     async def failed(self) -> None:
         """Returns never, but raises what a task of ours died of."""
@@ -115,19 +120,32 @@ class Parts:
         for task in done:
             task.result()
 
-    async def stop(self) -> None:
-        """Let running jobs end within the grace time, put the others back, close everything."""
+    async def stop(self, hurry: asyncio.Event) -> None:
+        """Let running jobs end within the grace time, put the others back, close everything.
+
+        `hurry` cuts the grace time short.
+        """
         self.scheduler.drain()
+        drained = asyncio.create_task(self._drained())
+        drained.add_done_callback(lambda _: hurry.set())
         try:
             async with asyncio.timeout(self.settings.daemon.shutdown_grace_s):
-                await asyncio.gather(*(lane.drained() for lane in self.lanes))
+                await hurry.wait()
         except TimeoutError:
+            pass
+        if not drained.done():
+            drained.cancel()
             log.info("the running job goes back to the queue")
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.database.stop()
         self.machine.close()
+        self.inventory.close()
+
+    async def _drained(self) -> None:
+        for lane in self.lanes:
+            await lane.drained()
 
     def wake(self) -> None:
         """There may be something to run."""
@@ -171,10 +189,12 @@ class Parts:
     async def status(self) -> Status:
         """The snapshot. Its event id is taken first: what comes after replays over it by `rev`."""
         event_id = self.events.last_id
-        finished = await self.jobs.finished(MAX_FINISHED)
         models = await self.inventory.models()
         hardware = await self.machine.read()
-        unfinished = in_order(self.jobs.live.values())[:MAX_UNFINISHED]
+        live = in_order(self.jobs.live.values())[:MAX_UNFINISHED]
+        finished = await self.jobs.finished(MAX_FINISHED)
+        ended = {job.id for job in finished}  # some of them only just now
+        unfinished = [job for job in live if job.id not in ended]
         return Status(
             hello=self.hello(),
             event_id=str(event_id),
@@ -202,6 +222,14 @@ class Parts:
 
     async def _rescan(self) -> None:
         while True:
+            await self.events.watched()
             await asyncio.sleep(RESCAN_S)
-            if self.events.watched:
-                await self.inventory.models()
+            await self.inventory.models()
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(TIDY_S)
+            try:
+                await asyncio.to_thread(self.uploads.tidy)
+            except OSError as error:
+                log.warning("uploads: %s", error)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from wantui.api.hardware import Hardware
 from wantui.api.job import Job, JobState, WaitsFor
@@ -20,6 +20,9 @@ from wantui.hardware.plan import devices, plan
 from wantui.queue.jobs import Jobs
 from wantui.queue.order import to_run
 
+ROOM_BYTES = 64 << 20
+"""What must be free before a job is tried again that found the disk full."""
+
 log = logging.getLogger(__name__)
 
 
@@ -33,6 +36,16 @@ class Claim:
     plan: Plan
 
 
+@dataclass
+class _PassedOver:
+    """Models whose jobs need not be looked at again in one search."""
+
+    lacking: set[str] = field(default_factory=set)
+    """Without their weights."""
+    unfit: set[str] = field(default_factory=set)
+    """Too large for this device, but not for another."""
+
+
 class Scheduler:
     """Decides which job a free device runs next, and why the others wait."""
 
@@ -42,8 +55,15 @@ class Scheduler:
         self._machine = machine
         self._claiming = asyncio.Lock()
         self._lacking: set[str] = set()
+        self._devices: frozenset[str] = frozenset()
+        self._without_worker: set[str] = set()
+        self._device_gone = False
         self._draining = False
         self._disk_full = False
+
+    def start(self, devices: Iterable[str]) -> None:
+        """The devices that have a lane, for as long as this daemon lives."""
+        self._devices = frozenset(devices)
 
     def drain(self) -> None:
         """Hand out nothing more."""
@@ -52,7 +72,15 @@ class Scheduler:
     @property
     def look_again(self) -> bool:
         """Whether a job waits for something that changes without a word to us."""
-        return self._disk_full or bool(self._lacking)
+        return self._disk_full or self._device_gone or bool(self._lacking)
+
+    def disk_is_full(self) -> None:
+        """An attempt found no room: nothing is handed out until there is some."""
+        self._disk_full = True
+
+    def worker_starts(self, device: str, *, well: bool) -> None:
+        """Whether a device's worker could be started when it was last tried."""
+        (self._without_worker.discard if well else self._without_worker.add)(device)
 
     def waits_for(self, job: Job) -> tuple[WaitsFor, ...]:
         """Why a queued job is not running."""
@@ -67,6 +95,8 @@ class Scheduler:
             reasons.append(WaitsFor.WEIGHTS)
         if self._disk_full:
             reasons.append(WaitsFor.DISK)
+        if self._devices and self._without_worker >= self._devices:
+            reasons.append(WaitsFor.WORKER)
         return tuple(reasons) or (WaitsFor.DEVICE,)
 
     async def claim(self, device: str, chosen: Callable[[int], None]) -> Claim | None:
@@ -79,6 +109,12 @@ class Scheduler:
             if self._draining or self._jobs.paused or missing_packages():
                 return None
             hardware = await self._machine.read()
+            self._device_gone = device not in devices(hardware)
+            if self._device_gone:  # the driver hiccups: what it no longer sees may come back
+                log.warning("no job is started: the driver does not name %s now", device)
+                return None
+            if self._disk_full and not _room(hardware):
+                return None
             try:
                 return await self._first(device, hardware, chosen)
             except DiskFull:
@@ -89,19 +125,19 @@ class Scheduler:
     async def _first(
         self, device: str, hardware: Hardware, chosen: Callable[[int], None]
     ) -> Claim | None:
-        lacking: set[str] = set()
+        passed = _PassedOver()
         claim = None
         for job in to_run(self._jobs.live.values()):
-            if job.model in lacking:
+            if job.model in passed.lacking | passed.unfit:
                 continue
             try:
-                claim = await self._try(job, device, hardware, chosen, lacking)
+                claim = await self._try(job, device, hardware, chosen, passed)
             except WrongState:  # cancelled or held meanwhile
                 continue
             self._disk_full = False
             if claim is not None:
                 break
-        self._lacking = lacking  # at once: a client that asks meanwhile is told the last reasons
+        self._lacking = passed.lacking  # at once: who asks meanwhile is told the last reasons
         return claim
 
     async def _try(
@@ -110,9 +146,9 @@ class Scheduler:
         device: str,
         hardware: Hardware,
         chosen: Callable[[int], None],
-        lacking: set[str],
+        passed: _PassedOver,
     ) -> Claim | None:
-        """Claim this one; None if it cannot run here now. Adds a model without weights."""
+        """Claim this one; None if it cannot run here now, which is noted for others like it."""
         try:
             recipe = self._inventory.catalog.model(job.model)
         except UnknownModel as error:
@@ -120,24 +156,34 @@ class Scheduler:
             return None
         weights = await self._inventory.weights(recipe)
         if weights.state is not WeightsState.PRESENT:
-            lacking.add(job.model)
+            passed.lacking.add(job.model)
             return None
         try:
             lawful = plan(recipe, weights, hardware, device)
         except DoesNotFit as error:
-            if not _fits_elsewhere(recipe, weights, hardware):
+            if self._fits_elsewhere(recipe, weights, hardware):
+                passed.unfit.add(job.model)
+            else:
                 await self._jobs.refuse(job.id, error)
             return None
         chosen(job.id)
         claimed = await self._jobs.claim(job.id, lawful)
         return Claim(claimed, recipe, weights, lawful)
 
+    def _fits_elsewhere(self, recipe: Recipe, weights: WeightsStatus, hardware: Hardware) -> bool:
+        """Also where a device is not named now: it may be the one."""
+        if not self._devices <= set(devices(hardware)):
+            return True
+        for device in self._devices:
+            try:
+                plan(recipe, weights, hardware, device)
+            except DoesNotFit:
+                continue
+            return True
+        return False
 
-def _fits_elsewhere(recipe: Recipe, weights: WeightsStatus, hardware: Hardware) -> bool:
-    for device in devices(hardware):
-        try:
-            plan(recipe, weights, hardware, device)
-        except DoesNotFit:
-            continue
-        return True
-    return False
+
+def _room(hardware: Hardware) -> bool:
+    """Whether every disk of ours has room to speak of again."""
+    ours = [disk for disk in hardware.disks if disk.role in ("jobs", "state")]
+    return all(disk.free_bytes >= ROOM_BYTES for disk in ours)

@@ -77,6 +77,14 @@ class WorkerProcess:
         except ValidationError as error:
             raise WorkerCrashed("the worker sent what is no report") from error
 
+    @property
+    def ended(self) -> bool:
+        return self._child.ended
+
+    async def end(self) -> None:
+        """Returns once its process has ended, whoever ended it."""
+        await self._child.end()
+
     async def leave(self) -> None:
         """Ask it to exit; kill it if it does not."""
         self.send(Exit())

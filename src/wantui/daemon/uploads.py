@@ -5,9 +5,11 @@ Only headers are read here; pixels are decoded in the worker, which may die of t
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,23 +45,27 @@ class Uploads:
         self._limits = limits
 
     def start(self) -> None:
-        """Make the folder and remove what no job took in a day."""
+        """Make the folder, and tidy it."""
         private_folder(self._folder)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Remove what no job took in a day."""
         old = time.time() - KEEP_S
         for path in self._folder.iterdir():
-            if path.stat().st_mtime < old:
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < old:
+                    path.unlink()
 
     def keep(self, content: bytes) -> Upload:
         """Check a picture's header and keep it. Raises InvalidImage or DiskFull."""
         digest = hashlib.sha256(content).hexdigest()
+        header = self._header(BytesIO(content))
         path = self._folder / digest
-        write_atomic(path, content)
-        try:
-            header = self._header(path)
-        except InvalidImage:
-            path.unlink(missing_ok=True)
-            raise
+        if path.exists():
+            os.utime(path)  # a day from now
+        else:
+            write_atomic(path, content)
         return Upload(
             id=digest,
             format=header.format,
@@ -85,9 +91,9 @@ class Uploads:
             raise UnknownUpload("there is no such upload")
         return path
 
-    def _header(self, path: Path) -> _Header:
+    def _header(self, picture: Path | BytesIO) -> _Header:
         try:
-            with Image.open(path, formats=FORMATS) as image:
+            with Image.open(picture, formats=FORMATS) as image:
                 width, height = image.size
                 sideways = _is_sideways(image)
                 name = (image.format or "").lower()

@@ -48,6 +48,10 @@ class WorkerBoard:
         there = (w for w in self._workers.values() if w.state is not WorkerState.GONE)
         return tuple(there)
 
+    def holds(self, model: str) -> bool:
+        """Whether one of them has a model loaded."""
+        return any(worker.model == model for worker in self.all())
+
     def measured(self) -> Workers:
         """With their resident memory as it is now."""
         return Workers(

@@ -36,6 +36,8 @@ class Jobs:
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._counts: Counter[JobState] = Counter()
         self._paused = False
+        self._accepting = 0
+        """Jobs whose commit is under way."""
 
     async def start(self) -> int:
         """Load what is unfinished; returns how many jobs the last daemon left running."""
@@ -73,7 +75,7 @@ class Jobs:
         self, *, model: str, quality: str, params: Params, owner: int, hold: bool
     ) -> Job:
         """Keep a new job; it is safe once this returns. Raises QueueFull or DiskFull."""
-        if len(self._live) >= self._settings.max_unfinished:
+        if len(self._live) + self._accepting >= self._settings.max_unfinished:
             raise QueueFull(f"{len(self._live)} jobs are waiting already")
         job = Job(
             id=0,
@@ -85,6 +87,13 @@ class Jobs:
             owner=owner,
             created_at=time.time(),
         )
+        self._accepting += 1
+        try:
+            return await asyncio.shield(self._insert(job))
+        finally:
+            self._accepting -= 1
+
+    async def _insert(self, job: Job) -> Job:
         kept = await self._database.run(lambda c: table.insert(c, job), durable=True)
         self._live[kept.id] = kept
         self._counts[kept.state] += 1
@@ -102,9 +111,19 @@ class Jobs:
     async def page(self, state: JobState | None, before: int | None, limit: int) -> Page:
         """Newest first, at most MAX_PAGE."""
         limit = min(max(limit, 1), MAX_PAGE)
-        jobs = await self._database.run(lambda c: table.page(c, state, before, limit, self._live))
-        current = tuple(self._live.get(job.id, job) for job in jobs)
-        return Page(jobs=current, next_before=jobs[-1].id if len(jobs) == limit else None)
+        rows = await self._database.run(lambda c: table.page(c, state, before, limit))
+        jobs = [await self._current(row) for row in rows]
+        return Page(
+            jobs=tuple(job for job in jobs if state in (None, job.state)),
+            next_before=rows[-1].id if len(rows) == limit else None,
+        )
+
+    async def _current(self, row: table.Row) -> Job:
+        """A job of a page as it is now: it may have ended since its row was read."""
+        if live := self._live.get(row.id):
+            return live
+        job = row.job()
+        return job if job.state.finished else await self.get(row.id)
 
     async def finished(self, limit: int) -> list[Job]:
         return await self._database.run(lambda c: table.finished(c, limit))
@@ -140,6 +159,10 @@ class Jobs:
 
     async def stopped(self, job_id: int) -> Job:
         return await self._change(job_id, lambda job: transitions.stopped(job, time.time()))
+
+    async def put_back(self, job_id: int) -> Job:
+        """A claim that came to nothing, through no fault of the job's."""
+        return await self._change(job_id, lambda job: transitions.put_back(job, time.time()))
 
     async def started_worker(self, job_id: int, pid: int) -> Job:
         """Note which process carries out the attempt."""

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from typing import NamedTuple
 
 from wantui.api.job import Job, JobState
 from wantui.queue.transitions import UNFINISHED
+
+
+class Row(NamedTuple):
+    """A job as it is on disk, not read yet: most of a page is in memory anyway."""
+
+    id: int
+    document: str
+
+    def job(self) -> Job:
+        return Job.model_validate_json(self.document)
 
 
 def insert(connection: sqlite3.Connection, job: Job) -> Job:
@@ -54,15 +64,14 @@ def page(
     state: JobState | None,
     before: int | None,
     limit: int,
-    known: Mapping[int, Job],
-) -> list[Job]:
-    """Newest first; `before` is an id. A job that is `known` is not read again."""
+) -> list[Row]:
+    """Newest first; `before` is an id."""
     rows = connection.execute(
         "SELECT id, document FROM jobs "
         "WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3",
         (state, before, limit),
     )
-    return [known.get(row["id"]) or _job(row) for row in rows]
+    return [Row(row["id"], row["document"]) for row in rows]
 
 
 def one(connection: sqlite3.Connection, job_id: int) -> Job | None:

@@ -4,7 +4,7 @@
     queued  -> running       claim
     running -> completed     complete
     running -> failed        fail
-    running -> queued        retry after a crash, or interrupted
+    running -> queued        retry after a crash, interrupted, or put back
     running -> held          stopped on request, or suspect after too many interruptions
     running -> cancelled     stopped on request
     queued, held -> cancelled
@@ -82,12 +82,16 @@ def complete(job: Job, output: Output, timings: Timings, now: float) -> Job:
 
 
 def fail(job: Job, error: WantuiError, now: float, *, max_crashes: int) -> Job:
-    """End the attempt with an error; only a crash is worth another attempt."""
+    """End the attempt with an error; only a crash is worth another attempt.
+
+    A job that was to be cancelled is: the error stays with its attempt.
+    """
     _need(job, "failed", JobState.RUNNING)
     attempts = _close_attempt(job, now, error=ErrorBody.of(error))
     crashes = sum(1 for attempt in attempts if _crashed(attempt))
     base = _with(job, attempts=attempts, progress=None)
-    if isinstance(error, WorkerCrashed) and crashes < max_crashes:
+    again = isinstance(error, WorkerCrashed) and crashes < max_crashes
+    if job.cancel_requested or again:
         return _settle(base, now)
     return _with(
         base,
@@ -111,12 +115,23 @@ def stopped(job: Job, now: float) -> Job:
     return _settle(_with(job, attempts=attempts, progress=None), now)
 
 
+def put_back(job: Job, now: float) -> Job:
+    """Take a claim back that came to nothing: no attempt was made."""
+    _need(job, "put back", JobState.RUNNING)
+    *earlier, _ = job.attempts
+    started_at = job.started_at if earlier else None
+    base = _with(job, attempts=tuple(earlier), progress=None, plan=None, started_at=started_at)
+    return _settle(base, now)
+
+
 def interrupted(job: Job, now: float, *, max_interruptions: int) -> Job:
     """What a job becomes that was running when the daemon died."""
-    settled = stopped(job, now)
+    _need(job, "interrupted", JobState.RUNNING)
+    attempts = _close_attempt(job, now, interrupted=True, daemon_died=True)
+    settled = _settle(_with(job, attempts=attempts, progress=None), now)
     in_a_row = 0
     for attempt in reversed(settled.attempts):
-        if not attempt.interrupted:
+        if not attempt.daemon_died:
             break
         in_a_row += 1
     if settled.state is not JobState.QUEUED or in_a_row < max_interruptions:
@@ -137,10 +152,20 @@ def _settle(job: Job, now: float) -> Job:
 
 
 def _close_attempt(
-    job: Job, now: float, *, error: ErrorBody | None = None, interrupted: bool = False
+    job: Job,
+    now: float,
+    *,
+    error: ErrorBody | None = None,
+    interrupted: bool = False,
+    daemon_died: bool = False,
 ) -> tuple[Attempt, ...]:
     *earlier, last = job.attempts
-    update = {"finished_at": now, "error": error, "interrupted": interrupted}
+    update = {
+        "finished_at": now,
+        "error": error,
+        "interrupted": interrupted,
+        "daemon_died": daemon_died,
+    }
     return (*earlier, last.model_copy(update=update))
 
 

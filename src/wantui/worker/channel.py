@@ -6,6 +6,7 @@ import queue
 import socket
 import threading
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import pydantic
 
@@ -60,7 +61,7 @@ class Channel:
 
     def _read(self) -> None:
         lines = self._socket.makefile("rb")
-        while line := lines.readline(MAX_LINE_BYTES):
+        while line := _line(lines):
             try:
                 order = decode_order(line)
             except pydantic.ValidationError:
@@ -84,3 +85,11 @@ class Channel:
             attempt = self._open.get(order.job)
         if attempt is not None:
             attempt.stop.order()
+
+
+def _line(lines: BinaryIO) -> bytes:
+    """The next one; empty when the daemon is gone, however it went."""
+    try:
+        return lines.readline(MAX_LINE_BYTES)
+    except ConnectionError:
+        return b""

@@ -26,7 +26,7 @@ def typed(error: Exception, stage: Stage) -> WantuiError:
         return error
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or _CPU_ALLOCATOR in str(error):
         return _out_of_memory(error, stage)
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull(f"no space left on the device: {error.filename or 'in ' + stage}")
     return GenerationFailed(
         f"{type(error).__name__} in {stage}: {error}", detail={"stage": stage.value}
