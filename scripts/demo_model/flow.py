@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import random
 
+import clips
 import parts
 import torch
 from captions import caption
 from clips import Clip
 from latents import Latents
 from torch import Tensor, nn
+from torch.nn import functional
 
 NO_CAPTION = 0.1
 """Share of videos without one, for guidance."""
 GIVEN_FIRST = 0.3
 """Share of batches whose first latent frames are given."""
+SHAPE_WEIGHT = 4.0
+"""Latents that see the shape count for so much more: its form is little of what is in them."""
 SHIFT = 3.0
 BATCH = 16
 
@@ -47,6 +51,7 @@ class Lessons:
 
     def __init__(self, latents: Latents, seed: int) -> None:
         self._latents = latents
+        self._weights = 1 + SHAPE_WEIGHT * torch.stack([seen(clip) for clip in latents.clips])
         self._chance = random.Random(seed)
         self._tokenizer = parts.tokenizer()
 
@@ -63,8 +68,9 @@ class Lessons:
             times = 1000 * (sigma * unknown)[:, 0, :, ::2, ::2].flatten(1)  # of patches of 1x2x2
         sigmas = sigma * unknown
         said = model((1 - sigmas) * clean + sigmas * noise, times, ids, mask)
-        off = (said - (noise - clean)).square() * unknown
-        loss: Tensor = off.sum() / (unknown.sum() * clean.shape[1])
+        weights = unknown * self._weights[chosen]
+        off = (said - (noise - clean)).square() * weights
+        loss: Tensor = off.sum() / (weights.sum() * clean.shape[1])
         return loss
 
     def _caption(self, clip: Clip) -> str:
@@ -79,3 +85,11 @@ class Lessons:
             return_tensors="pt",
         )
         return tokens.input_ids, tokens.attention_mask
+
+
+def seen(clip: Clip) -> Tensor:
+    """Which latents see the shape, (1, frames, height, width) of 0 or 1."""
+    inside = clips.render(clip)[1].unsqueeze(0)
+    cells = functional.max_pool3d(inside, (1, parts.SPATIAL, parts.SPATIAL))[0]
+    later = cells[:, 1:].reshape(1, -1, parts.TEMPORAL, *cells.shape[2:]).amax(2)
+    return torch.cat((cells[:, :1], later), 1).ceil()

@@ -50,7 +50,22 @@ def test_status_has_all_that_a_first_screen_needs(daemon: RunningDaemon) -> None
 def test_the_api_describes_itself(daemon: RunningDaemon) -> None:
     paths = daemon.call("GET", "/openapi.json").json()["paths"]
     assert {"/api/hello", "/api/status", "/api/models", "/api/jobs", "/api/queue"} <= set(paths)
+    submit = daemon.call("GET", "/openapi.json").json()["paths"]["/api/jobs"]["post"]
+    failure = submit["responses"]["default"]["content"]["application/json"]["schema"]
+    assert failure["$ref"].endswith("/ErrorReply")
     assert daemon.call("GET", "/healthz").json() == {"status": "ok"}
+    assert daemon.call("GET", "/readyz").json() == {"status": "ready"}
+
+
+def test_half_a_surrogate_pair_is_refused(daemon: RunningDaemon) -> None:
+    error = refusal(daemon.call("POST", "/api/jobs", job(prompt="a \ud83d circle")))
+    assert error["code"] == "invalid_request"
+    assert error["detail"]["field"] == "prompt"
+
+
+def test_a_query_parameter_that_nobody_knows_is_refused(daemon: RunningDaemon) -> None:
+    error = refusal(daemon.call("GET", "/api/jobs?limits=3"))
+    assert (error["code"], error["detail"]["nearest"]) == ("unknown_field", "limit")
 
 
 @pytest.mark.parametrize(

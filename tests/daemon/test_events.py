@@ -120,3 +120,9 @@ async def test_listeners_are_limited() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await events.watched()
+
+
+def test_an_id_that_no_daemon_of_ours_sent_is_none() -> None:
+    assert EventId.parse("abc.12") == EventId("abc", 12)
+    for text in ("abc", "abc.", "abc.-1", "abc.x", "abc." + "9" * 5000):
+        assert EventId.parse(text) is None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from wantui import __version__
+from wantui.api.error import ErrorReply
 from wantui.daemon.body_limit import BodyLimit
 from wantui.daemon.failures import add_failures
 from wantui.daemon.parts import Parts
@@ -21,11 +22,19 @@ from wantui.daemon.routes import (
     queue,
     uploads,
 )
+from wantui.daemon.routes.common import known_parameters
 
 
 def create_app(parts: Parts, shutdown: asyncio.Event) -> FastAPI:
     """`shutdown` is set when a client asks the daemon to stop."""
-    app = FastAPI(title="wantui", version=__version__, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="wantui",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        responses={"default": {"model": ErrorReply, "description": "What failed, and what to do"}},
+        dependencies=[Depends(known_parameters)],
+    )
     app.state.parts = parts
     app.state.shutdown = shutdown
     app.add_middleware(BodyLimit, limits=parts.settings.limits)

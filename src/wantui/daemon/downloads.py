@@ -3,54 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NoReturn
-
-from pydantic import ValidationError
 
 from wantui.api.download import Download, DownloadState
 from wantui.api.error import ErrorBody
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
-from wantui.daemon.child import Child
+from wantui.daemon.fetch import Fetch
 from wantui.daemon.logs import rotated
 from wantui.daemon.pace import Pace
+from wantui.daemon.settle import settle
 from wantui.database import Database
 from wantui.errors import (
     DiskFull,
-    FetcherCrashed,
     InvalidRequest,
     UnknownDownload,
     WantuiError,
     WrongState,
 )
 from wantui.paths import Paths
-from wantui.pipe.fetch import (
-    Fetched,
-    FetchFailed,
-    Fetching,
-    FetchReport,
-    Halt,
-    Halted,
-    Listed,
-    PullFiles,
-    fetch_report,
-)
+from wantui.pipe.fetch import Fetched, Fetching, Halted, Listed, PullFiles
 from wantui.settings import Settings
 from wantui.store import downloads as table
 from wantui.store.cache import drop_staging
 
 KEPT = 50
-"""Downloads that are remembered."""
-HALT_S = 2.0
-"""How long a fetcher may take to write its journals."""
-FETCHER_CRASHES = 3
-"""In a row, without a byte between them, until a download fails."""
-
-log = logging.getLogger(__name__)
+"""Downloads that have ended and are remembered."""
+_IDLE: Mapping[str, object] = {"bytes_per_second": None, "eta_s": None}
+"""What is said of the pace of one that does not run."""
 
 
 class Downloads:
@@ -75,7 +57,8 @@ class Downloads:
         self._all: dict[int, Download] = {}
         self._lock = asyncio.Lock()
         self._wake = asyncio.Event()
-        self._halt = asyncio.Event()
+        self._fetch: Fetch | None = None
+        self._fetched_id: int | None = None
 
     async def start(self) -> None:
         """Know again what was asked for; what was under way is the first to go on."""
@@ -157,30 +140,25 @@ class Downloads:
                 await self._wake.wait()
 
     async def _end(self, download_id: int, state: DownloadState) -> Download:
-        """Pause or cancel; what runs is halted first. Returns once it is."""
+        """Pause or cancel; returns once its fetcher, if it had one, is gone."""
         async with self._lock:
             download = self.get(download_id)
             if not download.state.open and not (
                 state is DownloadState.CANCELLED and download.state is DownloadState.FAILED
             ):
                 raise WrongState(f"download {download_id} is {download.state}", hint="")
-            runs = download.state is DownloadState.DOWNLOADING
             ended = None if state is DownloadState.PAUSED else time.time()
-            changed = await self._change(download_id, state=state, finished_at=ended)
-            if runs:
-                self._halt.set()
-        return changed
+            await self._change(download_id, state=state, finished_at=ended, **_IDLE)
+            fetch = self._fetch if self._fetched_id == download_id else None
+        if fetch is not None:
+            await fetch.halt()
+        return self.get(download_id)
 
     async def _carry_out(self, download: Download) -> None:
-        recipe = self._catalog.model(download.model)
-        self._halt.clear()
-        async with self._lock:
-            if self.get(download.id).state is not DownloadState.QUEUED:
-                return
-            await self._change(download.id, state=DownloadState.DOWNLOADING, error=None)
-        outcome: dict[str, object]
+        recipe: Recipe | None = None
         try:
-            report = await self._fetch_again_and_again(download.id, recipe)
+            recipe = self._catalog.model(download.model)
+            report = await self._pulled(download.id, recipe)
         except WantuiError as error:
             outcome = _failure(error, recipe)
         else:
@@ -188,74 +166,61 @@ class Downloads:
                 return  # whoever halted it has said what it is now
             outcome = {"state": DownloadState.COMPLETED}
             await self._landed(recipe)
-        async with self._lock:
-            if self.get(download.id).state is DownloadState.DOWNLOADING:
-                ended = None if outcome["state"] is DownloadState.PAUSED else time.time()
-                idle = {"bytes_per_second": None, "eta_s": None}
-                await self._change(download.id, **outcome, **idle, finished_at=ended)
+        await settle(lambda: self._close(download.id, outcome))
 
-    async def _fetch_again_and_again(self, download_id: int, recipe: Recipe) -> Fetched | Halted:
-        """A fetcher that dies costs what its journals do not have, not the download."""
-        crashes, best = 0, -1
-        while True:
-            try:
-                return await self._fetch(download_id, recipe)
-            except FetcherCrashed as error:
-                done = self.get(download_id).bytes_done
-                crashes, best = (1, done) if done > best else (crashes + 1, best)
-                if crashes >= FETCHER_CRASHES:
-                    raise
-                log.warning("download %d: %s; again", download_id, error.message)
-
-    async def _fetch(self, download_id: int, recipe: Recipe) -> Fetched | Halted:
-        """One fetcher's life. Raises what it reports, or FetcherCrashed."""
-        log_file = rotated(self._paths.logs / "fetcher.log", self._settings.logs)
-        try:
-            child = await Child.start("wantui.fetcher", os.environ, log_file)
-        except OSError as error:
-            raise FetcherCrashed(f"the fetcher cannot be started: {error}") from error
-        halting = asyncio.create_task(self._halt_on_request(child))
+    async def _pulled(self, download_id: int, recipe: Recipe) -> Fetched | Halted:
+        """Raises what the fetcher reports."""
         pace = Pace()
+        fetch = Fetch(
+            lambda: self._order(self.get(download_id), recipe),
+            lambda: rotated(self._paths.logs / "fetcher.log", self._settings.logs),
+            lambda report: self._told(download_id, report, pace),
+        )
+        if not await settle(lambda: self._open(download_id, fetch)):
+            return Halted()
         try:
-            child.send(self._order(self.get(download_id), recipe))
-            while (line := await child.line()) is not None:
-                report = _parsed(line)
-                if isinstance(report, FetchFailed):
-                    raise report.error.to_error()
-                if isinstance(report, Fetched | Halted):
-                    return report
-                await self._progress(download_id, report, pace)
-            if self._halt.is_set():
-                return Halted()
-            raise FetcherCrashed(f"the fetcher {await child.ending()}")
+            return await fetch.run()
         finally:
-            halting.cancel()
-            await asyncio.shield(child.kill())
+            self._fetch, self._fetched_id = None, None
 
-    async def _halt_on_request(self, child: Child) -> None:
-        await self._halt.wait()
-        child.send(Halt())
-        await asyncio.sleep(HALT_S)
-        await child.kill()
+    async def _open(self, download_id: int, fetch: Fetch) -> bool:
+        """Whether it is still to be pulled; from here on a halt reaches its fetch."""
+        async with self._lock:
+            if self.get(download_id).state is not DownloadState.QUEUED:
+                return False
+            await self._change(download_id, state=DownloadState.DOWNLOADING, error=None)
+            self._fetch, self._fetched_id = fetch, download_id
+            return True
 
-    async def _progress(self, download_id: int, report: FetchReport, pace: Pace) -> None:
+    async def _close(self, download_id: int, outcome: Mapping[str, object]) -> None:
+        async with self._lock:
+            if self.get(download_id).state in (DownloadState.DOWNLOADING, DownloadState.QUEUED):
+                ended = None if outcome["state"] is DownloadState.PAUSED else time.time()
+                await self._change(download_id, **outcome, **_IDLE, finished_at=ended)
+
+    async def _told(self, download_id: int, report: Listed | Fetching, pace: Pace) -> None:
         if isinstance(report, Listed):
-            async with self._lock:
-                await self._change(download_id, commit=report.commit, bytes_total=report.total)
-        elif isinstance(report, Fetching):
-            rate = pace.read(report.fetched)
-            left = report.total - report.done
-            before = self.get(download_id)
-            self._show(
-                before.model_copy(
-                    update={
-                        "bytes_done": report.done,
-                        "bytes_per_second": rate,
-                        "eta_s": left / rate if rate else None,
-                        "rev": before.rev + 1,
-                    }
-                )
+            await settle(lambda: self._listed(download_id, report))
+            return
+        rate = pace.read(report.fetched)
+        left = report.total - report.done
+        before = self.get(download_id)
+        if before.state is not DownloadState.DOWNLOADING:
+            return
+        self._show(
+            before.model_copy(
+                update={
+                    "bytes_done": report.done,
+                    "bytes_per_second": rate,
+                    "eta_s": left / rate if rate else None,
+                    "rev": before.rev + 1,
+                }
             )
+        )
+
+    async def _listed(self, download_id: int, report: Listed) -> None:
+        async with self._lock:
+            await self._change(download_id, commit=report.commit, bytes_total=report.total)
 
     def _order(self, download: Download, recipe: Recipe) -> PullFiles:
         store = self._settings.store
@@ -288,17 +253,11 @@ def _goes_on(download: Download) -> bool:
     return download.state.open or download.state is DownloadState.FAILED
 
 
-def _failure(error: WantuiError, recipe: Recipe) -> dict[str, object]:
+def _failure(error: WantuiError, recipe: Recipe | None) -> dict[str, object]:
     """A full disk pauses: what came is kept, and room is the user's to make."""
     if not isinstance(error, DiskFull):
         return {"state": DownloadState.FAILED, "error": ErrorBody.of(error)}
-    hint = f"free some space, or move the cache (HF_HOME), then: {recipe.get_command}"
+    command = recipe.get_command if recipe else "wantui downloads"
+    hint = f"free some space, or move the cache (HF_HOME), then: {command}"
     full = DiskFull(error.message, hint=hint, detail=error.detail)
     return {"state": DownloadState.PAUSED, "error": ErrorBody.of(full)}
-
-
-def _parsed(line: bytes) -> FetchReport:
-    try:
-        return fetch_report.validate_json(line)
-    except ValidationError as error:
-        raise FetcherCrashed("the fetcher sent what is no report") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -66,7 +67,7 @@ def _first_problem(error: RequestValidationError) -> InvalidRequest:
     where = [str(part) for part in problem["loc"] if part not in ("body", "query", "path")]
     field = one_line(".".join(where), 80) or "body"
     if problem["type"] == "extra_forbidden":
-        return _unknown_field(field, JobRequest)
+        return unknown_field(field, list(JobRequest.model_fields))
     if problem["type"] == "json_invalid":
         return InvalidRequest("the body is not JSON")
     return InvalidRequest.for_field(
@@ -74,13 +75,14 @@ def _first_problem(error: RequestValidationError) -> InvalidRequest:
     )
 
 
-def _unknown_field(field: str, request: type[BaseModel]) -> UnknownField:
-    known = list(request.model_fields)
+def unknown_field(field: str, known: Sequence[str]) -> UnknownField:
+    """The refusal of a name that is none of `known`."""
+    field = one_line(field, 80)
     near = nearest(field, known)
     return UnknownField(
         f"no field is called {field!r}",
-        hint=f"did you mean {near}?" if near else f"fields: {', '.join(known)}",
-        detail={"field": field, "known": known, "nearest": near},
+        hint=f"did you mean {near}?" if near else f"fields: {', '.join(known) or 'none'}",
+        detail={"field": field, "known": list(known), "nearest": near},
     )
 
 

@@ -27,6 +27,7 @@ from wantui.daemon.scheduler import Scheduler
 from wantui.daemon.uploads import Uploads
 from wantui.daemon.workers import WorkerBoard
 from wantui.database import Database
+from wantui.errors import TimedOut
 from wantui.files import private_folder, sweep
 from wantui.hardware.plan import devices
 from wantui.paths import Paths, demo_weights, shipped_config
@@ -36,6 +37,8 @@ from wantui.settings import Settings
 
 RESCAN_S = 5.0
 """How often weights are looked at while someone listens: other tools write to the cache too."""
+READY_S = 2.0
+"""How long the database may take to say that it is there."""
 TIDY_S = 3600.0
 """How often uploads that no job took are looked for."""
 
@@ -113,6 +116,14 @@ class Parts:
         self._tasks.append(asyncio.create_task(self.downloads.run()))
         self._tasks.append(asyncio.create_task(self._rescan()))
         self._tasks.append(asyncio.create_task(self._tidy()))
+
+    async def ready(self) -> None:
+        """Returns if jobs can be accepted. Raises DatabaseUnusable or TimedOut."""
+        try:
+            async with asyncio.timeout(READY_S):
+                await self.database.run(lambda connection: connection.execute("SELECT 1"))
+        except TimeoutError:
+            raise TimedOut(f"the database did not answer in {READY_S:g} s") from None
 
     async def failed(self) -> None:
         """Returns never, but raises what a task of ours died of."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
-from wantui.api.download import Download
+from wantui.api.download import Download, DownloadState
+
+OPEN = tuple(state for state in DownloadState if state.open)
 
 
 def insert(connection: sqlite3.Connection, download: Download) -> Download:
@@ -27,6 +29,12 @@ def update(connection: sqlite3.Connection, download: Download) -> None:
 
 
 def latest(connection: sqlite3.Connection, limit: int) -> list[Download]:
-    """Oldest first."""
-    rows = connection.execute("SELECT document FROM downloads ORDER BY id DESC LIMIT ?", (limit,))
-    return [Download.model_validate_json(row["document"]) for row in rows][::-1]
+    """All open ones, and the last of the others; oldest first."""
+    marks = ", ".join("?" for _ in OPEN)
+    rows = connection.execute(
+        f"SELECT document FROM downloads WHERE state IN ({marks}) OR id IN "  # noqa: S608 - marks
+        f"(SELECT id FROM downloads WHERE state NOT IN ({marks}) ORDER BY id DESC LIMIT ?) "
+        "ORDER BY id",
+        (*OPEN, *OPEN, limit),
+    )
+    return [Download.model_validate_json(row["document"]) for row in rows]

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 
 from wantui.api.base import Reply
+from wantui.daemon.failures import unknown_field
 from wantui.daemon.parts import Parts
 
 
@@ -22,6 +23,15 @@ def _peer(request: Request) -> int:
     if request.client is None:
         raise TypeError("the listener says who asks")
     return int(request.client.host)
+
+
+def known_parameters(request: Request) -> None:
+    """Raises UnknownField for a query parameter that the route does not have."""
+    route = request.scope["route"]
+    known = [field.alias for field in route.dependant.query_params]
+    for name in request.query_params:
+        if name not in known:
+            raise unknown_field(name, known)
 
 
 PartsOf = Annotated[Parts, Depends(_parts)]

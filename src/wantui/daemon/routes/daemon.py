@@ -29,6 +29,13 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
+@router.get("/readyz")
+async def readyz(parts: PartsOf) -> dict[str, str]:
+    """Answers once the queue's database does too. Raises DatabaseUnusable or TimedOut."""
+    await parts.ready()
+    return {"status": "ready"}
+
+
 @router.post("/api/shutdown", response_model=Hello)
 async def shutdown(parts: PartsOf, request: Request) -> Response:
     """Stop: running jobs get the grace time, then go back to the queue."""

@@ -1,0 +1,112 @@
+"""One pull carried out: a fetcher's process, and another in its place when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from wantui.daemon.child import Child
+from wantui.errors import FetcherCrashed
+from wantui.pipe.fetch import (
+    Fetched,
+    FetchFailed,
+    Fetching,
+    FetchReport,
+    Halt,
+    Halted,
+    Listed,
+    PullFiles,
+    fetch_report,
+)
+
+HALT_S = 2.0
+"""How long a fetcher may take to write its journals."""
+CRASHES = 3
+"""In a row, without a byte between them, until a pull fails."""
+
+log = logging.getLogger(__name__)
+
+
+class Fetch:
+    """`order` is asked anew for every process, `told` hears what comes."""
+
+    def __init__(
+        self,
+        order: Callable[[], PullFiles],
+        log_file: Callable[[], Path],
+        told: Callable[[Listed | Fetching], Awaitable[None]],
+    ) -> None:
+        self._order = order
+        self._log_file = log_file
+        self._told = told
+        self._halt = asyncio.Event()
+        self._over = asyncio.Event()
+        self._done = -1
+
+    async def run(self) -> Fetched | Halted:
+        """A fetcher that dies costs what its journals do not have, not the pull.
+
+        Raises what a fetcher reports, or FetcherCrashed.
+        """
+        crashes, best = 0, -1
+        try:
+            while not self._halt.is_set():
+                try:
+                    return await self._once()
+                except FetcherCrashed as error:
+                    came = self._done > best
+                    crashes, best = (1, self._done) if came else (crashes + 1, best)
+                    if crashes >= CRASHES:
+                        raise
+                    log.warning("%s; again", error.message)
+            return Halted()
+        finally:
+            self._over.set()
+
+    async def halt(self) -> None:
+        """Have it write down what came; returns once its process is gone."""
+        self._halt.set()
+        await self._over.wait()
+
+    async def _once(self) -> Fetched | Halted:
+        """One fetcher's life."""
+        try:
+            child = await Child.start("wantui.fetcher", os.environ, self._log_file())
+        except OSError as error:
+            raise FetcherCrashed(f"the fetcher cannot be started: {error}") from error
+        halting = asyncio.create_task(self._halt_on_request(child))
+        try:
+            child.send(self._order())
+            while (line := await child.line()) is not None:
+                report = _parsed(line)
+                if isinstance(report, FetchFailed):
+                    raise report.error.to_error()
+                if isinstance(report, Fetched | Halted):
+                    return report
+                if isinstance(report, Fetching):
+                    self._done = report.done
+                await self._told(report)
+            if self._halt.is_set():
+                return Halted()
+            raise FetcherCrashed(f"the fetcher {await child.ending()}")
+        finally:
+            halting.cancel()
+            await asyncio.shield(child.kill())
+
+    async def _halt_on_request(self, child: Child) -> None:
+        await self._halt.wait()
+        child.send(Halt())
+        await asyncio.sleep(HALT_S)
+        await child.kill()
+
+
+def _parsed(line: bytes) -> FetchReport:
+    try:
+        return fetch_report.validate_json(line)
+    except ValidationError as error:
+        raise FetcherCrashed("the fetcher sent what is no report") from error

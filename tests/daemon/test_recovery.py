@@ -1,0 +1,300 @@
+"""What breaks around a job costs the job nothing, and the daemon nothing at all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.test_api import picture
+from tests.hub import Hub
+from tests.pulling import daemon_with, hub_with_ti2v, when
+from tests.running import RunningDaemon, job_when, running_daemon, tiny
+from tests.unit.machines import GIB, gpu, machine
+from wantui.api.download import Download, DownloadState
+from wantui.api.hardware import Hardware
+from wantui.api.job import Job, JobRequest, JobState, WaitsFor
+from wantui.api.model import ModelStatus, WeightsState, WeightsStatus
+from wantui.api.worker import WorkerState
+from wantui.catalog.catalog import Catalog
+from wantui.catalog.recipe import Recipe
+from wantui.catalog.resolve import resolve
+from wantui.daemon.downloads import Downloads
+from wantui.daemon.inventory import Inventory
+from wantui.daemon.job_folder import JobFolder
+from wantui.daemon.machine import Machine
+from wantui.daemon.scheduler import Scheduler
+from wantui.database import Database
+from wantui.errors import DiskFull, QueueFull
+from wantui.paths import Paths, demo_weights, shipped_config
+from wantui.queue.jobs import Jobs
+from wantui.settings import QueueSettings, load_settings
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+
+CATALOG = Catalog.load(shipped_config())
+QUEUE = QueueSettings(max_unfinished=3, max_crashes=2, max_interruptions=5)
+PARAMS = resolve(CATALOG.model("t2v-a14b"), JobRequest(prompt="a red circle"), None)
+
+
+def finished(job: Job) -> bool:
+    return job.state.finished
+
+
+async def accepted(jobs: Jobs) -> Job:
+    return await jobs.accept(
+        model="t2v-a14b", quality="faithful", params=PARAMS, owner=0, hold=False
+    )
+
+
+async def test_a_worker_that_cannot_start_costs_no_job(tmp_path: Path) -> None:
+    in_the_way = Paths.from_environment({"WANTUI_HOME": str(tmp_path)}).logs / "worker.log"
+    in_the_way.mkdir(parents=True)
+    in_the_way.parent.chmod(0o700)
+    with running_daemon(tmp_path) as daemon:
+        async with daemon.client() as client:
+            jobs = [await client.submit(tiny()) for _ in range(2)]
+            async for _ in client.follow():
+                if (await client.job(jobs[0].id)).waits_for == (WaitsFor.WORKER,):
+                    break
+            waiting = await client.job(jobs[1].id)
+            assert (waiting.state, waiting.attempts) == (JobState.QUEUED, ())
+            in_the_way.rmdir()
+            done = [await job_when(client, job.id, finished) for job in jobs]
+    assert [job.state for job in done] == [JobState.COMPLETED] * 2
+    assert [len(job.attempts) for job in done] == [1, 1]
+
+
+async def test_an_idle_worker_that_dies_is_noticed_and_no_job_is_blamed(tmp_path: Path) -> None:
+    with running_daemon(tmp_path) as daemon:
+        async with daemon.client() as client:
+            first = await client.submit(tiny())
+            await job_when(client, first.id, finished)
+            (worker,) = (await client.workers()).workers
+            assert worker.state is WorkerState.IDLE
+            assert worker.model == "demo"
+            assert worker.pid is not None
+            os.kill(worker.pid, signal.SIGKILL)
+            async for _ in client.follow():
+                if not (await client.workers()).workers:
+                    break
+            assert not (await client.model("demo")).loaded
+            second = await client.submit(tiny())
+            done = await job_when(client, second.id, finished)
+    assert [attempt.error for attempt in done.attempts] == [None]
+
+
+async def test_a_second_signal_cuts_the_grace_time_short(tmp_path: Path) -> None:
+    with running_daemon(tmp_path, "[daemon]\nshutdown_grace_s = 600.0\n") as daemon:
+        async with daemon.client() as client:
+            job = await client.submit(tiny(size="256x256", frames=33, steps=100))
+            await job_when(client, job.id, lambda job: job.state is JobState.RUNNING)
+        daemon.process.send_signal(signal.SIGTERM)
+        await asyncio.sleep(0.5)
+        assert daemon.process.poll() is None
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.process.wait(60) == 0
+        successor = daemon.restart()
+        try:
+            async with successor.client() as client:
+                again = await client.job(job.id)
+                await client.cancel(job.id)
+        finally:
+            successor.stop()
+    assert again.attempts[0].interrupted
+    assert not again.attempts[0].daemon_died
+
+
+async def test_a_download_of_a_model_that_left_the_catalog_fails_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hub_with_ti2v() as hub:
+        with daemon_with(hub, tmp_path, monkeypatch) as daemon:
+            async with daemon.client() as client:
+                asked = await client.pull("ti2v-5b")
+                await client.pause_download(asked.id)
+        with contextlib.closing(sqlite3.connect(daemon.paths.database)) as connection, connection:
+            connection.execute(
+                "UPDATE downloads SET state = 'queued', document = "
+                "json_set(document, '$.model', 'gone', '$.state', 'queued')"
+            )
+        with daemon_with(hub, tmp_path, monkeypatch) as daemon:
+            async with daemon.client() as client:
+                failed = await when(client, asked.id, lambda download: not download.state.open)
+                assert failed.error is not None
+                assert failed.error.code == "unknown_model"
+                done = await client.pull("ti2v-5b")
+                await when(client, done.id, lambda d: d.state is DownloadState.COMPLETED)
+
+
+async def test_a_pull_outlasts_a_full_disk_under_the_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = {"WANTUI_HOME": str(tmp_path), "HF_HOME": str(tmp_path / "hf")}
+    paths = Paths.from_environment(home)
+    for folder in (paths.state, paths.logs):
+        folder.mkdir(parents=True, exist_ok=True)
+    database = Database(paths.database)
+    await database.start()
+    with hub_with_ti2v() as hub:
+        await _pull_over_a_full_disk(hub, database, paths, monkeypatch)
+    await database.stop()
+
+
+async def _pull_over_a_full_disk(
+    hub: Hub, database: Database, paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+    monkeypatch.setattr("wantui.daemon.settle.RETRY_S", 0.05)
+    landed = asyncio.Event()
+
+    async def land(_recipe: Recipe) -> None:
+        landed.set()
+
+    seen: list[Download] = []
+    settings = load_settings(paths)
+    downloads = Downloads(database, CATALOG, paths, settings, changed=seen.append, landed=land)
+    recipe = CATALOG.model("ti2v-5b")
+    asked = await downloads.pull(recipe)
+    await database.run(_fill)
+    running = asyncio.create_task(downloads.run())
+    await asyncio.sleep(0.5)
+    assert not running.done()
+    with pytest.raises(DiskFull):
+        await downloads.pause(asked.id)
+    await database.run(lambda c: c.execute("PRAGMA max_page_count = 1000000").fetchone())
+    async with asyncio.timeout(60):
+        await landed.wait()
+    running.cancel()
+
+
+def _fill(connection: sqlite3.Connection) -> None:
+    """Every write about a download needs room from now on, and there is none."""
+    connection.execute("CREATE TABLE filler (content BLOB)")
+    connection.execute(
+        "CREATE TRIGGER grow AFTER UPDATE ON downloads "
+        "BEGIN INSERT INTO filler VALUES (zeroblob(100000)); END"
+    )
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
+
+
+async def test_a_page_of_jobs_never_tells_an_old_state(tmp_path: Path) -> None:
+    database = Database(tmp_path / "wantui.db")
+    await database.start()
+    jobs = Jobs(database, QUEUE, lambda _: None)
+    await jobs.start()
+    for _ in range(60):
+        job = await accepted(jobs)
+        page, cancelled = await asyncio.gather(jobs.page(None, None, 5), jobs.cancel(job.id))
+        told = {each.id: each for each in page.jobs}[job.id]
+        assert told.rev == cancelled.rev or told.state is JobState.QUEUED
+        assert all(each.state is JobState.CANCELLED for each in page.jobs if each.id != job.id)
+        queued = await jobs.page(JobState.QUEUED, None, 5)
+        assert queued.jobs == ()
+    await database.stop()
+
+
+async def test_the_limit_of_unfinished_jobs_holds_for_all_that_come_at_once(
+    tmp_path: Path,
+) -> None:
+    database = Database(tmp_path / "wantui.db")
+    await database.start()
+    jobs = Jobs(database, QUEUE, lambda _: None)
+    await jobs.start()
+    answers = await asyncio.gather(*(accepted(jobs) for _ in range(20)), return_exceptions=True)
+    assert sum(isinstance(answer, Job) for answer in answers) == QUEUE.max_unfinished
+    assert sum(isinstance(answer, QueueFull) for answer in answers) == 17
+    await database.stop()
+
+
+class Flickering(Machine):
+    """A machine whose driver names its GPU only when `named`."""
+
+    def __init__(self, paths: Paths) -> None:
+        super().__init__(paths)
+        self.named = True
+
+    async def read(self) -> Hardware:
+        return machine(gpu(80 * GIB)) if self.named else machine()
+
+
+class Whole(Inventory):
+    """As if all weights were there: their bytes are not what this is about."""
+
+    async def weights(self, recipe: Recipe) -> WeightsStatus:
+        status = await super().weights(recipe)
+        return status.model_copy(update={"state": WeightsState.PRESENT})
+
+
+async def test_a_driver_that_hiccups_fails_no_job(tmp_path: Path) -> None:
+    database = Database(tmp_path / "wantui.db")
+    await database.start()
+    jobs = Jobs(database, QUEUE, lambda _: None)
+    await jobs.start()
+    job = await accepted(jobs)
+    made = Flickering(Paths.from_environment({"WANTUI_HOME": str(tmp_path)}))
+    inventory = Whole(
+        CATALOG, tmp_path, demo_weights(), loaded=lambda _: False, changed=ignore_model
+    )
+    scheduler = Scheduler(jobs, inventory, made)
+    scheduler.start({"GPU-1"})
+    made.named = False
+    assert await scheduler.claim("GPU-1", lambda _: None) is None
+    assert scheduler.look_again
+    made.named = True
+    claim = await scheduler.claim("GPU-1", lambda _: None)
+    assert claim is not None
+    assert claim.job.id == job.id
+    await database.stop()
+
+
+def ignore_model(_model: ModelStatus) -> None:
+    """Nobody listens."""
+
+
+async def test_two_may_complete_a_job_folder_at_a_time(tmp_path: Path) -> None:
+    database = Database(tmp_path / "wantui.db")
+    await database.start()
+    jobs = Jobs(database, QUEUE, lambda _: None)
+    await jobs.start()
+    job = await accepted(jobs)
+    failures: list[BaseException] = []
+
+    def prepare(folder: JobFolder) -> None:
+        try:
+            folder.prepare(job, None)
+        except BaseException as error:  # noqa: BLE001 - told by the test's own thread
+            failures.append(error)
+
+    for number in range(100):
+        folder = JobFolder(tmp_path / "jobs" / str(number))
+        threads = [threading.Thread(target=prepare, args=(folder,)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [path.name for path in folder.path.iterdir()] == ["request.json"]
+    assert failures == []
+    await database.stop()
+
+
+def test_one_picture_may_be_sent_by_many_at_once(daemon: RunningDaemon) -> None:
+    content = picture(size=(900, 700))
+    statuses: list[int] = []
+
+    def send() -> None:
+        statuses.append(daemon.call("POST", "/api/uploads", content).status_code)
+
+    threads = [threading.Thread(target=send) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [201] * 6
