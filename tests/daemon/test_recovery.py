@@ -151,7 +151,6 @@ async def _pull_over_a_full_disk(
     hub: Hub, database: Database, paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
-    monkeypatch.setattr("wantui.daemon.settle.RETRY_S", 0.05)
     landed = asyncio.Event()
 
     async def land(_recipe: Recipe) -> None:
