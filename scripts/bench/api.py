@@ -18,7 +18,9 @@ from wantui.api.job import Job, JobState
 
 JOBS = 10_000
 REQUESTS = 300
-STATES = (JobState.HELD, JobState.COMPLETED)
+STATES = (JobState.HELD, JobState.COMPLETED, JobState.QUEUED)
+WITHOUT_WEIGHTS = "ti2v-5b"
+"""What the queued ones are for, so that they wait while another runs."""
 
 
 async def submit(daemon: RunningDaemon, **fields: object) -> Job:
@@ -34,7 +36,7 @@ async def make_busy(daemon: RunningDaemon) -> None:
 
 
 def fill(database: Path, job: Job) -> None:
-    """Many jobs like one that was accepted, half of them done, written while no daemon runs."""
+    """Many jobs like one that was accepted, in three states, written while no daemon runs."""
     with sqlite3.connect(database) as connection:
         connection.executemany(
             "INSERT INTO jobs (id, state, model, rev, created_at, document) "
@@ -42,10 +44,15 @@ def fill(database: Path, job: Job) -> None:
             (
                 (n, each.state, each.model, each.rev, each.created_at, each.model_dump_json())
                 for n in range(job.id + 1, job.id + JOBS)
-                for each in (job.model_copy(update={"id": n, "state": STATES[n % 2]}),)
+                for each in (made(job, n, STATES[n % 3]),)
             ),
         )
     connection.close()
+
+
+def made(job: Job, number: int, state: JobState) -> Job:
+    model = WITHOUT_WEIGHTS if state is JobState.QUEUED else job.model
+    return job.model_copy(update={"id": number, "state": state, "model": model})
 
 
 class Connection(http.client.HTTPConnection):
@@ -77,8 +84,10 @@ def measure(daemon: RunningDaemon, when: str) -> None:
     with contextlib.closing(Connection(daemon.paths.socket)) as connection:
         one = timed_ms(connection, "/api/jobs/5000")
         page = timed_ms(connection, "/api/jobs?limit=100")
+        status = timed_ms(connection, "/api/status")
     row(f"API p50, {JOBS} jobs, {when}: one job", f"{one:.2f} ms", "-", "-", "< 2 ms")
     row(f"API p50, {JOBS} jobs, {when}: list of 100", f"{page:.2f} ms", "-", "-", "< 5 ms")
+    row(f"API p50, {JOBS} jobs, {when}: status of 550", f"{status:.2f} ms", "-", "-", "-")
 
 
 def main() -> None:
