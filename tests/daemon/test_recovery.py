@@ -8,6 +8,7 @@ import os
 import signal
 import sqlite3
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,16 @@ PARAMS = resolve(CATALOG.model("t2v-a14b"), JobRequest(prompt="a red circle"), N
 
 def finished(job: Job) -> bool:
     return job.state.finished
+
+
+@pytest.fixture
+async def jobs(tmp_path: Path) -> AsyncIterator[Jobs]:
+    database = Database(tmp_path / "wantui.db")
+    await database.start()
+    jobs = Jobs(database, QUEUE, lambda _: None)
+    await jobs.start()
+    yield jobs
+    await database.stop()
 
 
 async def accepted(jobs: Jobs) -> Job:
@@ -184,11 +195,7 @@ def _fill(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
 
 
-async def test_a_page_of_jobs_never_tells_an_old_state(tmp_path: Path) -> None:
-    database = Database(tmp_path / "wantui.db")
-    await database.start()
-    jobs = Jobs(database, QUEUE, lambda _: None)
-    await jobs.start()
+async def test_a_page_of_jobs_never_tells_an_old_state(jobs: Jobs) -> None:
     for _ in range(60):
         job = await accepted(jobs)
         page, cancelled = await asyncio.gather(jobs.page(None, None, 5), jobs.cancel(job.id))
@@ -197,20 +204,14 @@ async def test_a_page_of_jobs_never_tells_an_old_state(tmp_path: Path) -> None:
         assert all(each.state is JobState.CANCELLED for each in page.jobs if each.id != job.id)
         queued = await jobs.page(JobState.QUEUED, None, 5)
         assert queued.jobs == ()
-    await database.stop()
 
 
 async def test_the_limit_of_unfinished_jobs_holds_for_all_that_come_at_once(
-    tmp_path: Path,
+    jobs: Jobs,
 ) -> None:
-    database = Database(tmp_path / "wantui.db")
-    await database.start()
-    jobs = Jobs(database, QUEUE, lambda _: None)
-    await jobs.start()
     answers = await asyncio.gather(*(accepted(jobs) for _ in range(20)), return_exceptions=True)
     assert sum(isinstance(answer, Job) for answer in answers) == QUEUE.max_unfinished
     assert sum(isinstance(answer, QueueFull) for answer in answers) == 17
-    await database.stop()
 
 
 class Flickering(Machine):
@@ -232,11 +233,7 @@ class Whole(Inventory):
         return status.model_copy(update={"state": WeightsState.PRESENT})
 
 
-async def test_a_driver_that_hiccups_fails_no_job(tmp_path: Path) -> None:
-    database = Database(tmp_path / "wantui.db")
-    await database.start()
-    jobs = Jobs(database, QUEUE, lambda _: None)
-    await jobs.start()
+async def test_a_driver_that_hiccups_fails_no_job(tmp_path: Path, jobs: Jobs) -> None:
     job = await accepted(jobs)
     made = Flickering(Paths.from_environment({"WANTUI_HOME": str(tmp_path)}))
     inventory = Whole(
@@ -251,18 +248,13 @@ async def test_a_driver_that_hiccups_fails_no_job(tmp_path: Path) -> None:
     claim = await scheduler.claim("GPU-1", lambda _: None)
     assert claim is not None
     assert claim.job.id == job.id
-    await database.stop()
 
 
 def ignore_model(_model: ModelStatus) -> None:
     """Nobody listens."""
 
 
-async def test_two_may_complete_a_job_folder_at_a_time(tmp_path: Path) -> None:
-    database = Database(tmp_path / "wantui.db")
-    await database.start()
-    jobs = Jobs(database, QUEUE, lambda _: None)
-    await jobs.start()
+async def test_two_may_complete_a_job_folder_at_a_time(tmp_path: Path, jobs: Jobs) -> None:
     job = await accepted(jobs)
     failures: list[BaseException] = []
 
@@ -281,7 +273,6 @@ async def test_two_may_complete_a_job_folder_at_a_time(tmp_path: Path) -> None:
             thread.join()
         assert [path.name for path in folder.path.iterdir()] == ["request.json"]
     assert failures == []
-    await database.stop()
 
 
 def test_one_picture_may_be_sent_by_many_at_once(daemon: RunningDaemon) -> None:
