@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import diffusers
 import torch
 import transformers
+from sums import write_sums
 from torch import nn
 from words import LETTERS, PIECES
 
@@ -162,6 +163,7 @@ def make(folder: Path) -> None:
     write_json(folder / "model_index.json", MODEL_INDEX)
     for path in folder.rglob("*.json"):
         write_json(path, json.loads(path.read_text("utf-8")))
+    write_sums(folder)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

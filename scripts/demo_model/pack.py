@@ -12,6 +12,7 @@ from course import averaged
 from flow import Model
 from latents import load
 from safetensors.torch import load_file
+from sums import write_sums
 from torch import Tensor
 
 WEIGHTS = Path(__file__).parents[2] / "src" / "wantui" / "demo" / "weights"
@@ -46,6 +47,7 @@ def pack(work: Path, folder: Path) -> None:
     _write_json(folder / "model_index.json", MODEL_INDEX)
     for path in folder.rglob("*.json"):
         _write_json(path, json.loads(path.read_text("utf-8")))
+    write_sums(folder)
 
 
 def unpack(folder: Path) -> dict[str, dict[str, Tensor]]:

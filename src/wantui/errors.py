@@ -7,7 +7,7 @@
      |   +- InvalidImage          bytes that are no picture we take
      +- UnknownJob, UnknownUpload, UnknownDownload, UnknownLog, NoOutput
      +- WrongState                the job is not in a state that allows it
-     +- EngineMissing, WeightsAbsent, DoesNotFit
+     +- EngineMissing, WeightsAbsent, WeightsCorrupt, WeightsInUse, DoesNotFit
      +- QueueFull, DiskFull
      +- SettingsInvalid, FolderUnsafe, DatabaseUnusable
      +- DaemonUnreachable, DaemonRunning, DaemonStartFailed, VersionMismatch, TimedOut,
@@ -150,6 +150,22 @@ class WeightsAbsent(WantuiError):
     code = "weights_absent"
     http_status = 409
     default_hint = "see: wantui ls"
+
+
+class WeightsCorrupt(WantuiError):
+    """Files are not what their publisher's digests or their own headers say. Detail: paths."""
+
+    code = "weights_corrupt"
+    http_status = 409
+    default_hint = "run: wantui repair MODEL"
+
+
+class WeightsInUse(WantuiError):
+    """A worker has them loaded, a job waits for them, or they are to be kept."""
+
+    code = "weights_in_use"
+    http_status = 409
+    default_hint = "see: wantui queue"
 
 
 class DoesNotFit(WantuiError):

@@ -61,6 +61,11 @@ class Paths:
         return self.config / "wantui.toml"
 
     @property
+    def recipes(self) -> Path:
+        """The user's own models, a TOML file each."""
+        return self.config / "models"
+
+    @property
     def database(self) -> Path:
         return self.state / "wantui.db"
 

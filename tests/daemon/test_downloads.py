@@ -54,7 +54,7 @@ async def test_a_pull_brings_a_model_and_says_how_it_goes(daemon: RunningDaemon,
     assert (done.bytes_done, done.bytes_total) == (total, total)
     assert done.commit == "c" * 40
     assert any(download.bytes_per_second for download in seen)
-    assert model.weights.state is WeightsState.PRESENT
+    assert model.weights.state is WeightsState.VERIFIED
     assert model.weights.revision == "c" * 40
 
 
@@ -98,7 +98,7 @@ async def test_a_killed_daemon_and_a_killed_fetcher_go_on(
         daemon.kill()
         successor = daemon.restart()
         async with successor.client() as client:
-            going = await when(client, asked.id, lambda d: d.state is DownloadState.DOWNLOADING)
+            going = await when(client, asked.id, lambda d: d.state is DownloadState.RUNNING)
             await when(client, asked.id, lambda d: d.bytes_done > going.bytes_done)
             for child in psutil.Process(successor.pid).children():
                 os.kill(child.pid, signal.SIGKILL)
@@ -131,11 +131,11 @@ async def test_what_fails_says_why_and_can_be_asked_for_again(
 
 def test_the_command_line_pulls_and_tells(daemon: RunningDaemon, hub: Hub) -> None:
     done = wantui(daemon.environment, "pull", "Wan-AI/Wan2.2-TI2V-5B-Diffusers")
-    assert "ti2v-5b: downloading" in done.stderr
-    assert done.stderr.strip().endswith("ti2v-5b: completed")
+    assert "ti2v-5b: pull running" in done.stderr
+    assert done.stderr.strip().endswith("ti2v-5b: pull completed")
     (item,) = document(daemon.environment, "downloads")["downloads"]
     assert item["state"] == "completed"
-    assert document(daemon.environment, "show", "ti2v-5b")["weights"]["state"] == "present"
+    assert document(daemon.environment, "show", "ti2v-5b")["weights"]["state"] == "verified"
     assert "ti2v-5b" in wantui(daemon.environment, "downloads").stdout
     hub.repositories.clear()
     refused = wantui(daemon.environment, "pull", "t2v-a14b", "--json", exits=1)

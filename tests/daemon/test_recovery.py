@@ -18,19 +18,22 @@ from tests.hub import Hub
 from tests.pulling import daemon_with, hub_with_ti2v, when
 from tests.running import RunningDaemon, job_when, running_daemon, tiny
 from tests.unit.machines import GIB, gpu, machine
-from wantui.api.download import Download, DownloadState
+from wantui.api.download import DownloadState
 from wantui.api.hardware import Hardware
 from wantui.api.job import Job, JobRequest, JobState, WaitsFor
-from wantui.api.model import ModelStatus, WeightsState, WeightsStatus
 from wantui.api.worker import WorkerState
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.catalog.resolve import resolve
 from wantui.daemon.downloads import Downloads
+from wantui.daemon.fetch_lane import NETWORK, FetchLane
+from wantui.daemon.fetch_orders import FetchOrders
 from wantui.daemon.inventory import Inventory
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.machine import Machine
+from wantui.daemon.provision import Provision
 from wantui.daemon.scheduler import Scheduler
+from wantui.daemon.verdict_book import VerdictBook
 from wantui.database import Database
 from wantui.errors import DiskFull, QueueFull
 from wantui.paths import Paths, demo_weights, shipped_config
@@ -49,18 +52,28 @@ def finished(job: Job) -> bool:
 
 
 @pytest.fixture
-async def jobs(tmp_path: Path) -> AsyncIterator[Jobs]:
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
     database = Database(tmp_path / "wantui.db")
     await database.start()
-    jobs = Jobs(database, QUEUE, lambda _: None)
-    await jobs.start()
-    yield jobs
+    yield database
     await database.stop()
 
 
-async def accepted(jobs: Jobs) -> Job:
+@pytest.fixture
+async def jobs(database: Database) -> Jobs:
+    jobs = Jobs(database, QUEUE, ignore)
+    await jobs.start()
+    return jobs
+
+
+async def accepted(jobs: Jobs, model: str = "t2v-a14b") -> Job:
     return await jobs.accept(
-        model="t2v-a14b", quality="faithful", params=PARAMS, owner=0, hold=False
+        model=model,
+        quality="faithful",
+        params=PARAMS,
+        owner=0,
+        hold=False,
+        unverified=True,
     )
 
 
@@ -167,21 +180,53 @@ async def _pull_over_a_full_disk(
     async def land(_recipe: Recipe) -> None:
         landed.set()
 
-    seen: list[Download] = []
-    settings = load_settings(paths)
-    downloads = Downloads(database, CATALOG, paths, settings, changed=seen.append, landed=land)
     recipe = CATALOG.model("ti2v-5b")
-    asked = await downloads.pull(recipe)
+    store = Store(database, paths)
+    lane = FetchLane(
+        NETWORK,
+        store.downloads,
+        inventory=store.inventory,
+        book=store.book,
+        orders=store.orders,
+        log_file=store.log_file,
+        landed=land,
+    )
+    asked = await store.provision.pull(recipe)
     await database.run(_fill)
-    running = asyncio.create_task(downloads.run())
+    running = asyncio.create_task(lane.run())
     await asyncio.sleep(0.5)
     assert not running.done()
     with pytest.raises(DiskFull):
-        await downloads.pause(asked.id)
+        await store.downloads.pause(asked.id)
     await database.run(lambda c: c.execute("PRAGMA max_page_count = 1000000").fetchone())
     async with asyncio.timeout(60):
         await landed.wait()
     running.cancel()
+
+
+class Store:
+    """The parts of a daemon that care for weights, without the rest of it."""
+
+    def __init__(self, database: Database, paths: Paths) -> None:
+        self.log_file = lambda: paths.logs / "fetcher.log"
+        self.book = VerdictBook(database)
+        self.inventory = Inventory(
+            CATALOG,
+            paths.hub_cache,
+            demo_weights(),
+            self.book,
+            loaded=lambda _: False,
+            changed=ignore,
+        )
+        self.downloads = Downloads(database, ignore)
+        self.orders = FetchOrders(paths, load_settings(paths).store, self.book)
+        self.provision = Provision(
+            self.inventory, self.downloads, self.orders, paths.hub_cache, self.log_file
+        )
+
+
+def ignore(_news: object) -> None:
+    """Nobody listens."""
 
 
 def _fill(connection: sqlite3.Connection) -> None:
@@ -225,21 +270,13 @@ class Flickering(Machine):
         return machine(gpu(80 * GIB)) if self.named else machine()
 
 
-class Whole(Inventory):
-    """As if all weights were there: their bytes are not what this is about."""
-
-    async def weights(self, recipe: Recipe) -> WeightsStatus:
-        status = await super().weights(recipe)
-        return status.model_copy(update={"state": WeightsState.PRESENT})
-
-
-async def test_a_driver_that_hiccups_fails_no_job(tmp_path: Path, jobs: Jobs) -> None:
-    job = await accepted(jobs)
-    made = Flickering(Paths.from_environment({"WANTUI_HOME": str(tmp_path)}))
-    inventory = Whole(
-        CATALOG, tmp_path, demo_weights(), loaded=lambda _: False, changed=ignore_model
-    )
-    scheduler = Scheduler(jobs, inventory, made)
+async def test_a_driver_that_hiccups_fails_no_job(
+    tmp_path: Path, database: Database, jobs: Jobs
+) -> None:
+    job = await accepted(jobs, "demo")
+    paths = Paths.from_environment({"WANTUI_HOME": str(tmp_path)})
+    made = Flickering(paths)
+    scheduler = Scheduler(jobs, CATALOG, Store(database, paths).provision, made)
     scheduler.start({"GPU-1"})
     made.named = False
     assert await scheduler.claim("GPU-1", lambda _: None) is None
@@ -248,10 +285,6 @@ async def test_a_driver_that_hiccups_fails_no_job(tmp_path: Path, jobs: Jobs) ->
     claim = await scheduler.claim("GPU-1", lambda _: None)
     assert claim is not None
     assert claim.job.id == job.id
-
-
-def ignore_model(_model: ModelStatus) -> None:
-    """Nobody listens."""
 
 
 async def test_two_may_complete_a_job_folder_at_a_time(tmp_path: Path, jobs: Jobs) -> None:

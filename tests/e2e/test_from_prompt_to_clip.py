@@ -44,7 +44,7 @@ async def finished(environment: dict[str, str], job_id: int) -> Job:
 
 
 def type_prompt(screen: Screen) -> None:
-    screen.shows("● connected", "demo  ● present")
+    screen.shows("● connected", "demo  ● ")
     screen.type(PROMPT)
     screen.shows(PROMPT)
     screen.type(SUBMIT)

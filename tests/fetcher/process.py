@@ -14,12 +14,14 @@ from typing import Any
 from tests.hub import Hub
 from wantui.errors import WantuiError
 from wantui.pipe.fetch import (
+    Checked,
     Fetched,
     FetchFailed,
     Fetching,
     FetchReport,
     Halt,
     Halted,
+    Listed,
     PullFiles,
     fetch_report,
 )
@@ -88,7 +90,7 @@ class Fetcher:
         """Wait until so many bytes came."""
         while True:
             report = self.report()
-            assert isinstance(report, Fetching) or report.kind == "listed", report
+            assert isinstance(report, Fetching | Listed | Checked), report
             if isinstance(report, Fetching) and report.fetched >= least:
                 return report
 

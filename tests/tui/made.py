@@ -22,6 +22,7 @@ from wantui.api.job import (
 from wantui.api.model import (
     ComponentStatus,
     Defaults,
+    Health,
     Limits,
     ModelStatus,
     WeightsState,
@@ -150,7 +151,7 @@ def failed(id: int = 1, rev: int = 1, message: str = "the worker ended by signal
 
 
 def model(
-    id: str = "demo", state: WeightsState = WeightsState.PRESENT, **fields: Any
+    id: str = "demo", state: WeightsState = WeightsState.VERIFIED, **fields: Any
 ) -> ModelStatus:
     needed = 300_000 if id == "demo" else 126 * GB
     present = {WeightsState.ABSENT: 0, WeightsState.PARTIAL: needed // 3}.get(state, needed)
@@ -162,7 +163,7 @@ def model(
         bytes_present=present,
         bytes_needed=needed,
         missing=()
-        if state is WeightsState.PRESENT
+        if state is WeightsState.VERIFIED
         else tuple(f"transformer/model-{n:05}-of-00012.safetensors" for n in range(1, 13)),
     )
     weights = WeightsStatus(
@@ -183,6 +184,7 @@ def model(
         "aliases": (),
         "parameter_count": None if id == "demo" else 28_576_983_168,
         "weights": weights,
+        "health": Health(last_error=None, last_verified_at=None),
         "loaded": False,
         "takes_image": True,
         "needs_image": False,

@@ -32,9 +32,9 @@ async def test_weights_are_pulled_paused_and_there(
                     await pilot.press("down")
             assert table.chosen == "ti2v-5b"
             await pilot.press("d")
-            await sees(pilot, "downloading, ")
+            await sees(pilot, "pull running, ")
             await pilot.press("d")
-            await sees(pilot, "paused, ")
+            await sees(pilot, "pull paused, ")
             await pilot.press("d")
 
             def state() -> DownloadState:
@@ -46,4 +46,4 @@ async def test_weights_are_pulled_paused_and_there(
             def weights() -> WeightsState:
                 return session_of(app).state.models["ti2v-5b"].weights.state
 
-            await until(pilot, lambda: weights() is WeightsState.PRESENT, "the weights")
+            await until(pilot, lambda: weights() is WeightsState.VERIFIED, "the weights")

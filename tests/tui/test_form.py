@@ -76,7 +76,7 @@ def test_a_refusal_names_the_nearest_value_once() -> None:
 
 
 def known(*models: str, ready: str = "demo") -> State:
-    states = {True: WeightsState.PRESENT, False: WeightsState.ABSENT}
+    states = {True: WeightsState.VERIFIED, False: WeightsState.ABSENT}
     made_models = tuple(made.model(id, states[id == ready]) for id in models)
     return reduce(State(), Snapshot(made.status(made.completed(1), models=made_models)))
 

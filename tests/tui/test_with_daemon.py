@@ -60,7 +60,7 @@ async def test_a_prompt_becomes_a_clip_without_leaving_the_keyboard(
     daemon: RunningDaemon, tmp_path: Path
 ) -> None:
     async with watching(daemon) as (app, pilot):
-        await sees(pilot, "demo  ● present")
+        await sees(pilot, "demo  ● ")
         await pilot.press(*"boats", "tab", "tab", "tab", *"32x32", "tab", *"5", "tab", "2")
         await pilot.press("ctrl+s")
         await sees(pilot, "accepted")
@@ -86,7 +86,7 @@ async def test_a_refusal_is_shown_on_its_field_with_the_nearest_value(
     daemon: RunningDaemon,
 ) -> None:
     async with watching(daemon) as (app, pilot):
-        await sees(pilot, "demo  ● present")
+        await sees(pilot, "demo  ● ")
         await pilot.press(*"boats")
         app.screen.query_one("#field-frames Input", Input).value = "6"
         await pilot.press("ctrl+s")
@@ -99,7 +99,7 @@ async def test_a_refusal_is_shown_on_its_field_with_the_nearest_value(
 
 async def test_a_picture_that_is_not_there_is_refused_on_its_field(daemon: RunningDaemon) -> None:
     async with watching(daemon) as (app, pilot):
-        await sees(pilot, "demo  ● present")
+        await sees(pilot, "demo  ● ")
         await pilot.press(*"boats")
         app.screen.query_one("#field-image Input", Input).value = "/no/such.png"
         await pilot.press("ctrl+s")

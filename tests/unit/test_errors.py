@@ -22,6 +22,8 @@ CODES = {
     "wrong_state": "WrongState",
     "engine_missing": "EngineMissing",
     "weights_absent": "WeightsAbsent",
+    "weights_corrupt": "WeightsCorrupt",
+    "weights_in_use": "WeightsInUse",
     "does_not_fit": "DoesNotFit",
     "queue_full": "QueueFull",
     "disk_full": "DiskFull",

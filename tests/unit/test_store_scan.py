@@ -17,6 +17,7 @@ from wantui.catalog.recipe import Recipe
 from wantui.errors import WeightsAbsent
 from wantui.paths import demo_weights, shipped_config
 from wantui.store.scan import scan, weights_files
+from wantui.store.verdicts import Verdicts
 
 
 def uncounted(recipe: Recipe) -> Recipe:
@@ -52,7 +53,7 @@ def whole(
 
 
 def look(hub_cache: Path, recipe: Recipe = TI2V) -> WeightsStatus:
-    return scan(recipe, hub_cache, hub_cache / "no-demo")
+    return scan(recipe, hub_cache, hub_cache / "no-demo", Verdicts())
 
 
 def part(status: WeightsStatus, name: str) -> ComponentStatus:
@@ -75,10 +76,10 @@ def test_a_whole_download_is_present_to_the_byte(tmp_path: Path) -> None:
     repository = whole(tmp_path)
     repository.ref("main")
     status = look(tmp_path)
-    assert status.state is WeightsState.PRESENT
+    assert status.state is WeightsState.UNVERIFIED
     assert status.folder == str(repository.snapshot())
     assert status.revision == COMMIT
-    assert {part.state for part in status.components} == {WeightsState.PRESENT}
+    assert {part.state for part in status.components} == {WeightsState.UNVERIFIED}
     expected = sum(size_of(TI2V, path) for path in TI2V.paths)
     assert status.bytes_present == status.bytes_needed == expected
     assert part(status, "transformer").parameter_count == 4_999_787_712
@@ -106,7 +107,7 @@ def test_a_missing_shard_makes_its_component_partial_and_is_named(tmp_path: Path
     assert transformer.bytes_needed - transformer.bytes_present == pytest.approx(
         weights.bytes / 5, abs=5000
     )
-    assert part(status, "vae").state is WeightsState.PRESENT
+    assert part(status, "vae").state is WeightsState.UNVERIFIED
 
 
 def test_a_missing_small_file_needs_no_more_bytes(tmp_path: Path) -> None:
@@ -120,7 +121,7 @@ def test_a_missing_index_alone_makes_the_model_partial(tmp_path: Path) -> None:
     whole(tmp_path, but=("model_index.json",)).ref("main")
     status = look(tmp_path)
     assert status.state is WeightsState.PARTIAL
-    assert {part.state for part in status.components} == {WeightsState.PRESENT}
+    assert {part.state for part in status.components} == {WeightsState.UNVERIFIED}
 
 
 def test_a_blob_that_two_names_of_a_component_lead_to_counts_once(tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_a_pin_whose_snapshot_is_gone_pins_nothing(tmp_path: Path) -> None:
     repository = whole(tmp_path)
     repository.ref("wantui-pin", OTHER)
     repository.ref("main")
-    assert look(tmp_path).state is WeightsState.PRESENT
+    assert look(tmp_path).state is WeightsState.UNVERIFIED
 
 
 def test_a_main_that_another_tool_moved_does_not_hide_the_whole_revision(tmp_path: Path) -> None:
@@ -205,7 +206,7 @@ def test_a_ref_that_makes_no_sense_is_no_ref(tmp_path: Path, content: bytes) -> 
     repository = whole(tmp_path)
     repository.ref("main", content)
     repository.ref("wantui-pin", content)
-    assert look(tmp_path).state is WeightsState.PRESENT
+    assert look(tmp_path).state is WeightsState.UNVERIFIED
 
 
 def test_refs_and_snapshots_of_the_wrong_kind_are_no_failure(tmp_path: Path) -> None:
@@ -216,7 +217,7 @@ def test_refs_and_snapshots_of_the_wrong_kind_are_no_failure(tmp_path: Path) -> 
     (repository.folder / "snapshots" / ("c" * 40)).symlink_to("nowhere")
     (repository.folder / "snapshots" / os.fsdecode(b"\xff\xfe")).mkdir()
     (repository.folder / "blobs" / "x.1234abcd.incomplete").touch()
-    assert look(tmp_path).state is WeightsState.PRESENT
+    assert look(tmp_path).state is WeightsState.UNVERIFIED
 
 
 def test_a_snapshots_folder_that_is_a_file_is_an_empty_cache(tmp_path: Path) -> None:
@@ -245,7 +246,7 @@ def test_state_and_missing_agree_with_the_files_there(
     missing = {path for part in status.components for path in part.missing}
     assert missing == set(TI2V.paths) - there - {"model_index.json"}
     assert (status.state is WeightsState.ABSENT) == (not there)
-    assert (status.state is WeightsState.PRESENT) == (there == set(TI2V.paths))
+    assert (status.state is WeightsState.UNVERIFIED) == (there == set(TI2V.paths))
     assert status.bytes_present <= status.bytes_needed
 
 
@@ -263,15 +264,15 @@ def demo_folder(folder: Path) -> Path:
 def test_the_shipped_demo_is_whole_and_has_the_parameters_that_the_catalog_says(
     tmp_path: Path,
 ) -> None:
-    told = scan(CATALOG.model("demo"), tmp_path, demo_weights())
-    assert told.state is WeightsState.PRESENT
-    assert scan(DEMO, tmp_path, demo_weights()).components == told.components
+    told = scan(CATALOG.model("demo"), tmp_path, demo_weights(), Verdicts())
+    assert told.state is WeightsState.UNVERIFIED
+    assert scan(DEMO, tmp_path, demo_weights(), Verdicts()).components == told.components
 
 
 def test_parameters_that_nobody_published_are_counted_from_the_files(tmp_path: Path) -> None:
     folder = demo_folder(tmp_path / "weights")
-    status = scan(DEMO, tmp_path / "hub", folder)
-    assert status.state is WeightsState.PRESENT
+    status = scan(DEMO, tmp_path / "hub", folder, Verdicts())
+    assert status.state is WeightsState.UNVERIFIED
     assert (status.folder, status.revision, status.get_command) == (str(folder), None, None)
     assert {part.name: part.parameter_count for part in status.components} == {
         "transformer": 10,
@@ -285,13 +286,13 @@ def test_parameters_that_nobody_published_are_counted_from_the_files(tmp_path: P
 def test_damaged_weights_are_counted_as_unknown(tmp_path: Path) -> None:
     folder = demo_folder(tmp_path)
     (folder / "vae" / "diffusion_pytorch_model.safetensors").write_bytes(b"damaged")
-    status = scan(DEMO, tmp_path / "hub", folder)
+    status = scan(DEMO, tmp_path / "hub", folder, Verdicts())
     assert part(status, "vae").parameter_count is None
     assert part(status, "transformer").parameter_count == 10
 
 
 def test_a_demo_that_did_not_ship_is_absent(tmp_path: Path) -> None:
-    status = scan(DEMO, tmp_path, tmp_path / "absent")
+    status = scan(DEMO, tmp_path, tmp_path / "absent", Verdicts())
     assert (status.state, status.folder) == (WeightsState.ABSENT, None)
 
 

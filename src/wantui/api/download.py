@@ -1,4 +1,4 @@
-"""A recipe's files on their way from the hub."""
+"""A recipe's files in the hands of the fetcher: pulled, verified or repaired."""
 
 from __future__ import annotations
 
@@ -8,14 +8,34 @@ from wantui.api.base import Reply
 from wantui.api.error import ErrorBody
 
 
+class DownloadAction(StrEnum):
+    PULL = "pull"
+    """Bring what is not there."""
+    VERIFY = "verify"
+    """Read what is there and compare it with the publisher's digests; needs no network."""
+    REPAIR = "repair"
+    """Replace bad files, and only those."""
+
+
+class Depth(StrEnum):
+    """How closely weights are verified."""
+
+    STRUCTURE = "structure"
+    """Headers, indexes and folders; milliseconds, and no proof of the content."""
+    CONTENT = "content"
+    """Every byte is hashed; files that were proven and have not changed are not read again."""
+    DEEP = "deep"
+    """Every byte is read again, from the disk and not from memory."""
+
+
 class DownloadState(StrEnum):
     QUEUED = "queued"
     """Waits for the one before it: one repository is pulled at a time, over many connections."""
-    DOWNLOADING = "downloading"
+    RUNNING = "running"
     PAUSED = "paused"
     """By a client, or because the disk is full: then `error` says so. What came is kept."""
     COMPLETED = "completed"
-    """Every file proven against the hub's digest, linked and pinned."""
+    """Pulled or repaired: every file proven, linked and pinned. Verified: none is bad."""
     FAILED = "failed"
     """What came is kept: pulling again goes on from there."""
     CANCELLED = "cancelled"
@@ -23,19 +43,27 @@ class DownloadState(StrEnum):
 
     @property
     def open(self) -> bool:
-        return self in (DownloadState.QUEUED, DownloadState.DOWNLOADING, DownloadState.PAUSED)
+        return self in (DownloadState.QUEUED, DownloadState.RUNNING, DownloadState.PAUSED)
 
 
 class Download(Reply):
     id: int
     rev: int
+    action: DownloadAction = DownloadAction.PULL
+    depth: Depth | None = None
+    """Of a verification."""
     model: str
-    repository: str
+    repository: str | None
+    """None for weights that are no repository's."""
+    license: str | None = None
+    """As the hub has it, once it was asked."""
+    gated: bool = False
+    """Whether the hub wants terms accepted first."""
     commit: str | None = None
     """Resolved when it begins, and kept from then on, whatever happens to the branch."""
     state: DownloadState
     bytes_done: int = 0
-    """Of the files that are wanted, those that were there before included."""
+    """Of the files that are wanted: those that were there before included, or were read."""
     bytes_total: int | None = None
     bytes_per_second: float | None = None
     eta_s: float | None = None
@@ -47,3 +75,19 @@ class Download(Reply):
 class Downloads(Reply):
     downloads: tuple[Download, ...]
     """Open ones in their order, then the latest that ended."""
+
+
+class PullPlan(Reply):
+    """What a pull would do, as the hub has it now."""
+
+    model: str
+    repository: str
+    commit: str
+    license: str | None
+    gated: bool
+    files: int
+    """To be fetched."""
+    bytes_total: int
+    bytes_to_fetch: int
+    free_bytes: int
+    """On the disk of the cache."""

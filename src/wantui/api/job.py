@@ -71,6 +71,10 @@ class JobRequest(Request):
     """The id of an upload."""
     hold: bool = False
     """Accept it, but do not run it before it is released."""
+    fetch: bool = False
+    """Have weights that are absent pulled, and bad ones repaired, and wait for them."""
+    unverified: bool = False
+    """Load weights that nobody has proven since they last changed."""
 
 
 class ImageUsed(Reply):
@@ -165,6 +169,10 @@ class Job(Reply):
     params: Params
     owner: int
     """The uid of who sent it."""
+    fetch: bool = False
+    """Its weights are pulled or repaired if need be."""
+    unverified: bool = False
+    """It may load weights that nobody has proven."""
     plan: Plan | None = None
     progress: Progress | None = None
     attempts: tuple[Attempt, ...] = ()

@@ -8,11 +8,35 @@ from wantui.api.base import Reply
 
 
 class WeightsState(StrEnum):
-    """A model's, a component's: the worst of its required files."""
+    """Of a file; of a component or a model, the worst of its required files."""
 
     ABSENT = "absent"
     PARTIAL = "partial"
-    PRESENT = "present"
+    """Some of the files."""
+    UNVERIFIED = "unverified"
+    """All there; nobody has proven them, or nobody can."""
+    VERIFIED = "verified"
+    """Every byte is what the publisher's digest says, and no file has changed since."""
+    CORRUPT = "corrupt"
+
+    @property
+    def usable(self) -> bool:
+        """Whether all files are there and none is known to be bad."""
+        return self in (WeightsState.UNVERIFIED, WeightsState.VERIFIED)
+
+
+class FileStatus(Reply):
+    path: str
+    """Relative to the repository."""
+    state: WeightsState
+    bytes: int | None
+    """None when it is absent."""
+    digest: str | None
+    """What its content must hash to: sha256, or git's sha1 of a small file; None if none says."""
+    checked_at: float | None
+    """When it was last read whole, if it has not changed since."""
+    problem: str | None = None
+    """What is wrong with a corrupt one."""
 
 
 class ComponentStatus(Reply):
@@ -33,9 +57,33 @@ class WeightsStatus(Reply):
     folder: str | None
     """The snapshot in Diffusers layout, when there is one."""
     revision: str | None
+    pinned: bool = False
+    """Whether a pull of wantui's keeps this revision from being pruned."""
+    kept: bool = False
+    """Whether `wantui keep` protects it from removal."""
     components: tuple[ComponentStatus, ...]
+    files: tuple[FileStatus, ...] = ()
+    """Every file that a load needs, in the recipe's order."""
     get_command: str | None
     """What fetches them; None when they ship with wantui."""
+
+    @property
+    def checked(self) -> bool:
+        """Whether every file is there and was read whole since it last changed."""
+        return all(file.checked_at is not None for file in self.files)
+
+    @property
+    def bad(self) -> tuple[FileStatus, ...]:
+        return tuple(file for file in self.files if file.state is WeightsState.CORRUPT)
+
+
+class Health(Reply):
+    """What is known of a model's weights, and since when."""
+
+    last_error: str | None
+    """The first bad file's problem."""
+    last_verified_at: float | None
+    """When the file that was proven longest ago was; None unless all are."""
 
 
 class Defaults(Reply):
@@ -78,6 +126,7 @@ class ModelStatus(Reply):
     aliases: tuple[str, ...]
     parameter_count: int | None
     weights: WeightsStatus
+    health: Health
     loaded: bool
     """Whether a worker holds it now."""
     takes_image: bool

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from wantui.catalog.own import own_recipes
 from wantui.catalog.recipe import Quality, Recipe
 from wantui.errors import InvalidRequest, UnknownModel
 from wantui.text import nearest, one_line
@@ -21,11 +22,20 @@ class Catalog:
     qualities: tuple[Quality, ...]
 
     @classmethod
-    def load(cls, config: Path) -> Catalog:
-        """Read `models/*.toml` and `qualities/*.toml` below `config`."""
-        models = [Recipe.model_validate(entry) for entry in _read(config / "models")]
-        qualities = [Quality.model_validate(entry) for entry in _read(config / "qualities")]
+    def load(cls, shipped: Path, own: Path | None = None) -> Catalog:
+        """Read `models/*.toml` and `qualities/*.toml` below `shipped`, and the user's own models.
+
+        Raises SettingsInvalid naming the user's file and what is wrong in it.
+        """
+        entries = {path: _read(path) for path in sorted((shipped / "models").glob("*.toml"))}
+        models = [Recipe.model_validate(entry) for entry in entries.values()]
         models.sort(key=lambda recipe: (recipe.id == DEMO, recipe.id))
+        if own is not None:
+            models += own_recipes(own, list(entries.values()))
+        qualities = [
+            Quality.model_validate(_read(path))
+            for path in sorted((shipped / "qualities").glob("*.toml"))
+        ]
         qualities.sort(key=lambda quality: (not quality.faithful, quality.id))
         return cls(tuple(models), tuple(qualities))
 
@@ -64,5 +74,5 @@ class Catalog:
         }
 
 
-def _read(folder: Path) -> list[dict[str, object]]:
-    return [tomllib.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.toml"))]
+def _read(path: Path) -> dict[str, object]:
+    return tomllib.loads(path.read_text("utf-8"))

@@ -64,13 +64,15 @@ class RecipeDefaults(Defaults):
 
 
 class Recipe(_Entry):
-    """One model of the catalog. Without a repository its weights ship inside wantui."""
+    """One model of the catalog. Without repository and folder its weights ship inside wantui."""
 
     id: str
     name: str
     summary: str
     tasks: tuple[str, ...]
     repository: str | None = None
+    folder: str | None = None
+    """Weights that lie in a folder of the user's in Diffusers layout, instead of a repository."""
     license: str
     aliases: tuple[str, ...]
     pipeline: Literal["WanPipeline", "WanImageToVideoPipeline"]

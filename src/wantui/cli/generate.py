@@ -47,6 +47,12 @@ def generate(
     shift: Annotated[float | None, typer.Option(help="Of the noise schedule.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed, the same video.")] = None,
     quality: Annotated[str | None, typer.Option(help="`faithful`, or a named fast way.")] = None,
+    pull: Annotated[
+        bool, typer.Option("--pull", help="Get absent weights, and mend bad ones, first.")
+    ] = False,
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="Load weights that nobody has proven.")
+    ] = False,
     hold: Annotated[bool, typer.Option("--hold", help="Queue it; run it once released.")] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the video here.")
@@ -73,6 +79,8 @@ def generate(
         guidance_low=low,
         shift=shift,
         seed=seed,
+        fetch=pull or None,
+        unverified=unverified or None,
         hold=hold or None,
     )
     picture = None if image is None else _picture(image)

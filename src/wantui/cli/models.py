@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wantui.api.model import ComponentStatus, ModelStatus, WeightsState
+from wantui.api.model import ComponentStatus, FileStatus, ModelStatus, WeightsState
 from wantui.cli.describe import show_facts
 from wantui.cli.document import show_document
 from wantui.cli.options import Host, Json
@@ -18,7 +18,9 @@ from wantui.client import words
 from wantui.text import bytes_text
 
 _STATES: dict[WeightsState, tuple[str, Colour | None]] = {
-    WeightsState.PRESENT: ("●", Colour.GREEN),
+    WeightsState.UNVERIFIED: ("●", Colour.YELLOW),
+    WeightsState.VERIFIED: ("●", Colour.GREEN),
+    WeightsState.CORRUPT: ("✗", Colour.RED),
     WeightsState.PARTIAL: ("◐", Colour.YELLOW),
     WeightsState.ABSENT: ("○", Colour.DIM),
 }
@@ -36,6 +38,14 @@ _COMPONENT_COLUMNS = (
     Column("SIZE", right=True),
     Column("PARAMETERS", right=True),
     Column("CLASS", flexible=True),
+)
+
+_FILE_COLUMNS = (
+    Column("FILE"),
+    Column("STATE"),
+    Column("SIZE", right=True),
+    Column("READ"),
+    Column("PROBLEM", flexible=True),
 )
 
 
@@ -63,8 +73,8 @@ def ls(host: Host = None, as_json: Json = False) -> None:
     ]
     show(table(_MODEL_COLUMNS, rows, width=columns(), colours=colours_wanted()))
     for model in models:
-        if model.weights.get_command and model.weights.state is not WeightsState.PRESENT:
-            narrate(f"get {model.id}: {model.weights.get_command}")
+        if (step := _next_step(model)) is not None:
+            narrate(f"{'mend' if model.weights.bad else 'get'} {model.id}: {step}")
 
 
 def show_model(
@@ -72,7 +82,7 @@ def show_model(
     host: Host = None,
     as_json: Json = False,
 ) -> None:
-    """Show a model: its components, files that are missing, defaults and limits."""
+    """Show a model: its components and files, defaults and limits."""
     model = ask(lambda client: client.model(name), host)
     if as_json:
         show_document(model)
@@ -81,14 +91,15 @@ def show_model(
     show([""])
     rows = [_component_row(component) for component in model.weights.components]
     show(table(_COMPONENT_COLUMNS, rows, width=columns(), colours=colours_wanted()))
-    missing = [
-        (component.name, file)
-        for component in model.weights.components
-        for file in component.missing
-    ]
-    if missing:
-        show(["", "missing files:"])
-        show_facts(missing)
+    rows = [_file_row(file) for file in model.weights.files]
+    show(["", *table(_FILE_COLUMNS, rows, width=columns(), colours=colours_wanted())])
+
+
+def _next_step(model: ModelStatus) -> str | None:
+    """The command that makes its weights usable, if they are not."""
+    if model.weights.get_command is None or model.weights.state.usable:
+        return None
+    return f"wantui repair {model.id}" if model.weights.bad else model.weights.get_command
 
 
 def count_words(count: int | None) -> str:
@@ -116,8 +127,16 @@ def _facts(model: ModelStatus) -> Iterator[tuple[str, str | Cell]]:
         yield "folder", weights.folder
     if weights.revision:
         yield "revision", weights.revision
-    if weights.get_command and weights.state is not WeightsState.PRESENT:
-        yield "get it", weights.get_command
+        pins = [
+            word for word, is_so in (("pinned", weights.pinned), ("kept", weights.kept)) if is_so
+        ]
+        yield "", ", ".join(pins) or "not pinned"
+    if model.health.last_verified_at is not None:
+        yield "verified", words.clock(model.health.last_verified_at)
+    if model.health.last_error is not None:
+        yield "bad", Cell(model.health.last_error, Colour.RED)
+    if (mend := _next_step(model)) is not None:
+        yield "get it", mend
     yield "loaded", "yes" if model.loaded else "no"
     yield "qualities", ", ".join(model.qualities)
     low = "" if defaults.guidance_low is None else f",{defaults.guidance_low:g}"
@@ -135,6 +154,16 @@ def _component_row(component: ComponentStatus) -> tuple[str | Cell, ...]:
         _size(component.bytes_present, component.bytes_needed),
         count_words(component.parameter_count),
         component.class_name,
+    )
+
+
+def _file_row(file: FileStatus) -> tuple[str | Cell, ...]:
+    return (
+        file.path,
+        _state(file.state),
+        "" if file.bytes is None else bytes_text(file.bytes),
+        "" if file.checked_at is None else words.clock(file.checked_at),
+        file.problem or "",
     )
 
 

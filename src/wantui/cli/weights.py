@@ -1,14 +1,18 @@
-"""`wantui pull` and `downloads`: weights on their way from the hub."""
+"""`wantui pull`, `verify`, `repair` and `downloads`: weights and the fetcher's work on them."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from wantui.api.download import Download, DownloadState
+from wantui.api.download import Depth, Download, DownloadState, PullPlan
 from wantui.api.status import Status
+from wantui.cli.confirm import Yes, confirm, someone_to_ask
+from wantui.cli.describe import show_facts
 from wantui.cli.document import show_document
 from wantui.cli.failure import tell
 from wantui.cli.options import Host, Json
@@ -17,7 +21,7 @@ from wantui.cli.session import ask
 from wantui.cli.table import Column, table
 from wantui.cli.terminal import colours_wanted, columns, narrate, show
 from wantui.client import Client, words
-from wantui.errors import DaemonUnreachable, ExitCode, Interrupted
+from wantui.errors import DaemonUnreachable, ExitCode, Interrupted, InvalidRequest
 from wantui.text import bytes_text, duration_text
 
 _COLUMNS = (
@@ -28,32 +32,158 @@ _COLUMNS = (
 )
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="An id or alias of `wantui ls`.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Ask for it; do not wait.")]
+
+
+class Change(StrEnum):
+    """What can be done to a download."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
 
 
 def register(app: typer.Typer) -> None:
-    for verb in (pull, downloads):
+    for verb in (pull, verify, repair, downloads):
         app.command()(verb)
 
 
 def pull(
     model: Model,
-    detach: Annotated[bool, typer.Option("--detach", help="Ask for it; do not wait.")] = False,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would come; bring nothing.")
+    ] = False,
+    yes: Yes = False,
+    detach: Detach = False,
     host: Host = None,
     as_json: Json = False,
 ) -> None:
     """Get a model's weights, proven byte for byte. Goes on where it stopped; Ctrl-C detaches."""
+    if dry_run or (someone_to_ask() and not (yes or detach or as_json)):
+        plan = ask(lambda client: _planned(client, model), host)
+        if dry_run and as_json:
+            show_document(plan)
+            return
+        show_facts(list(_plan_facts(plan)))
+        if dry_run:
+            return
+        if plan.bytes_to_fetch:
+            confirm("pull them?")
 
     async def begin(client: Client) -> Download:
-        status = await client.model(model)
-        return await client.pull(status.id)
+        return await client.pull((await client.model(model)).id)
 
-    download = ask(begin, host)
-    if not detach:
+    _follow(begin, detach=detach, host=host, as_json=as_json)
+
+
+def verify(
+    model: Model,
+    depth: Annotated[
+        Depth,
+        typer.Option(
+            "--depth",
+            help="structure: headers only; content: hash what is not proven; deep: hash all of it "
+            "from the disk.",
+        ),
+    ] = Depth.CONTENT,
+    detach: Detach = False,
+    host: Host = None,
+    as_json: Json = False,
+) -> None:
+    """Compare a model's files with what was published. Needs no network."""
+
+    async def begin(client: Client) -> Download:
+        return await client.verify((await client.model(model)).id, depth)
+
+    _follow(begin, detach=detach, host=host, as_json=as_json)
+
+
+def repair(model: Model, detach: Detach = False, host: Host = None, as_json: Json = False) -> None:
+    """Replace a model's bad files, and only those."""
+
+    async def begin(client: Client) -> Download:
+        return await client.repair((await client.model(model)).id)
+
+    _follow(begin, detach=detach, host=host, as_json=as_json)
+
+
+def downloads(
+    change: Annotated[
+        Change | None, typer.Argument(metavar="[pause|resume|cancel]", show_default=False)
+    ] = None,
+    download: Annotated[
+        int | None, typer.Argument(metavar="[ID]", min=1, show_default=False)
+    ] = None,
+    host: Host = None,
+    as_json: Json = False,
+) -> None:
+    """List what is pulled, verified and repaired, and what was; or pause, resume, cancel one."""
+    if change is not None:
+        _change(change, download, host, as_json=as_json)
+        return
+    found = ask(Client.downloads, host)
+    if as_json:
+        show_document(found)
+        return
+    rows = [
+        (str(item.id), item.model, words.downloading(item), item.repository or "")
+        for item in found.downloads
+    ]
+    show(table(_COLUMNS, rows, width=columns(), colours=colours_wanted()))
+
+
+def _change(change: Change, id: int | None, host: str | None, *, as_json: bool) -> None:
+    if id is None:
+        raise InvalidRequest(f"which download is to {change}?", hint="see: wantui downloads")
+    verbs = {
+        Change.PAUSE: Client.pause_download,
+        Change.RESUME: Client.resume_download,
+        Change.CANCEL: Client.cancel_download,
+    }
+    download = ask(lambda client: verbs[change](client, id), host)
+    if as_json:
+        show_document(download)
+    else:
+        narrate(f"{download.model}: {words.downloading(download)}")
+
+
+async def _planned(client: Client, model: str) -> PullPlan:
+    return await client.pull_plan((await client.model(model)).id)
+
+
+def _plan_facts(plan: PullPlan) -> list[tuple[str, str]]:
+    gated = "gated: the hub wants its terms accepted" if plan.gated else "not gated"
+    return [
+        ("model", plan.model),
+        ("repository", f"{plan.repository} at {plan.commit[:12]}"),
+        ("license", f"{plan.license or 'not stated'}, {gated}"),
+        ("to fetch", f"{bytes_text(plan.bytes_to_fetch)} in {plan.files} files"),
+        ("in all", bytes_text(plan.bytes_total)),
+        ("free", bytes_text(plan.free_bytes)),
+    ]
+
+
+def _follow(
+    begin: Callable[[Client], Awaitable[Download]],
+    *,
+    detach: bool,
+    host: str | None,
+    as_json: bool,
+) -> None:
+    """Have it done, tell how it goes, and exit as it came out."""
+
+    async def begun(client: Client) -> Download:
+        return await begin(client)
+
+    download = ask(begun, host)
+    if not detach and download.state.open:
         try:
             download = ask(lambda client: _until_ended(client, download.id), host)
         except KeyboardInterrupt:
             raise Interrupted(
-                f"detached: the pull of {download.model} goes on", hint="see: wantui downloads"
+                f"detached: the {words.doing(download)} of {download.model} goes on",
+                hint="see: wantui downloads",
             ) from None
     if as_json:
         show_document(download)
@@ -64,19 +194,6 @@ def pull(
         narrate(f"{download.model}: {words.downloading(download)}")
     if not detach and download.state is not DownloadState.COMPLETED:
         raise typer.Exit(ExitCode.FAILED)
-
-
-def downloads(host: Host = None, as_json: Json = False) -> None:
-    """List what is pulled, and what was."""
-    found = ask(Client.downloads, host)
-    if as_json:
-        show_document(found)
-        return
-    rows = [
-        (str(item.id), item.model, words.downloading(item), item.repository)
-        for item in found.downloads
-    ]
-    show(table(_COLUMNS, rows, width=columns(), colours=colours_wanted()))
 
 
 async def _until_ended(client: Client, download_id: int) -> Download:
@@ -104,13 +221,13 @@ class NarratedDownload:
 
     def plain(self) -> str:
         """The state alone: a log wants no percentages."""
-        return f"{self._download.model}: {self._download.state}"
+        return f"{self._download.model}: {words.doing(self._download)} {self._download.state}"
 
     def live(self, width: int, *, blocks: bool) -> str:
         """Model, bar, share, bytes, rate and time left."""
         download = self._download
         total = download.bytes_total
-        if download.state is not DownloadState.DOWNLOADING or not total:
+        if download.state is not DownloadState.RUNNING or not total:
             return live_line(self.plain(), None, "", width, blocks=blocks)
         right = [f"{bytes_text(download.bytes_done)} of {bytes_text(total)}"]
         if download.bytes_per_second is not None:

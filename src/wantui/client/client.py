@@ -11,7 +11,7 @@ import httpx2
 from pydantic import ValidationError
 
 from wantui.api.base import API_VERSION, Reply
-from wantui.api.download import Download, Downloads
+from wantui.api.download import Depth, Download, Downloads, PullPlan
 from wantui.api.error import ErrorReply
 from wantui.api.event import EventId, EventKind
 from wantui.api.hardware import Hardware
@@ -20,6 +20,7 @@ from wantui.api.job import Job, JobRequest, Jobs, JobState
 from wantui.api.log import LogText
 from wantui.api.model import Models, ModelStatus
 from wantui.api.queue import Queue
+from wantui.api.removal import Removals
 from wantui.api.status import Status
 from wantui.api.upload import Upload
 from wantui.api.worker import Workers
@@ -31,6 +32,8 @@ R = TypeVar("R", bound=Reply)
 Query = Mapping[str, str | int | bool | None]
 
 REQUEST_TIMEOUT_S = 30.0
+HUB_TIMEOUT_S = 300.0
+"""For an answer that the daemon has to ask the hub for, with all its patience."""
 STREAM_SILENCE_S = 60.0
 """The daemon sends a comment every `[events] heartbeat_s`; a longer silence is a dead line."""
 
@@ -86,6 +89,35 @@ class Client:
     async def pull(self, model_id: str) -> Download:
         """Have a model's weights pulled; joins the download that is under way, if there is one."""
         return await self._call("POST", f"/api/models/{model_id}/pull", Download)
+
+    async def pull_plan(self, model_id: str) -> PullPlan:
+        """What a pull would bring, as the hub has it now."""
+        return await self._get(f"/api/models/{model_id}/pull", PullPlan, timeout_s=HUB_TIMEOUT_S)
+
+    async def verify(self, model_id: str, depth: Depth = Depth.CONTENT) -> Download:
+        """Over at once if nothing has changed since it was read."""
+        return await self._call(
+            "POST", f"/api/models/{model_id}/verify", Download, query={"depth": depth}
+        )
+
+    async def repair(self, model_id: str) -> Download:
+        """Have bad files replaced, and only those."""
+        return await self._call("POST", f"/api/models/{model_id}/repair", Download)
+
+    async def remove(self, model_id: str, *, dry_run: bool) -> Removals:
+        """Remove a model's weights, or say what that would free."""
+        return await self._call(
+            "DELETE", f"/api/models/{model_id}", Removals, query={"dry_run": dry_run}
+        )
+
+    async def prune(self, *, dry_run: bool) -> Removals:
+        return await self._call("POST", "/api/cache/prune", Removals, query={"dry_run": dry_run})
+
+    async def keep(self, model_id: str, *, kept: bool) -> ModelStatus:
+        """Protect a model's weights from being removed, or no longer."""
+        return await self._call(
+            "POST", f"/api/models/{model_id}/keep", ModelStatus, query={"kept": kept}
+        )
 
     async def downloads(self) -> Downloads:
         return await self._get("/api/downloads", Downloads)
@@ -191,8 +223,14 @@ class Client:
                 else:
                     return
 
-    async def _get(self, path: str, reply: type[R], query: Query | None = None) -> R:
-        return await self._call("GET", path, reply, query=query)
+    async def _get(
+        self,
+        path: str,
+        reply: type[R],
+        query: Query | None = None,
+        timeout_s: float = REQUEST_TIMEOUT_S,
+    ) -> R:
+        return await self._call("GET", path, reply, query=query, timeout_s=timeout_s)
 
     async def _call(
         self,
@@ -202,6 +240,7 @@ class Client:
         *,
         query: Query | None = None,
         body: bytes | JobRequest | None = None,
+        timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> R:
         given = {name: value for name, value in (query or {}).items() if value is not None}
         headers = {}
@@ -210,7 +249,7 @@ class Client:
             body = body.model_dump_json(exclude_unset=True).encode()
         with _typed_failures():
             response = await self._http.request(
-                method, path, params=given, content=body, headers=headers
+                method, path, params=given, content=body, headers=headers, timeout=timeout_s
             )
             await _raise_for(response)
         try:

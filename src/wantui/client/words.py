@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from wantui.api.download import Download, DownloadState
+from wantui.api.download import Depth, Download, DownloadState
 from wantui.api.job import ImageUsed, Job, JobState, Output, Params, Progress, Timings, WaitsFor
 from wantui.api.model import Defaults
 from wantui.text import bytes_text, duration_text
@@ -73,13 +73,20 @@ def timings(spent: Timings) -> str:
     return ", ".join(f"{name[:-2]} {duration_text(seconds)}" for name, seconds in stages.items())
 
 
+def doing(download: Download) -> str:
+    """pull, verify, deep verify."""
+    depth = download.depth
+    usual = depth is None or depth is Depth.CONTENT
+    return download.action.value if usual else f"{depth} {download.action}"
+
+
 def downloading(download: Download) -> str:
-    """downloading, 41 %, 9.5 of 34.2 GB, 112 MB/s, 3:20 left."""
-    parts: list[str] = [download.state]
+    """pull running, 41 %, 9.5 of 34.2 GB, 112 MB/s, 3:20 left."""
+    parts: list[str] = [f"{doing(download)} {download.state}"]
     if download.bytes_total and download.state.open:
         done, total = download.bytes_done, download.bytes_total
         parts += [f"{done / total:.0%}", f"{bytes_text(done)} of {bytes_text(total)}"]
-    if download.state is DownloadState.DOWNLOADING:
+    if download.state is DownloadState.RUNNING:
         if download.bytes_per_second is not None:
             parts.append(f"{bytes_text(download.bytes_per_second)}/s")
         if download.eta_s is not None:

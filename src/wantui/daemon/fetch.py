@@ -1,4 +1,4 @@
-"""One pull carried out: a fetcher's process, and another in its place when it dies."""
+"""One order carried out: a fetcher's process, and another in its place when it dies."""
 
 from __future__ import annotations
 
@@ -13,21 +13,25 @@ from pydantic import ValidationError
 from wantui.daemon.child import Child
 from wantui.errors import FetcherCrashed
 from wantui.pipe.fetch import (
+    Checked,
     Fetched,
     FetchFailed,
     Fetching,
+    FetchOrder,
     FetchReport,
     Halt,
     Halted,
     Listed,
-    PullFiles,
     fetch_report,
 )
+
+Telling = Listed | Fetching | Checked
+"""What a fetcher reports on its way."""
 
 HALT_S = 2.0
 """How long a fetcher may take to write its journals."""
 CRASHES = 3
-"""In a row, without a byte between them, until a pull fails."""
+"""In a row, without a byte between them, until it fails."""
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +41,9 @@ class Fetch:
 
     def __init__(
         self,
-        order: Callable[[], PullFiles],
+        order: Callable[[], Awaitable[FetchOrder]],
         log_file: Callable[[], Path],
-        told: Callable[[Listed | Fetching], Awaitable[None]],
+        told: Callable[[Telling], Awaitable[None]],
     ) -> None:
         self._order = order
         self._log_file = log_file
@@ -49,7 +53,7 @@ class Fetch:
         self._done = -1
 
     async def run(self) -> Fetched | Halted:
-        """A fetcher that dies costs what its journals do not have, not the pull.
+        """A fetcher that dies costs what it did not report or write down, not the whole.
 
         Raises what a fetcher reports, or FetcherCrashed.
         """
@@ -75,13 +79,14 @@ class Fetch:
 
     async def _once(self) -> Fetched | Halted:
         """One fetcher's life."""
+        order = await self._order()
         try:
             child = await Child.start("wantui.fetcher", os.environ, self._log_file())
         except OSError as error:
             raise FetcherCrashed(f"the fetcher cannot be started: {error}") from error
         halting = asyncio.create_task(self._halt_on_request(child))
         try:
-            child.send(self._order())
+            child.send(order)
             while (line := await child.line()) is not None:
                 report = _parsed(line)
                 if isinstance(report, FetchFailed):

@@ -11,7 +11,7 @@ from wantui.api.job import ImageUsed, Job, JobRequest
 from wantui.catalog.recipe import Recipe
 from wantui.catalog.resolve import resolve
 from wantui.daemon.engine import need_engine
-from wantui.daemon.inventory import Inventory, need_weights
+from wantui.daemon.inventory import Inventory, need_whole
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.machine import Machine
 from wantui.daemon.uploads import Uploads
@@ -47,7 +47,7 @@ class Intake:
         """The job, safely on disk.
 
         Raises InvalidRequest, UnknownModel, UnknownUpload, EngineMissing, WeightsAbsent,
-        DoesNotFit, QueueFull or DiskFull.
+        WeightsCorrupt, DoesNotFit, QueueFull or DiskFull.
         """
         recipe = await self._recipe(request)
         quality = self._inventory.catalog.quality(request.quality)
@@ -55,10 +55,17 @@ class Intake:
         params = resolve(recipe, request, image)
         need_engine()
         weights = await self._inventory.weights(recipe)
-        need_weights(recipe, weights)
+        if not (request.fetch and recipe.repository):
+            need_whole(recipe, weights)
         await self._machine.best_plan(recipe, weights, self._inventory.catalog.recipes)
         job = await self._jobs.accept(
-            model=recipe.id, quality=quality.id, params=params, owner=owner, hold=request.hold
+            model=recipe.id,
+            quality=quality.id,
+            params=params,
+            owner=owner,
+            hold=request.hold,
+            fetch=request.fetch,
+            unverified=request.unverified,
         )
         await self._prepare(job)
         self._wake()

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from wantui.api.model import Defaults, ModelStatus, WeightsState, WeightsStatus
+from wantui.api.model import Defaults, Health, ModelStatus, WeightsState, WeightsStatus
 from wantui.catalog.catalog import DEMO, Catalog
 from wantui.catalog.recipe import Recipe
-from wantui.errors import WeightsAbsent
+from wantui.daemon.verdict_book import VerdictBook
+from wantui.errors import WeightsAbsent, WeightsCorrupt
+from wantui.store.cache import file_at
 from wantui.store.scan import scan
 from wantui.text import bytes_text
 
@@ -26,6 +28,7 @@ class Inventory:
         catalog: Catalog,
         hub_cache: Path,
         demo_weights: Path,
+        book: VerdictBook,
         *,
         loaded: Callable[[str], bool],
         changed: Callable[[ModelStatus], None],
@@ -33,6 +36,7 @@ class Inventory:
         self.catalog = catalog
         self._hub_cache = hub_cache
         self._demo_weights = demo_weights
+        self._book = book
         self._loaded = loaded
         self._changed = changed
         self._scanner = ThreadPoolExecutor(1, "scan")
@@ -59,8 +63,23 @@ class Inventory:
     async def weights(self, recipe: Recipe) -> WeightsStatus:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
-            self._scanner, scan, recipe, self._hub_cache, self._demo_weights
+            self._scanner,
+            scan,
+            recipe,
+            self._hub_cache,
+            self._demo_weights,
+            self._book.verdicts,
         )
+
+    async def doubt(self, recipe: Recipe) -> None:
+        """Have a model's files read again before anyone believes them."""
+        weights = await self.weights(recipe)
+        for file in weights.files:
+            info = file_at(Path(weights.folder or "") / file.path)
+            verdict = self._book.verdicts.of(info) if info else None
+            if verdict is not None:
+                await self._book.forget(verdict)
+        await self.model(recipe)
 
     async def look(self, model: str) -> None:
         """Something about a model of the catalog may have changed."""
@@ -76,14 +95,23 @@ class Inventory:
             recipe = known.get(name)
             if recipe is not None and not recipe.needs_image:
                 weights = await self.weights(recipe)
-                if weights.state is WeightsState.PRESENT:
+                if weights.state.usable:
                     return recipe
         return self.catalog.model(DEMO)
 
 
-def need_weights(recipe: Recipe, weights: WeightsStatus) -> None:
-    """Raises WeightsAbsent with what is missing and the command that gets it."""
-    if weights.state is WeightsState.PRESENT:
+def need_whole(recipe: Recipe, weights: WeightsStatus) -> None:
+    """Raises WeightsCorrupt or WeightsAbsent, with the files and the command that mends it."""
+    if weights.bad:
+        first, more = weights.bad[0], len(weights.bad) - 1
+        others = f", and {more} more" if more else ""
+        mend = f"wantui repair {recipe.id}" if recipe.repository else "install wantui again"
+        raise WeightsCorrupt(
+            f"{first.path} of {recipe.id} is bad: {first.problem}{others}",
+            hint=f"run: {mend}" if recipe.repository else mend,
+            detail={"model": recipe.id, "paths": [file.path for file in weights.bad]},
+        )
+    if weights.state.usable:
         return
     missing = weights.bytes_needed - weights.bytes_present
     hint = f"run: {recipe.get_command}" if recipe.get_command else "install wantui again"
@@ -91,6 +119,15 @@ def need_weights(recipe: Recipe, weights: WeightsStatus) -> None:
         f"the weights of {recipe.id} are {weights.state}: about {bytes_text(missing)} to fetch",
         hint=hint,
         detail={"model": recipe.id, "missing_bytes": missing},
+    )
+
+
+def _health(weights: WeightsStatus) -> Health:
+    checked = [file.checked_at for file in weights.files if file.checked_at is not None]
+    proven = weights.state is WeightsState.VERIFIED
+    return Health(
+        last_error=weights.bad[0].problem if weights.bad else None,
+        last_verified_at=min(checked) if proven else None,
     )
 
 
@@ -109,6 +146,7 @@ def _status(
         aliases=recipe.aliases,
         parameter_count=sum(known) if known else None,
         weights=weights,
+        health=_health(weights),
         loaded=loaded,
         takes_image=recipe.takes_image,
         needs_image=recipe.needs_image,

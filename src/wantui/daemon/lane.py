@@ -8,6 +8,7 @@ import logging
 from typing import NoReturn
 
 from wantui.api.worker import WorkerState
+from wantui.catalog.recipe import Recipe
 from wantui.daemon.attempt import Attempt, order_for
 from wantui.daemon.inventory import Inventory
 from wantui.daemon.job_folder import JobFolder
@@ -16,7 +17,13 @@ from wantui.daemon.scheduler import Claim, Scheduler
 from wantui.daemon.settle import settle
 from wantui.daemon.supervisor import WorkerProcess
 from wantui.daemon.workers import WorkerBoard
-from wantui.errors import DiskFull, WantuiError, WorkerStartFailed
+from wantui.errors import (
+    DiskFull,
+    WantuiError,
+    WeightsChanged,
+    WeightsUnreadable,
+    WorkerStartFailed,
+)
 from wantui.paths import Paths
 from wantui.pipe.messages import Generate
 from wantui.queue.jobs import Jobs
@@ -63,6 +70,8 @@ class Lane:
         self._keep_until = 0.0
         """When an idle worker is let go, by the loop's clock."""
         self._watching: asyncio.Task[None] | None = None
+        self._doubted: set[int] = set()
+        """Jobs whose weights were read again once because they did not load."""
         self._failed_starts = 0
         self._start_again = 0.0
 
@@ -137,12 +146,14 @@ class Lane:
             except WantuiError as error:
                 await self._fail(job_id, error)
             else:
-                await self._generate(job_id, worker, order)
+                await self._generate(claim.recipe, job_id, worker, order)
         except asyncio.CancelledError:
             await asyncio.shield(self._interrupt(job_id))
             raise
 
-    async def _generate(self, job_id: int, worker: WorkerProcess, order: Generate) -> None:
+    async def _generate(
+        self, recipe: Recipe, job_id: int, worker: WorkerProcess, order: Generate
+    ) -> None:
         self._show(WorkerState.BUSY)
         attempt = Attempt(job_id, worker, self._jobs, self._holds, self._asked_to_stop)
         failure = None
@@ -163,8 +174,18 @@ class Lane:
             log.warning("job %d: %s: it runs again once there is room", job_id, failure.message)
             self._scheduler.disk_is_full()
             await settle(lambda: self._jobs.stopped(job_id))
+        elif isinstance(failure, WeightsUnreadable | WeightsChanged) and self._doubts(job_id):
+            log.warning("job %d: %s: its weights are verified again", job_id, failure.message)
+            await settle(lambda: self._inventory.doubt(recipe))
+            await settle(lambda: self._jobs.stopped(job_id))
         else:
             await self._fail(job_id, failure)
+
+    def _doubts(self, job_id: int) -> bool:
+        """Whether a job's weights, and not the job, may be to blame: once."""
+        known = job_id in self._doubted
+        self._doubted.add(job_id)
+        return not known
 
     async def _no_worker(self, job_id: int, error: WorkerStartFailed) -> None:
         """None of the job's: it goes back, and the lane waits longer each time."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import time
+from pathlib import Path
 
 from wantui import __version__
 from wantui.api.base import API_VERSION
@@ -19,12 +20,18 @@ from wantui.catalog.recipe import Recipe
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.engine import missing_packages
 from wantui.daemon.events import Events
+from wantui.daemon.fetch_lane import DISK, NETWORK, FetchLane
+from wantui.daemon.fetch_orders import FetchOrders
+from wantui.daemon.housekeeping import Housekeeping
 from wantui.daemon.intake import Intake
 from wantui.daemon.inventory import Inventory
 from wantui.daemon.lane import Lane
+from wantui.daemon.logs import rotated
 from wantui.daemon.machine import Machine
+from wantui.daemon.provision import Provision
 from wantui.daemon.scheduler import Scheduler
 from wantui.daemon.uploads import Uploads
+from wantui.daemon.verdict_book import VerdictBook
 from wantui.daemon.workers import WorkerBoard
 from wantui.database import Database
 from wantui.errors import TimedOut
@@ -58,22 +65,43 @@ class Parts:
         self.uploads = Uploads(paths.uploads, settings.limits)
         self.jobs = Jobs(self.database, settings.queue, self._job_changed)
         self.board = WorkerBoard(lambda worker: self.events.publish(EventKind.WORKER, worker))
+        self.book = VerdictBook(self.database)
         self.inventory = Inventory(
-            Catalog.load(shipped_config()),
+            Catalog.load(shipped_config(), paths.recipes),
             paths.hub_cache,
             demo_weights(),
+            self.book,
             loaded=self.board.holds,
             changed=lambda model: self.events.publish(EventKind.MODEL, model),
         )
         self.downloads = Downloads(
-            self.database,
-            self.inventory.catalog,
-            paths,
-            settings,
-            changed=lambda download: self.events.publish(EventKind.DOWNLOAD, download),
-            landed=self._landed,
+            self.database, lambda download: self.events.publish(EventKind.DOWNLOAD, download)
         )
-        self.scheduler = Scheduler(self.jobs, self.inventory, self.machine)
+        orders = FetchOrders(paths, settings.store, self.book)
+        self.provision = Provision(
+            self.inventory, self.downloads, orders, paths.hub_cache, self._fetcher_log
+        )
+        self.fetch_lanes = tuple(
+            FetchLane(
+                actions,
+                self.downloads,
+                inventory=self.inventory,
+                book=self.book,
+                orders=orders,
+                log_file=self._fetcher_log,
+                landed=self._landed,
+            )
+            for actions in (NETWORK, DISK)
+        )
+        self.scheduler = Scheduler(self.jobs, self.inventory.catalog, self.provision, self.machine)
+        self.housekeeping = Housekeeping(
+            inventory=self.inventory,
+            downloads=self.downloads,
+            jobs=self.jobs,
+            book=self.book,
+            hub_cache=paths.hub_cache,
+            loaded=self.board.holds,
+        )
         self.intake = Intake(
             paths=paths,
             inventory=self.inventory,
@@ -95,6 +123,7 @@ class Parts:
         await self.database.start()
         if interrupted := await self.jobs.start():
             log.info("%d job(s) were interrupted and are queued again", interrupted)
+        await self.book.start()
         await self.downloads.start()
         hardware = await self.machine.read()
         names = {gpu.uuid: gpu.name for gpu in hardware.gpus}
@@ -113,7 +142,7 @@ class Parts:
         )
         self.scheduler.start(devices(hardware))
         self._tasks = [asyncio.create_task(lane.run()) for lane in self.lanes]
-        self._tasks.append(asyncio.create_task(self.downloads.run()))
+        self._tasks += [asyncio.create_task(lane.run()) for lane in self.fetch_lanes]
         self._tasks.append(asyncio.create_task(self._rescan()))
         self._tasks.append(asyncio.create_task(self._tidy()))
 
@@ -226,8 +255,11 @@ class Parts:
         self._queue_rev += 1
         self.events.publish(EventKind.QUEUE, self.queue())
 
+    def _fetcher_log(self) -> Path:
+        return rotated(self.paths.logs / "fetcher.log", self.settings.logs)
+
     async def _landed(self, recipe: Recipe) -> None:
-        """A model's weights have come: who waits for them can run."""
+        """A model's weights are there, or known to be bad: who waits for them may run."""
         await self.inventory.model(recipe)
         self.wake()
 

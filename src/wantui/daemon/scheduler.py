@@ -6,16 +6,18 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from wantui.api.hardware import Hardware
 from wantui.api.job import Job, JobState, WaitsFor
-from wantui.api.model import WeightsState, WeightsStatus
+from wantui.api.model import WeightsStatus
 from wantui.api.plan import Plan
+from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.engine import missing_packages
-from wantui.daemon.inventory import Inventory
 from wantui.daemon.machine import Machine
-from wantui.errors import DiskFull, DoesNotFit, UnknownModel, WrongState
+from wantui.daemon.provision import Provision
+from wantui.errors import DiskFull, DoesNotFit, FetchError, UnknownModel, WrongState
 from wantui.hardware.plan import devices, plan
 from wantui.queue.jobs import Jobs
 from wantui.queue.order import to_run
@@ -36,25 +38,36 @@ class Claim:
     plan: Plan
 
 
+class _Kind(NamedTuple):
+    """All jobs of a kind have their weights, or none has."""
+
+    model: str
+    fetch: bool
+    unverified: bool
+
+
 @dataclass
 class _PassedOver:
-    """Models whose jobs need not be looked at again in one search."""
+    """What one search need not look at again."""
 
-    lacking: set[str] = field(default_factory=set)
-    """Without their weights."""
+    lacking: set[_Kind] = field(default_factory=set)
+    """Jobs without weights that they may load."""
     unfit: set[str] = field(default_factory=set)
-    """Too large for this device, but not for another."""
+    """Models too large for this device, but not for another."""
 
 
 class Scheduler:
     """Decides which job a free device runs next, and why the others wait."""
 
-    def __init__(self, jobs: Jobs, inventory: Inventory, machine: Machine) -> None:
+    def __init__(
+        self, jobs: Jobs, catalog: Catalog, provision: Provision, machine: Machine
+    ) -> None:
         self._jobs = jobs
-        self._inventory = inventory
+        self._catalog = catalog
+        self._provision = provision
         self._machine = machine
         self._claiming = asyncio.Lock()
-        self._lacking: set[str] = set()
+        self._lacking: set[_Kind] = set()
         self._devices: frozenset[str] = frozenset()
         self._without_worker: set[str] = set()
         self._device_gone = False
@@ -91,7 +104,7 @@ class Scheduler:
             reasons.append(WaitsFor.PAUSED)
         if missing_packages():
             reasons.append(WaitsFor.ENGINE)
-        if job.model in self._lacking:
+        if _kind(job) in self._lacking:
             reasons.append(WaitsFor.WEIGHTS)
         if self._disk_full:
             reasons.append(WaitsFor.DISK)
@@ -128,7 +141,7 @@ class Scheduler:
         passed = _PassedOver()
         claim = None
         for job in to_run(self._jobs.live.values()):
-            if job.model in passed.lacking | passed.unfit:
+            if job.model in passed.unfit or _kind(job) in passed.lacking:
                 continue
             try:
                 claim = await self._try(job, device, hardware, chosen, passed)
@@ -150,13 +163,13 @@ class Scheduler:
     ) -> Claim | None:
         """Claim this one; None if it cannot run here now, which is noted for others like it."""
         try:
-            recipe = self._inventory.catalog.model(job.model)
-        except UnknownModel as error:
+            recipe = self._catalog.model(job.model)
+            weights = await self._provision.ready(job, recipe)
+        except (UnknownModel, FetchError) as error:
             await self._jobs.refuse(job.id, error)
             return None
-        weights = await self._inventory.weights(recipe)
-        if weights.state is not WeightsState.PRESENT:
-            passed.lacking.add(job.model)
+        if weights is None:
+            passed.lacking.add(_kind(job))
             return None
         try:
             lawful = plan(recipe, weights, hardware, device)
@@ -181,6 +194,10 @@ class Scheduler:
                 continue
             return True
         return False
+
+
+def _kind(job: Job) -> _Kind:
+    return _Kind(job.model, job.fetch, job.unverified)
 
 
 def _room(hardware: Hardware) -> bool:

@@ -135,14 +135,24 @@ class Part:
             self._file = -1
 
     def _kept(self) -> _Journal | None:
-        """The journal of an earlier try, if it can be believed."""
-        try:
-            journal = _Journal.model_validate_json(self._journal_path.read_bytes())
-            there = self.path.stat().st_size
-        except (OSError, ValidationError):
-            return None
-        most = max((s.at for s in journal.segments if s.at > s.start), default=0)
-        return journal if journal.sound(self._digest, self.size) and there >= most else None
+        return _believed(self._journal_path, self.path, self._digest, self.size)
+
+
+def begun_bytes(folder: Path, digest: str, size: int) -> int:
+    """Bytes of a file that came in an earlier try and count."""
+    journal = _believed(folder / f"{digest}.json", folder / f"{digest}.part", digest, size)
+    return sum(segment.at - segment.start for segment in journal.segments) if journal else 0
+
+
+def _believed(journal_path: Path, part: Path, digest: str, size: int) -> _Journal | None:
+    """The journal of an earlier try, if it can be believed."""
+    try:
+        journal = _Journal.model_validate_json(journal_path.read_bytes())
+        there = part.stat().st_size
+    except (OSError, ValidationError):
+        return None
+    most = max((s.at for s in journal.segments if s.at > s.start), default=0)
+    return journal if journal.sound(digest, size) and there >= most else None
 
 
 def _split(size: int, segments: int) -> list[Segment]:

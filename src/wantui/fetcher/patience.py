@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from wantui.errors import FetchError, HubRefused, HubUnreachable, RateLimited
+from wantui.fetcher.halt import Stopped
 
 T = TypeVar("T")
 _RANDOM = random.SystemRandom()
@@ -16,10 +17,6 @@ FIRST_PAUSE_S = 0.5
 MAX_PAUSE_S = 30.0
 LATER = (408, 425, 429, 500, 502, 503, 504)
 """HTTP statuses that may be another one soon."""
-
-
-class Stopped(Exception):
-    """The daemon wants it to end; everything that came is in the journal."""
 
 
 @dataclass(frozen=True)

@@ -9,23 +9,33 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from pathlib import Path
 
 import huggingface_hub
 from huggingface_hub.utils._fixes import WeakFileLock
 
 from wantui.errors import DigestMismatch, DiskFull, DownloadBusy, FileNotOnHub
+from wantui.fetcher.halt import Stopped
 from wantui.fetcher.hub import Listing, RemoteFile, locate, typed_errors
-from wantui.fetcher.part import SHARED_FILE, Part, Segment
-from wantui.fetcher.patience import Patience, Stopped
+from wantui.fetcher.part import SHARED_FILE, Part, Segment, begun_bytes
+from wantui.fetcher.patience import Patience
 from wantui.fetcher.transfer import Throttle, Transfer
-from wantui.files import PRIVATE_FILE, private_folder, write_atomic
-from wantui.store.cache import PIN, STAGING, repository_folder
+from wantui.files import PRIVATE_FILE, atomic_path, disk_of, private_folder, write_atomic
+from wantui.pipe.fetch import (
+    Checked,
+    Fetched,
+    Fetching,
+    FetchReport,
+    Listed,
+    Outcome,
+    Proven,
+    PullFiles,
+    StatKey,
+)
+from wantui.store.cache import PIN, STAGING, file_at, repository_folder
 from wantui.store.digest import digest_of
 from wantui.text import bytes_text
 
@@ -33,51 +43,47 @@ SEGMENTS = 4
 """Connections a large file is fetched over."""
 MARGIN_BYTES = 512 << 20
 """Left free on the disk for everything else."""
+WORTH_BORROWING_BYTES = 1 << 20
+"""A smaller file is fetched sooner than looked for."""
 FRESH_TRIES = 2
 """A file whose digest is wrong is fetched anew so often; then something tampers with it."""
 
 
-@dataclass(frozen=True)
-class Told:
-    """Where a pull stands, in bytes of the files that are wanted."""
-
-    done: int
-    total: int
-    fetched: int
-    """Came over the network in this run."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    connections: int
-    bytes_a_second: int | None
-    patience: Patience
-
-
 class Pull:
-    """One repository's files into one cache. `run` once; `stop` from any thread."""
+    """One repository's files into one cache, as ordered. `run` once; `stop` from any thread."""
 
     def __init__(
-        self,
-        listing: Listing,
-        paths: Sequence[str],
-        hub_cache: Path,
-        limits: Limits,
-        on_progress: Callable[[Told], None],
+        self, listing: Listing, order: PullFiles, tell: Callable[[FetchReport], None]
     ) -> None:
         self._listing = listing
-        self._files = _wanted(listing, paths)
-        self._hub_cache = hub_cache
-        self._folder = repository_folder(hub_cache, listing.repository)
-        self._limits = limits
-        self._on_progress = on_progress
+        self._order = order
+        self._tell = tell
+        self._files = _wanted(listing, order.paths)
+        self._hub_cache = Path(order.hub_cache)
+        self._folder = repository_folder(self._hub_cache, listing.repository)
+        self._proven = set(order.proven)
+        self._patience = Patience(order.stall_s, order.tries)
         self._stop = threading.Event()
-        self._throttle = Throttle(limits.bytes_a_second)
+        self._throttle = Throttle(order.bytes_a_second)
         self._lock = threading.Lock()
         self._parts: dict[str, Part] = {}
         self._done = self._fetched = 0
         self._contents = list({file.digest: file for file in self._files}.values())
-        self.total = sum(file.size for file in self._contents)
+        self._total = sum(file.size for file in self._contents)
+
+    def listed(self) -> Listed:
+        """What is to come, as far as that can be told without reading files."""
+        missing = [file for file in self._contents if not self._seems_there(file)]
+        begun = sum(begun_bytes(self._folder / STAGING, f.digest, f.size) for f in missing)
+        return Listed(
+            commit=self._listing.commit,
+            license=self._listing.license,
+            gated=self._listing.gated,
+            total=self._total,
+            missing=sum(file.size for file in missing) - begun,
+            missing_files=len(missing),
+            free=self._free(),
+        )
 
     def stop(self) -> None:
         """End soon; what came is in the journals once this returns."""
@@ -88,12 +94,14 @@ class Pull:
             with contextlib.suppress(OSError, DiskFull):
                 part.save()
 
-    def run(self) -> Path:
-        """Returns the snapshot's folder, verified and pinned.
+    def run(self) -> Fetched:
+        """The snapshot's folder, verified and pinned.
 
         Raises FetchError, DiskFull, FolderUnsafe or Stopped.
         """
         private_folder(self._folder / STAGING)
+        # A repository without this folder is a broken one to the hub's own tools.
+        (self._folder / "snapshots").mkdir(exist_ok=True)
         with self._alone():
             missing = [file for file in self._contents if not self._have(file)]
             self._open(missing)
@@ -105,7 +113,7 @@ class Pull:
             snapshot = self._adopt()
         with contextlib.suppress(OSError):  # another pull may have begun
             (self._folder / STAGING).rmdir()
-        return snapshot
+        return Fetched(folder=str(snapshot), fetched=self._fetched)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -123,15 +131,61 @@ class Pull:
         finally:
             os.close(handle)
 
+    def _seems_there(self, file: RemoteFile) -> bool:
+        """Whether a blob of the right name and size is there, or to be borrowed."""
+        return any(
+            found.st_size == file.size for found in map(file_at, self._copies(file)) if found
+        )
+
     def _have(self, file: RemoteFile) -> bool:
-        """Whether the blob is there and is what its name says; a wrong one is not."""
-        blob = self._blob(file)
-        if not blob.is_file() or blob.stat().st_size != file.size:
+        """Whether the content is there, here or in another repository, and is what it must be.
+
+        One that is wrong is as if it were not there: a replacement takes its place.
+        """
+        for copy in self._copies(file):
+            info = file_at(copy)
+            if info is None or info.st_size != file.size:
+                continue
+            known = Proven(StatKey.of(info), file.digest) in self._proven
+            if known or digest_of(copy, file.digest, lambda _: self._stopping()) == file.digest:
+                if copy != self._blob(file) and not self._borrow(copy, self._blob(file)):
+                    continue
+                self._advance(file.size, 0)
+                self._vouch(file)
+                return True
+        return False
+
+    def _copies(self, file: RemoteFile) -> Iterator[Path]:
+        """Our blob first, then the same content in other repositories of this cache."""
+        yield self._blob(file)
+        if file.size >= WORTH_BORROWING_BYTES:
+            yield from self._others(file)
+
+    def _others(self, file: RemoteFile) -> Iterator[Path]:
+        for path in self._hub_cache.glob(f"models--*/blobs/{file.digest}"):
+            if path != self._blob(file):
+                yield path
+
+    def _borrow(self, copy: Path, blob: Path) -> bool:
+        """Have another repository's file under our name as well; whether the disk can do that."""
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with atomic_path(blob, SHARED_FILE) as temporary:
+                os.link(copy.resolve(), temporary)
+        except OSError:
             return False
-        if digest_of(blob, file.digest, lambda _: self._stopping()) != file.digest:
-            return False
-        self._advance(file.size, 0)
         return True
+
+    def _vouch(self, file: RemoteFile) -> None:
+        """Tell that the blob is proven, as it is now."""
+        self._tell(
+            Checked(
+                path=file.path,
+                key=StatKey.of(self._blob(file).stat()),
+                outcome=Outcome.VERIFIED,
+                digest=file.digest,
+            )
+        )
 
     def _open(self, files: Sequence[RemoteFile]) -> None:
         staging = self._folder / STAGING
@@ -154,17 +208,21 @@ class Pull:
     def _need_room(self, files: Sequence[RemoteFile]) -> None:
         """Raises DiskFull before a byte is fetched that could not be kept."""
         needed = sum(file.size - self._parts[file.digest].present for file in files)
-        free = shutil.disk_usage(self._folder).free
+        free = self._free()
         if files and needed + MARGIN_BYTES > free:
             raise DiskFull(
                 f"{bytes_text(needed)} are to come, {bytes_text(free)} are free in {self._folder}",
                 detail={"needed": needed, "free": free},
             )
 
+    def _free(self) -> int:
+        told = disk_of(self._folder)
+        return told[1] if told else 0
+
     def _fetch(self, files: Sequence[RemoteFile]) -> None:
         """All files, largest first, their segments side by side."""
         ordered = sorted(files, key=lambda file: file.size, reverse=True)
-        with ThreadPoolExecutor(self._limits.connections, "fetch") as pool:
+        with ThreadPoolExecutor(self._order.connections, "fetch") as pool:
             tasks = [task for file in ordered for task in self._tasks(file, pool)]
             wait(tasks, return_when=FIRST_EXCEPTION)
             failed = next((task for task in tasks if task.done() and task.exception()), None)
@@ -179,7 +237,7 @@ class Pull:
             file,
             part,
             lambda: locate(self._listing.repository, self._listing.commit, file),
-            patience=self._limits.patience,
+            patience=self._patience,
             throttle=self._throttle,
             stop=self._stop,
             on_bytes=lambda count: self._advance(count, count),
@@ -220,11 +278,28 @@ class Pull:
         lock = self._hub_cache / ".locks" / self._folder.name / f"{file.digest}.lock"
         lock.parent.mkdir(parents=True, exist_ok=True)
         with WeakFileLock(lock):  # the hub's own, so that no other tool writes it just now
-            part.place(blob)
+            bad = file_at(blob)
+            part.place(self._target(blob))
+            if bad is not None and bad.st_nlink > 1:
+                self._mend_others(file, bad)
+        self._vouch(file)
+
+    def _target(self, blob: Path) -> Path:
+        """Where a blob's bytes are: its own place, or the hub's store that repositories share."""
+        resolved = blob.resolve()
+        return resolved if resolved.is_relative_to(self._hub_cache.resolve() / "blobs") else blob
+
+    def _mend_others(self, file: RemoteFile, bad: os.stat_result) -> None:
+        """Other repositories' names of the bad file become names of the good one."""
+        for path in self._others(file):
+            info = file_at(path)
+            if info is not None and os.path.samestat(info, bad):
+                self._borrow(self._blob(file), path)
 
     def _adopt(self) -> Path:
         """Have the hub's client link what is there, and keep `hf cache prune` from taking it."""
         repository, commit = self._listing.repository, self._listing.commit
+        self._unlink_strangers(self._folder / "snapshots" / commit)
         with typed_errors(repository):
             folder = huggingface_hub.snapshot_download(
                 repository,
@@ -237,6 +312,13 @@ class Pull:
         write_atomic(pin, commit.encode(), SHARED_FILE)
         return Path(folder)
 
+    def _unlink_strangers(self, snapshot: Path) -> None:
+        """Names in the snapshot that lead to other files than the blobs are made anew."""
+        for file in self._files:
+            info = file_at(snapshot / file.path)
+            if info is not None and not os.path.samestat(info, self._blob(file).stat()):
+                (snapshot / file.path).unlink()
+
     def _blob(self, file: RemoteFile) -> Path:
         return self._folder / "blobs" / file.digest
 
@@ -248,8 +330,8 @@ class Pull:
         with self._lock:
             self._done += count
             self._fetched += fetched
-            told = Told(self._done, self.total, self._fetched)
-        self._on_progress(told)
+            told = Fetching(done=self._done, total=self._total, fetched=self._fetched)
+        self._tell(told)
 
 
 def _wanted(listing: Listing, paths: Sequence[str]) -> list[RemoteFile]:

@@ -12,9 +12,10 @@ import httpx2
 from huggingface_hub.utils._http import get_session
 
 from wantui.errors import FetchError, HubUnreachable
+from wantui.fetcher.halt import Stopped
 from wantui.fetcher.hub import Location, RemoteFile, of_status
 from wantui.fetcher.part import Part, Segment
-from wantui.fetcher.patience import LATER, Patience, Stopped, may_pass, pause
+from wantui.fetcher.patience import LATER, Patience, may_pass, pause
 
 CHUNK_BYTES = 1 << 18
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from wantui.api.hardware import Disk, Gpu, Hardware
+from wantui.files import disk_of
 from wantui.hardware.cpu import CpuMeter
 from wantui.hardware.memory import read_memory
 from wantui.hardware.nvml import DriverNvml, Nvml, NvmlDevice, NvmlError
@@ -110,12 +110,9 @@ def _told(reading: Callable[[], T]) -> T | None:
 
 
 def _disk(role: str, path: Path) -> Disk | None:
-    """The disk that `path` is on, or will be on; None if nothing of it can be read."""
+    """None if nothing of it can be read."""
     path = path.absolute()
-    for folder in (path, *path.parents):
-        try:
-            usage = shutil.disk_usage(folder)
-        except OSError:
-            continue
-        return Disk(role=role, path=str(path), total_bytes=usage.total, free_bytes=usage.free)
-    return None
+    told = disk_of(path)
+    return (
+        Disk(role=role, path=str(path), total_bytes=told[0], free_bytes=told[1]) if told else None
+    )

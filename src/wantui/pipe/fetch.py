@@ -2,12 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import os
+from enum import StrEnum
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, TypeAdapter
 
+from wantui.api.download import Depth
 from wantui.api.error import ErrorBody
 from wantui.pipe.messages import Message
+
+
+class StatKey(NamedTuple):
+    """What a file is as long as nobody has written to it: its stat, after links are followed."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+    @classmethod
+    def of(cls, info: os.stat_result) -> Self:
+        return cls(info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+
+
+class Proven(NamedTuple):
+    """A file that hashed to this digest, as long as its stat is this."""
+
+    key: StatKey
+    digest: str
+
+
+class Outcome(StrEnum):
+    """Of reading one file whole."""
+
+    VERIFIED = "verified"
+    """It hashes to what the publisher says."""
+    SOUND = "sound"
+    """Nothing is wrong with it that shows, and nobody says what it must hash to."""
+    CORRUPT = "corrupt"
+
+
+class FileToVerify(Message):
+    path: str
+    """Relative to the model's folder."""
+    digest: str | None
+    """What it must hash to; None if nobody says."""
+
+
+class VerifyFiles(Message):
+    """Read a model's files and say of each what it is. Needs no network."""
+
+    kind: Literal["verify"] = "verify"
+    folder: str
+    files: tuple[FileToVerify, ...]
+    depth: Depth
+    proven: tuple[Proven, ...]
+    """Files that need not be read again; none when the depth is deep."""
+    threads: int
 
 
 class PullFiles(Message):
@@ -23,6 +76,10 @@ class PullFiles(Message):
     bytes_a_second: int | None
     stall_s: float
     tries: int
+    proven: tuple[Proven, ...] = ()
+    """Files that are there and need not be read again to be believed."""
+    only_list: bool = False
+    """Say what would come, and bring nothing."""
 
 
 class Halt(Message):
@@ -40,6 +97,11 @@ class Listed(Message):
     gated: bool
     total: int
     """Bytes of the files that are wanted."""
+    missing: int
+    """Of them, bytes that are to be fetched."""
+    missing_files: int
+    free: int
+    """Bytes on the disk of the cache."""
 
 
 class Fetching(Message):
@@ -50,8 +112,20 @@ class Fetching(Message):
     """Bytes that came over the network in this process."""
 
 
+class Checked(Message):
+    """One file was read whole, and had this stat before and after."""
+
+    kind: Literal["checked"] = "checked"
+    path: str
+    key: StatKey
+    outcome: Outcome
+    digest: str | None
+    """What it hashes to; None if it was not hashed."""
+    problem: str | None = None
+
+
 class Fetched(Message):
-    """Everything is there, verified, linked and pinned."""
+    """Everything is there, verified, linked and pinned; or a verification is through."""
 
     kind: Literal["fetched"] = "fetched"
     folder: str
@@ -67,8 +141,8 @@ class Halted(Message):
     kind: Literal["halted"] = "halted"
 
 
-FetchOrder = PullFiles | Halt
-FetchReport = Listed | Fetching | Fetched | FetchFailed | Halted
+FetchOrder = PullFiles | VerifyFiles | Halt
+FetchReport = Listed | Fetching | Checked | Fetched | FetchFailed | Halted
 
 fetch_order: TypeAdapter[FetchOrder] = TypeAdapter(
     Annotated[FetchOrder, Field(discriminator="kind")]

@@ -72,7 +72,15 @@ class Jobs:
         self._paused = value
 
     async def accept(
-        self, *, model: str, quality: str, params: Params, owner: int, hold: bool
+        self,
+        *,
+        model: str,
+        quality: str,
+        params: Params,
+        owner: int,
+        hold: bool,
+        fetch: bool = False,
+        unverified: bool = False,
     ) -> Job:
         """Keep a new job; it is safe once this returns. Raises QueueFull or DiskFull."""
         if len(self._live) + self._accepting >= self._settings.max_unfinished:
@@ -85,6 +93,8 @@ class Jobs:
             quality=quality,
             params=params,
             owner=owner,
+            fetch=fetch,
+            unverified=unverified,
             created_at=time.time(),
         )
         self._accepting += 1

@@ -18,6 +18,8 @@ STAGING = ".wantui"
 """Below a repository: files on their way, where neither the hub's client nor its prune looks."""
 PIN = "wantui-pin"
 """The ref that keeps a revision: `hf cache prune` removes snapshots without one."""
+KEEP = "wantui-keep"
+"""The ref of a revision that the user wants kept, whatever is removed."""
 _REVISION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,254}")
 
 
@@ -26,6 +28,10 @@ class Snapshot(NamedTuple):
 
     folder: Path
     revision: str
+    pinned: bool = False
+    """By a pull of wantui's."""
+    kept: bool = False
+    """By the user."""
 
 
 def file_at(path: Path) -> os.stat_result | None:
@@ -54,18 +60,20 @@ def find_snapshot(hub_cache: Path, repository: str, paths: Sequence[str]) -> Sna
     """
     folder = repository_folder(hub_cache, repository)
     snapshots = _snapshots(folder / "snapshots")
-    if pinned := snapshots.get(_ref(folder, PIN) or ""):
-        return pinned
-    main = _ref(folder, "main")
+    pinned, kept, main = (read_ref(folder, name) for name in (PIN, KEEP, "main"))
 
     def rank(snapshot: Snapshot) -> tuple[int, bool, int, str]:
         there = sum(file_at(snapshot.folder / path) is not None for path in paths)
         return there, snapshot.revision == main, _age_key(snapshot.folder), snapshot.revision
 
-    return max(snapshots.values(), key=rank, default=None)
+    chosen = snapshots.get(pinned or "") or max(snapshots.values(), key=rank, default=None)
+    if chosen is None:
+        return None
+    return chosen._replace(pinned=chosen.revision == pinned, kept=chosen.revision == kept)
 
 
-def _ref(folder: Path, name: str) -> str | None:
+def read_ref(folder: Path, name: str) -> str | None:
+    """The revision that a repository's ref names, if it is one."""
     path = folder / "refs" / name
     if file_at(path) is None:
         return None

@@ -7,32 +7,41 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from wantui.api.model import ComponentStatus, WeightsState, WeightsStatus
+from wantui.api.model import ComponentStatus, FileStatus, WeightsState, WeightsStatus
 from wantui.catalog.recipe import Component, Recipe
 from wantui.errors import WeightsAbsent, WeightsUnreadable
+from wantui.pipe.fetch import Outcome
 from wantui.pipe.messages import WeightsFile
 from wantui.store.cache import Snapshot, file_at, find_snapshot
 from wantui.store.header import read_header
+from wantui.store.published import Published
+from wantui.store.verdicts import Verdict, Verdicts
 
 INDEX = "model_index.json"
 _Found = Mapping[str, os.stat_result]
 """The files that are there, by their path relative to the repository."""
+_WORST_FIRST = (WeightsState.CORRUPT, WeightsState.UNVERIFIED, WeightsState.VERIFIED)
 
 
-def scan(recipe: Recipe, hub_cache: Path, demo_weights: Path) -> WeightsStatus:
+def scan(recipe: Recipe, hub_cache: Path, demo_weights: Path, verdicts: Verdicts) -> WeightsStatus:
     """The state of a recipe's weights. Touches no network; a strange cache is no failure."""
-    snapshot = _snapshot(recipe, hub_cache, demo_weights)
+    snapshot = find(recipe, hub_cache, demo_weights)
     found = _found(snapshot.folder, recipe.paths) if snapshot else {}
     folder = snapshot.folder if snapshot else None
-    components = tuple(_component(part, folder, found) for part in recipe.components)
+    files = tuple(_files(recipe, snapshot, found, verdicts))
+    states = {file.path: file.state for file in files}
+    components = tuple(_component(part, folder, found, states) for part in recipe.components)
     index_bytes = found[INDEX].st_size if INDEX in found else 0
     return WeightsStatus(
-        state=_state(len(found), len(recipe.paths)),
+        state=_state(states.values()),
         bytes_present=index_bytes + sum(part.bytes_present for part in components),
         bytes_needed=index_bytes + sum(part.bytes_needed for part in components),
         folder=str(folder) if folder else None,
         revision=(snapshot.revision or None) if snapshot else None,
+        pinned=snapshot is not None and snapshot.pinned,
+        kept=snapshot is not None and snapshot.kept,
         components=components,
+        files=files,
         get_command=recipe.get_command,
     )
 
@@ -58,10 +67,11 @@ def _weights_file(recipe: Recipe, path: Path) -> WeightsFile:
     )
 
 
-def _snapshot(recipe: Recipe, hub_cache: Path, demo_weights: Path) -> Snapshot | None:
+def find(recipe: Recipe, hub_cache: Path, demo_weights: Path) -> Snapshot | None:
+    """Where a recipe's weights are, if any of them are."""
     if recipe.repository is None:
-        shipped = demo_weights.absolute()
-        snapshot = Snapshot(shipped, "") if shipped.is_dir() else None
+        folder = Path(recipe.folder).expanduser() if recipe.folder else demo_weights
+        snapshot = Snapshot(folder.absolute(), "") if folder.is_dir() else None
     else:
         snapshot = find_snapshot(hub_cache.absolute(), recipe.repository, recipe.paths)
     return snapshot if snapshot and _travels(snapshot.folder) else None
@@ -81,7 +91,48 @@ def _found(folder: Path, paths: Iterable[str]) -> _Found:
     return {path: info for path, info in looked if info is not None}
 
 
-def _component(part: Component, folder: Path | None, found: _Found) -> ComponentStatus:
+def _files(
+    recipe: Recipe, snapshot: Snapshot | None, found: _Found, verdicts: Verdicts
+) -> Iterable[FileStatus]:
+    published = Published(snapshot) if snapshot else None
+    for path in recipe.paths:
+        info = found.get(path)
+        if info is None or published is None:
+            yield FileStatus(
+                path=path, state=WeightsState.ABSENT, bytes=None, digest=None, checked_at=None
+            )
+        else:
+            yield _file(path, info, published.digest(path), verdicts.of(info))
+
+
+def _file(
+    path: str, info: os.stat_result, digest: str | None, verdict: Verdict | None
+) -> FileStatus:
+    """What is there, in the light of what reading it has shown."""
+    state, problem = WeightsState.UNVERIFIED, None
+    checked_at = verdict.checked_at if verdict else None
+    if verdict is not None and verdict.outcome is Outcome.CORRUPT:
+        state, problem = WeightsState.CORRUPT, verdict.problem
+    elif verdict is not None and digest is not None and verdict.digest is not None:
+        if verdict.digest == digest:
+            state = WeightsState.VERIFIED
+        elif len(verdict.digest) == len(digest):
+            state, problem = WeightsState.CORRUPT, "it is another file than the publisher lists"
+        else:  # it was hashed the other way, before anyone said what it must be
+            checked_at = None
+    return FileStatus(
+        path=path,
+        state=state,
+        bytes=info.st_size,
+        digest=digest,
+        checked_at=checked_at,
+        problem=problem,
+    )
+
+
+def _component(
+    part: Component, folder: Path | None, found: _Found, states: Mapping[str, WeightsState]
+) -> ComponentStatus:
     there = {path: found[path] for path in part.paths if path in found}
     missing = tuple(path for path in part.paths if path not in found)
     present = _bytes(there.values())
@@ -89,17 +140,21 @@ def _component(part: Component, folder: Path | None, found: _Found) -> Component
         name=part.name,
         class_name=part.class_name,
         parameter_count=_parameter_count(part, folder, there, missing),
-        state=_state(len(there), len(part.paths)),
+        state=_state([states[path] for path in part.paths]),
         bytes_present=present,
         bytes_needed=present + _bytes_missing(part, there, missing),
         missing=missing,
     )
 
 
-def _state(there: int, needed: int) -> WeightsState:
-    if there == 0:
-        return WeightsState.ABSENT
-    return WeightsState.PRESENT if there == needed else WeightsState.PARTIAL
+def _state(files: Iterable[WeightsState]) -> WeightsState:
+    """Of several files: what must be mended first."""
+    states = set(files)
+    if WeightsState.CORRUPT in states:
+        return WeightsState.CORRUPT
+    if WeightsState.ABSENT in states:
+        return WeightsState.ABSENT if len(states) == 1 else WeightsState.PARTIAL
+    return next(state for state in _WORST_FIRST if state in states)
 
 
 def _bytes(files: Iterable[os.stat_result]) -> int:

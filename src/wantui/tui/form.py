@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wantui.api.job import Job, JobRequest
-from wantui.api.model import Defaults, ModelStatus, WeightsState
+from wantui.api.model import Defaults, ModelStatus
 from wantui.client import words
 from wantui.errors import (
     EngineMissing,
@@ -121,8 +121,10 @@ def refusal(error: WantuiError) -> str:
 def absent_words(model: ModelStatus) -> str | None:
     """How to get the weights that are not there."""
     weights = model.weights
-    if weights.state is WeightsState.PRESENT:
+    if weights.state.usable:
         return None
+    if weights.bad:
+        return f"weights corrupt: wantui repair {model.id}"
     size = bytes_text(weights.bytes_needed - weights.bytes_present)
     get = f": {weights.get_command}" if weights.get_command else ""
     return f"weights {weights.state}, {size} to fetch{get}"
@@ -130,7 +132,7 @@ def absent_words(model: ModelStatus) -> str | None:
 
 def model_to_start_with(state: State, wanted: str) -> str | None:
     """The settings' model, or the one used last that is still there, or one that is."""
-    ready = [m for m in state.models.values() if m.weights.state is WeightsState.PRESENT]
+    ready = [m for m in state.models.values() if m.weights.state.usable]
     for model in state.models.values():
         if wanted.casefold() in (name.casefold() for name in (model.id, *model.aliases)):
             return model.id

@@ -25,7 +25,9 @@ _TONES: dict[JobState, Tone] = {
 _WEIGHTS: dict[WeightsState, Said] = {
     WeightsState.ABSENT: ("○", Tone.MUTED),
     WeightsState.PARTIAL: ("◐", Tone.WARN),
-    WeightsState.PRESENT: ("●", Tone.GOOD),
+    WeightsState.UNVERIFIED: ("●", Tone.WARN),
+    WeightsState.VERIFIED: ("●", Tone.GOOD),
+    WeightsState.CORRUPT: ("✗", Tone.BAD),
 }
 
 
@@ -148,9 +150,11 @@ def _run_facts(job: Job) -> Iterator[Fact]:
 
 _DOWNLOADS: dict[DownloadState, Said] = {
     DownloadState.QUEUED: ("○", Tone.PLAIN),
-    DownloadState.DOWNLOADING: ("↓", Tone.BUSY),
+    DownloadState.RUNNING: ("↓", Tone.BUSY),
     DownloadState.PAUSED: ("‖", Tone.WARN),
     DownloadState.FAILED: ("✗", Tone.BAD),
+    DownloadState.COMPLETED: ("✓", Tone.GOOD),
+    DownloadState.CANCELLED: ("–", Tone.MUTED),
 }
 
 
@@ -174,7 +178,7 @@ def have(model: ModelStatus | ComponentStatus) -> str:
     """9.5 of 34.2 GB; a dash where nothing is needed."""
     weights = model.weights if isinstance(model, ModelStatus) else model
     present, needed = weights.bytes_present, weights.bytes_needed
-    if weights.state is WeightsState.PRESENT or not needed:
+    if present == needed:
         return bytes_text(present)
     return f"{bytes_text(present)} of {bytes_text(needed)}"
 
@@ -194,8 +198,7 @@ def model_facts(model: ModelStatus) -> Iterator[Fact]:
     yield "model", (f"{model.id}: {model.name}", Tone.STRONG)
     yield "", (model.summary, Tone.PLAIN)
     yield "weights", weights_state(model.weights.state)
-    if model.weights.state is not WeightsState.PRESENT and model.weights.get_command:
-        yield "get them", (model.weights.get_command, Tone.STRONG)
+    yield from health_facts(model)
     yield "loaded", (("▶ in a worker", Tone.BUSY) if model.loaded else ("no", Tone.MUTED))
     yield "tasks", (", ".join(model.tasks), Tone.PLAIN)
     defaults = model.defaults
@@ -209,6 +212,21 @@ def model_facts(model: ModelStatus) -> Iterator[Fact]:
         yield "folder", (model.weights.folder, Tone.PLAIN)
     for component in model.weights.components:
         yield from _component_facts(component)
+
+
+def health_facts(model: ModelStatus) -> Iterator[Fact]:
+    """What is to be done about the weights, or since when they are proven."""
+    weights = model.weights
+    for file in weights.bad:
+        yield "  bad file", (f"{file.path}: {file.problem}", Tone.BAD)
+    if weights.bad and weights.get_command:
+        yield "mend them", (f"wantui repair {model.id}", Tone.STRONG)
+    elif not weights.state.usable and weights.get_command:
+        yield "get them", (weights.get_command, Tone.STRONG)
+    if model.health.last_verified_at is not None:
+        yield "verified", (words.clock(model.health.last_verified_at), Tone.MUTED)
+    if weights.kept:
+        yield "kept", ("neither removed nor pruned", Tone.PLAIN)
 
 
 def _component_facts(component: ComponentStatus) -> Iterator[Fact]:

@@ -1,4 +1,4 @@
-"""Weights on their way: ask for them, look, pause, resume, cancel."""
+"""What the fetcher does and did: look, pause, resume, cancel."""
 
 from __future__ import annotations
 
@@ -12,12 +12,6 @@ from wantui.daemon.routes.common import PartsOf, answer
 router = APIRouter(prefix="/api", tags=["downloads"])
 
 DownloadId = Annotated[int, Path(ge=1, le=2**63 - 1)]
-
-
-@router.post("/models/{model_id}/pull", status_code=202, response_model=Download)
-async def pull(model_id: str, parts: PartsOf) -> Response:
-    """Exactly the files that the model needs, proven; joins a pull that is under way."""
-    return answer(await parts.downloads.pull(parts.inventory.catalog.model(model_id)), 202)
 
 
 @router.get("/downloads", response_model=Downloads)
@@ -39,4 +33,4 @@ async def resume(download_id: DownloadId, parts: PartsOf) -> Response:
 @router.post("/downloads/{download_id}/cancel", response_model=Download)
 async def cancel(download_id: DownloadId, parts: PartsOf) -> Response:
     """Files that are not whole are removed."""
-    return answer(await parts.downloads.cancel(download_id))
+    return answer(await parts.provision.cancel(download_id))

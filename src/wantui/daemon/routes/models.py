@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
+from wantui.api.download import Depth, Download, PullPlan
 from wantui.api.model import Models, ModelStatus
+from wantui.api.removal import Removals
 from wantui.daemon.routes.common import PartsOf, answer
 
 router = APIRouter(prefix="/api/models", tags=["models"])
@@ -23,3 +25,42 @@ async def models(parts: PartsOf, name: str | None = None) -> Response:
 async def model(model_id: str, parts: PartsOf) -> Response:
     recipe = parts.inventory.catalog.model(model_id)
     return answer(await parts.inventory.model(recipe))
+
+
+@router.post("/{model_id}/pull", status_code=202, response_model=Download)
+async def pull(model_id: str, parts: PartsOf) -> Response:
+    """Exactly the files that the model needs, proven; joins a pull that is under way."""
+    return answer(await parts.provision.pull(parts.inventory.catalog.model(model_id)), 202)
+
+
+@router.get("/{model_id}/pull", response_model=PullPlan)
+async def pull_plan(model_id: str, parts: PartsOf) -> Response:
+    """What a pull would bring, as the hub has it now."""
+    return answer(await parts.provision.plan(parts.inventory.catalog.model(model_id)))
+
+
+@router.post("/{model_id}/verify", status_code=202, response_model=Download)
+async def verify(model_id: str, parts: PartsOf, depth: Depth = Depth.CONTENT) -> Response:
+    """Compare what is on disk with the publisher's digests; needs no network."""
+    recipe = parts.inventory.catalog.model(model_id)
+    return answer(await parts.provision.verify(recipe, depth), 202)
+
+
+@router.post("/{model_id}/repair", status_code=202, response_model=Download)
+async def repair(model_id: str, parts: PartsOf) -> Response:
+    """Replace bad files, and only those."""
+    return answer(await parts.provision.repair(parts.inventory.catalog.model(model_id)), 202)
+
+
+@router.delete("/{model_id}", response_model=Removals)
+async def remove(model_id: str, parts: PartsOf, dry_run: bool = False) -> Response:
+    """What only this model needs; refused while something needs it."""
+    recipe = parts.inventory.catalog.model(model_id)
+    return answer(await parts.housekeeping.remove(recipe, dry_run=dry_run))
+
+
+@router.post("/{model_id}/keep", response_model=ModelStatus)
+async def keep(model_id: str, parts: PartsOf, kept: bool = True) -> Response:
+    """Protect a model's weights from being removed, or, with `kept=false`, no longer."""
+    recipe = parts.inventory.catalog.model(model_id)
+    return answer(await parts.housekeeping.keep(recipe, kept=kept))

@@ -10,10 +10,14 @@ from textual.containers import Container
 
 from wantui.api.download import Download, DownloadState
 from wantui.api.model import ModelStatus
+from wantui.api.removal import Removals
+from wantui.client import words
+from wantui.text import bytes_text
 from wantui.tui.actions import bindings
 from wantui.tui.areas import Area
 from wantui.tui.screens.area import AreaScreen
 from wantui.tui.tone import Tone
+from wantui.tui.widgets.confirm import Confirm
 from wantui.tui.widgets.facts import Facts
 from wantui.tui.widgets.table import Column, Row, Table
 from wantui.tui.words import (
@@ -30,8 +34,8 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     Column("model", 12),
-    Column("weights", 9),
-    Column("on disk", 20),
+    Column("weights", 12),
+    Column("on disk", 17),
     Column("loaded", 6),
     Column("parameters", 10, right=True),
     Column("license"),
@@ -91,12 +95,60 @@ class ModelsScreen(AreaScreen):
         session, model, download = self.wantui.session, self.model, self.download
         if session is None or model is None:
             return
-        going = (DownloadState.QUEUED, DownloadState.DOWNLOADING)
+        going = (DownloadState.QUEUED, DownloadState.RUNNING)
         if download is not None and download.state in going:
             id = download.id
             self.wantui.work(session.ask(lambda client: client.pause_download(id)))
         else:
             self.wantui.work(session.ask(lambda client: client.pull(model.id)))
+
+    def action_verify(self) -> None:
+        """Hash what is not proven yet."""
+        if (model := self.model) is not None:
+            self.wantui.request(
+                lambda client: client.verify(model.id),
+                lambda asked: self.tell(f"{model.id}: {words.downloading(asked)}"),
+            )
+
+    def action_repair(self) -> None:
+        """Replace the bad files, and only those."""
+        model, session = self.model, self.wantui.session
+        if model is None or session is None:
+            return
+        if model.weights.bad:
+            self.wantui.work(session.ask(lambda client: client.repair(model.id)))
+        else:
+            self.tell("no file of it is known to be bad: v verifies them")
+
+    def action_keep(self) -> None:
+        """Protect the weights from removal, or no longer."""
+        if (model := self.model) is not None:
+            kept = not model.weights.kept
+            self.wantui.request(
+                lambda client: client.keep(model.id, kept=kept),
+                lambda now: self.tell(f"{now.id} is {'kept' if kept else 'kept no longer'}"),
+            )
+
+    def action_remove(self) -> None:
+        """Look what it would free, ask, and remove."""
+        if (model := self.model) is not None:
+            self.wantui.request(
+                lambda client: client.remove(model.id, dry_run=True),
+                lambda plan: self._ask_to_remove(model.id, plan),
+            )
+
+    def _ask_to_remove(self, id: str, plan: Removals) -> None:
+        question = f"Remove the weights of {id}? That frees {bytes_text(plan.freed_bytes)}."
+        self.app.push_screen(
+            Confirm(question, yes="remove them", no="keep them"),
+            lambda sure: self._remove(id) if sure else None,
+        )
+
+    def _remove(self, id: str) -> None:
+        self.wantui.request(
+            lambda client: client.remove(id, dry_run=False),
+            lambda done: self.tell(f"{bytes_text(done.freed_bytes)} freed", Tone.GOOD),
+        )
 
     def action_cancel(self) -> None:
         """Give the download up, and what came of files that are not whole."""

@@ -1,0 +1,26 @@
+"""What is removed from the disk, or would be."""
+
+from __future__ import annotations
+
+from wantui.api.base import Reply
+
+
+class Removal(Reply):
+    """Of one repository."""
+
+    repository: str
+    models: tuple[str, ...]
+    """That are made of it."""
+    revisions: tuple[str, ...]
+    partials: int
+    """Files that are not whole."""
+    orphans: int
+    """Files that no revision leads to."""
+    freed_bytes: int
+
+
+class Removals(Reply):
+    done: bool
+    """False for a dry run."""
+    removals: tuple[Removal, ...]
+    freed_bytes: int

@@ -1,0 +1,79 @@
+"""Models of the user's own: a TOML file each, usually a few lines that extend a shipped one.
+
+id = "ti2v-5b:mine"
+extends = "ti2v-5b"
+folder = "~/models/my-finetune"        # or: repository = "owner/name"
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from wantui.catalog.recipe import Recipe
+from wantui.errors import SettingsInvalid
+from wantui.text import nearest, one_line
+
+EXTENDS = "extends"
+_ID = re.compile(r"[a-z0-9][a-z0-9._:-]{0,63}")
+_NOT_INHERITED = ("id", "aliases", "repository", "folder")
+Entry = Mapping[str, object]
+
+
+def own_recipes(folder: Path, shipped: Sequence[Entry]) -> list[Recipe]:
+    """Every recipe in the user's folder. Raises SettingsInvalid naming the file and the fault."""
+    bases = {str(entry["id"]): entry for entry in shipped}
+    taken = {name.casefold() for entry in shipped for name in _names(entry)}
+    recipes = []
+    for path in sorted(folder.glob("*.toml")):
+        recipe = _recipe(path, bases)
+        for name in (recipe.id, *recipe.aliases):
+            if name.casefold() in taken:
+                raise SettingsInvalid(f"{path}: {one_line(name, 80)!r} is another model's name")
+            taken.add(name.casefold())
+        recipes.append(recipe)
+    return recipes
+
+
+def _names(entry: Entry) -> list[str]:
+    aliases = entry.get("aliases")
+    return [str(entry["id"]), *(aliases if isinstance(aliases, list) else [])]
+
+
+def _recipe(path: Path, bases: Mapping[str, Entry]) -> Recipe:
+    try:
+        entry = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsInvalid(f"{path}: {error}") from error
+    try:
+        recipe = Recipe.model_validate(_extended(path, entry, bases))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsInvalid(f"{path}: {where}: {first['msg']}") from error
+    if not _ID.fullmatch(recipe.id):
+        raise SettingsInvalid(
+            f"{path}: {one_line(recipe.id, 80)!r} is no id",
+            hint="an id is of a-z, 0-9 and . _ : - such as ti2v-5b:mine",
+        )
+    if (recipe.repository is None) == (recipe.folder is None):
+        raise SettingsInvalid(f"{path}: say either a repository or a folder")
+    return recipe
+
+
+def _extended(path: Path, entry: dict[str, object], bases: Mapping[str, Entry]) -> Entry:
+    """With what it does not say taken from the model that it extends."""
+    name = entry.pop(EXTENDS, None)
+    if name is None:
+        return entry
+    base = bases.get(str(name))
+    if base is None:
+        near = nearest(str(name), bases)
+        hint = f"did you mean {near}?" if near else f"there are {', '.join(sorted(bases))}"
+        raise SettingsInvalid(f"{path}: no model is called {one_line(str(name), 80)!r}", hint=hint)
+    inherited = {key: value for key, value in base.items() if key not in _NOT_INHERITED}
+    return {"aliases": [], **inherited, **entry}

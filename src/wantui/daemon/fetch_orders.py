@@ -1,0 +1,64 @@
+"""What a fetcher is told to do, with everything resolved."""
+
+from __future__ import annotations
+
+import os
+
+from wantui.api.download import Depth
+from wantui.api.model import WeightsStatus
+from wantui.catalog.recipe import Recipe
+from wantui.daemon.verdict_book import VerdictBook
+from wantui.errors import InvalidRequest, WeightsAbsent
+from wantui.paths import Paths
+from wantui.pipe.fetch import FileToVerify, PullFiles, VerifyFiles
+from wantui.settings import StoreSettings
+
+
+class FetchOrders:
+    def __init__(self, paths: Paths, settings: StoreSettings, book: VerdictBook) -> None:
+        self._paths = paths
+        self._settings = settings
+        self._book = book
+
+    def pull(
+        self, recipe: Recipe, revision: str | None = None, *, only_list: bool = False
+    ) -> PullFiles:
+        """Raises InvalidRequest for a model that is in no repository."""
+        return PullFiles(
+            repository=repository_of(recipe),
+            revision=revision,
+            paths=recipe.paths,
+            hub_cache=str(self._paths.hub_cache.absolute()),
+            connections=self._settings.connections,
+            bytes_a_second=self._settings.max_bytes_per_second or None,
+            stall_s=self._settings.stall_s,
+            tries=self._settings.tries,
+            proven=self._book.proven(),
+            only_list=only_list,
+        )
+
+    def verify(self, recipe: Recipe, weights: WeightsStatus, depth: Depth) -> VerifyFiles:
+        """Raises WeightsAbsent if there is nothing to read."""
+        if weights.folder is None:
+            raise WeightsAbsent(f"the weights of {recipe.id} are absent")
+        return VerifyFiles(
+            folder=weights.folder,
+            files=tuple(
+                FileToVerify(path=file.path, digest=file.digest)
+                for file in weights.files
+                if file.bytes is not None
+            ),
+            depth=depth,
+            proven=() if depth is Depth.DEEP else self._book.proven(),
+            threads=len(os.sched_getaffinity(0)),
+        )
+
+
+def repository_of(recipe: Recipe) -> str:
+    """Raises InvalidRequest for a model that is in none."""
+    if recipe.repository is None:
+        raise InvalidRequest(
+            f"the weights of {recipe.id} are in no repository",
+            hint="install wantui again" if recipe.folder is None else "see its recipe",
+        )
+    return recipe.repository

@@ -1,0 +1,128 @@
+"""Weights that go, and weights that are to stay."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from wantui.api.model import ModelStatus
+from wantui.api.removal import Removal as RemovalReply
+from wantui.api.removal import Removals
+from wantui.catalog.recipe import Recipe
+from wantui.daemon.downloads import Downloads
+from wantui.daemon.fetch_orders import repository_of
+from wantui.daemon.inventory import Inventory
+from wantui.daemon.verdict_book import VerdictBook
+from wantui.errors import WeightsAbsent, WeightsInUse
+from wantui.pipe.fetch import StatKey
+from wantui.queue.jobs import Jobs
+from wantui.store.removal import Removal, carry_out, keep, plan_prune, plan_removal
+
+
+class Housekeeping:
+    def __init__(
+        self,
+        *,
+        inventory: Inventory,
+        downloads: Downloads,
+        jobs: Jobs,
+        book: VerdictBook,
+        hub_cache: Path,
+        loaded: Callable[[str], bool],
+    ) -> None:
+        self._inventory = inventory
+        self._downloads = downloads
+        self._jobs = jobs
+        self._book = book
+        self._hub_cache = hub_cache
+        self._loaded = loaded
+
+    async def remove(self, recipe: Recipe, *, dry_run: bool) -> Removals:
+        """The revision that a model is made of. Raises WeightsInUse, WeightsAbsent, InvalidRequest.
+
+        Other revisions of the repository stay, and what they share with it.
+        """
+        repository = repository_of(recipe)
+        self._need_unused(recipe)
+        weights = await self._inventory.weights(recipe)
+        if weights.revision is None:
+            raise WeightsAbsent(f"there are no weights of {recipe.id}", hint="see: wantui ls")
+        revision = weights.revision
+        plan = await asyncio.to_thread(plan_removal, self._hub_cache, repository, revision)
+        return await self._carry_out([plan], dry_run=dry_run)
+
+    async def prune(self, *, dry_run: bool) -> Removals:
+        """In the repositories of the catalog: what is not whole, or nobody names any more."""
+        plans = []
+        for repository, recipes in self._repositories().items():
+            if any(self._loaded(recipe.id) or self._fetches(recipe.id) for recipe in recipes):
+                continue  # files that are whole have no names yet while a pull is paused
+            plan = await asyncio.to_thread(plan_prune, self._hub_cache, repository)
+            if plan.paths:
+                plans.append(plan)
+        return await self._carry_out(plans, dry_run=dry_run)
+
+    async def keep(self, recipe: Recipe, *, kept: bool) -> ModelStatus:
+        """Whether a model's weights may be removed. Raises WeightsAbsent or InvalidRequest."""
+        repository = repository_of(recipe)
+        weights = await self._inventory.weights(recipe)
+        if kept and weights.revision is None:
+            raise WeightsAbsent(f"there are no weights of {recipe.id}", hint="see: wantui ls")
+        revision = weights.revision if kept else None
+        await asyncio.to_thread(keep, self._hub_cache, repository, revision)
+        return await self._inventory.model(recipe)
+
+    def _need_unused(self, recipe: Recipe) -> None:
+        """Raises WeightsInUse."""
+        using = [job.id for job in self._jobs.live.values() if job.model == recipe.id]
+        if using:
+            raise WeightsInUse(f"job {using[0]} is to be made with {recipe.id}")
+        if self._loaded(recipe.id):
+            raise WeightsInUse(f"a worker has {recipe.id} loaded", hint="see: wantui ps")
+        if self._fetches(recipe.id):
+            raise WeightsInUse(
+                f"{recipe.id} is being fetched or verified", hint="see: wantui downloads"
+            )
+
+    def _fetches(self, model: str) -> bool:
+        return any(item.model == model and item.state.open for item in self._downloads.all())
+
+    def _repositories(self) -> dict[str, list[Recipe]]:
+        found: dict[str, list[Recipe]] = {}
+        for recipe in self._inventory.catalog.recipes:
+            if recipe.repository is not None:
+                found.setdefault(recipe.repository, []).append(recipe)
+        return found
+
+    async def _carry_out(self, plans: Iterable[Removal], *, dry_run: bool) -> Removals:
+        replies = []
+        models = self._repositories()
+        for plan in plans:
+            recipes = models.get(plan.repository, [])
+            if not dry_run:
+                await self._one(plan)
+                for recipe in recipes:
+                    await self._inventory.model(recipe)
+            replies.append(
+                RemovalReply(
+                    repository=plan.repository,
+                    models=tuple(recipe.id for recipe in recipes),
+                    revisions=plan.revisions,
+                    partials=plan.partials,
+                    orphans=plan.orphans,
+                    freed_bytes=plan.freed_bytes,
+                )
+            )
+        return Removals(
+            done=not dry_run,
+            removals=tuple(replies),
+            freed_bytes=sum(reply.freed_bytes for reply in replies),
+        )
+
+    async def _one(self, plan: Removal) -> None:
+        """A file that another repository has as well stays proven, though its stat changes."""
+        before = {path: StatKey.of(path.stat()) for path in plan.shared}
+        await asyncio.to_thread(carry_out, plan, self._hub_cache)
+        for path, key in before.items():
+            await self._book.carry_over(key, StatKey.of(path.stat()))

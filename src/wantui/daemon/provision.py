@@ -1,0 +1,131 @@
+"""A model's weights, whole and proven, before a job may load them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from wantui.api.download import Depth, Download, DownloadAction, DownloadState, PullPlan
+from wantui.api.job import Job
+from wantui.api.model import WeightsState, WeightsStatus
+from wantui.catalog.recipe import Recipe
+from wantui.daemon.downloads import Downloads
+from wantui.daemon.fetch import Fetch, Telling
+from wantui.daemon.fetch_orders import FetchOrders, repository_of
+from wantui.daemon.inventory import Inventory, need_whole
+from wantui.errors import (
+    FetchError,
+    FileNotOnHub,
+    GatedRepository,
+    RepositoryNotFound,
+    RevisionNotFound,
+    UnsafePath,
+)
+from wantui.pipe.fetch import FetchOrder, Listed
+from wantui.store.cache import drop_staging
+
+AGAIN_S = 60.0
+"""After a failure a job's weights are tried again once this has passed."""
+LASTING = (GatedRepository, RepositoryNotFound, RevisionNotFound, FileNotOnHub, UnsafePath)
+"""What waiting does not cure."""
+
+
+class Provision:
+    """The verbs on weights, and what a job needs of them."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        downloads: Downloads,
+        orders: FetchOrders,
+        hub_cache: Path,
+        log_file: Callable[[], Path],
+    ) -> None:
+        self._inventory = inventory
+        self._downloads = downloads
+        self._orders = orders
+        self._hub_cache = hub_cache
+        self._log_file = log_file
+
+    async def pull(self, recipe: Recipe) -> Download:
+        """Raises InvalidRequest for a model that is in no repository."""
+        return await self._downloads.ask(recipe.id, repository_of(recipe), DownloadAction.PULL)
+
+    async def repair(self, recipe: Recipe) -> Download:
+        """Raises InvalidRequest for a model that is in no repository."""
+        return await self._downloads.ask(recipe.id, repository_of(recipe), DownloadAction.REPAIR)
+
+    async def verify(self, recipe: Recipe, depth: Depth) -> Download:
+        """Over at once where nothing has changed since it was read. Raises WeightsAbsent."""
+        weights = await self._inventory.weights(recipe)
+        if weights.state is WeightsState.ABSENT:
+            need_whole(recipe, weights)
+        done = depth is Depth.CONTENT and weights.checked and weights.state.usable
+        return await self._downloads.ask(
+            recipe.id, recipe.repository, DownloadAction.VERIFY, depth, done=done
+        )
+
+    async def cancel(self, download_id: int) -> Download:
+        """End it, and remove what is not whole. Raises UnknownDownload or WrongState."""
+        cancelled = await self._downloads.cancel(download_id)
+        if cancelled.action is not DownloadAction.VERIFY and cancelled.repository is not None:
+            await asyncio.to_thread(drop_staging, self._hub_cache, cancelled.repository)
+        return cancelled
+
+    async def plan(self, recipe: Recipe) -> PullPlan:
+        """What a pull would bring, as the hub has it now. Raises FetchError's kinds."""
+        order = self._orders.pull(recipe, only_list=True)
+        heard: list[Listed] = []
+
+        async def ordered() -> FetchOrder:
+            return order
+
+        async def told(report: Telling) -> None:
+            if isinstance(report, Listed):
+                heard.append(report)
+
+        await Fetch(ordered, self._log_file, told).run()
+        if not heard:
+            raise FetchError(f"the fetcher did not list {order.repository}")
+        return PullPlan(
+            model=recipe.id,
+            repository=order.repository,
+            commit=heard[0].commit,
+            license=heard[0].license,
+            gated=heard[0].gated,
+            files=heard[0].missing_files,
+            bytes_total=heard[0].total,
+            bytes_to_fetch=heard[0].missing,
+            free_bytes=heard[0].free,
+        )
+
+    async def ready(self, job: Job, recipe: Recipe) -> WeightsStatus | None:
+        """The weights if the job can load them now; else what they lack is set in motion.
+
+        Raises FetchError for what the job asked to be fetched and can never be had.
+        """
+        weights = await self._inventory.weights(recipe)
+        if weights.state.usable:
+            if weights.checked or job.unverified:
+                return weights
+            await self._want(recipe, DownloadAction.VERIFY)
+        elif job.fetch and recipe.repository is not None:
+            bad = weights.state is WeightsState.CORRUPT
+            await self._want(recipe, DownloadAction.REPAIR if bad else DownloadAction.PULL)
+        return None
+
+    async def _want(self, recipe: Recipe, action: DownloadAction) -> None:
+        last = self._downloads.latest(recipe.id, action)
+        if last is not None:
+            if last.state.open:
+                return
+            if last.state is DownloadState.FAILED and last.error is not None:
+                error = last.error.to_error()
+                if isinstance(error, LASTING):
+                    raise error
+                if time.time() - (last.finished_at or 0.0) < AGAIN_S:
+                    return
+        depth = Depth.CONTENT if action is DownloadAction.VERIFY else None
+        await self._downloads.ask(recipe.id, recipe.repository, action, depth)

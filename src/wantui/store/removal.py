@@ -1,0 +1,212 @@
+"""What can be removed from the hub's cache, to the byte, and the removing.
+
+A plan names files and folders; nothing that another revision or repository uses is among them.
+Bytes are those of contents whose last name goes: a hard link more, and none is freed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import stat
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wantui.errors import DownloadBusy, WeightsInUse
+from wantui.store.cache import KEEP, STAGING, file_at, read_ref, repository_folder
+
+FOREIGN_PARTIAL = ".incomplete"
+"""What huggingface_hub calls a file on its way; it goes on with none that an earlier run left."""
+_PARTIAL_SUFFIXES = (FOREIGN_PARTIAL, ".part")
+ABANDONED_S = 3600.0
+"""A foreign partial file that nobody has written to for so long is nobody's any more."""
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What goes, in this order, and what that frees."""
+
+    repository: str
+    revisions: tuple[str, ...]
+    partials: int
+    """Files that are not whole."""
+    orphans: int
+    """Files that no revision leads to."""
+    paths: tuple[Path, ...]
+    """Names first and contents last, so that one cut short leaves no name without content."""
+    shared: tuple[Path, ...]
+    """Other repositories' names of contents that go here and stay there."""
+    freed_bytes: int
+
+
+@dataclass
+class _Repository:
+    """One repository of the cache as it is on disk."""
+
+    folder: Path
+    revisions: dict[str, set[Path]] = field(default_factory=dict)
+    """Blobs that each revision leads to."""
+    refs: dict[str, str] = field(default_factory=dict)
+    blobs: set[Path] = field(default_factory=set)
+    partials: set[Path] = field(default_factory=set)
+    busy: bool = False
+    """Whether another tool seems to write here just now."""
+
+
+def plan_removal(hub_cache: Path, repository: str, revision: str) -> Removal:
+    """One revision, with the blobs that no other one of its repository leads to.
+
+    Raises WeightsInUse if it is to be kept.
+    """
+    found = _look(repository_folder(hub_cache, repository))
+    if found.refs.get(KEEP) == revision:
+        raise WeightsInUse(
+            f"{repository} at {revision[:12]} is to be kept", hint="run: wantui keep MODEL --off"
+        )
+    return _planned(found, repository, [revision])
+
+
+def plan_prune(hub_cache: Path, repository: str) -> Removal:
+    """What nobody asks for: partial files, blobs without a revision, revisions without a ref.
+
+    No download of the repository may be open: it goes on with what is here.
+    """
+    found = _look(repository_folder(hub_cache, repository))
+    named = set(found.refs.values())
+    detached = [revision for revision in found.revisions if revision not in named]
+    return _planned(found, repository, detached)
+
+
+def carry_out(removal: Removal, hub_cache: Path) -> None:
+    """Remove what the plan names. Raises DownloadBusy if a process pulls there just now."""
+    folder = repository_folder(hub_cache, removal.repository)
+    with _alone(folder / STAGING / "lock", removal.repository):
+        for path in removal.paths:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def keep(hub_cache: Path, repository: str, revision: str | None) -> None:
+    """Protect a revision from removal, or, with None, no revision any more."""
+    path = repository_folder(hub_cache, repository) / "refs" / KEEP
+    if revision is None:
+        path.unlink(missing_ok=True)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(revision, "ascii")
+
+
+def _planned(found: _Repository, repository: str, revisions: Iterable[str]) -> Removal:
+    going = [revision for revision in revisions if revision in found.revisions]
+    staying = [name for name in found.revisions if name not in going]
+    needed = set[Path]().union(*(found.revisions[name] for name in staying))
+    orphans = found.blobs - needed
+    unreferenced = orphans - set[Path]().union(*(found.revisions[name] for name in going))
+    files = orphans | found.partials
+    names = [found.folder / "refs" / name for name, target in found.refs.items() if target in going]
+    names += [found.folder / "snapshots" / name for name in going]
+    names += [found.folder / "trees" / f"{name}.json" for name in going]
+    whole = not staying and not found.busy and found.folder.is_dir()
+    rest = [found.folder] if whole else []
+    return Removal(
+        repository=repository,
+        revisions=tuple(going),
+        partials=sum(path.suffix in _PARTIAL_SUFFIXES for path in found.partials),
+        orphans=len(unreferenced),
+        paths=(*(path for path in names if path.exists()), *sorted(files), *rest),
+        shared=tuple(_shared(files, found.folder)),
+        freed_bytes=_freed(files),
+    )
+
+
+def _shared(files: Iterable[Path], folder: Path) -> Iterator[Path]:
+    """One name in another repository for each file that has any."""
+    for path in files:
+        info = file_at(path)
+        if info is None or info.st_nlink == 1:
+            continue
+        others = folder.parent.glob(f"models--*/blobs/{path.name}")
+        for other in others:
+            there = file_at(other)
+            if other.parent.parent != folder and there and os.path.samestat(there, info):
+                yield other
+                break
+
+
+def _freed(files: Iterable[Path]) -> int:
+    """Bytes of the contents all of whose names are among `files`; a link to one holds nothing."""
+    names: Counter[tuple[int, int]] = Counter()
+    infos: dict[tuple[int, int], os.stat_result] = {}
+    for path in files:
+        with contextlib.suppress(OSError):
+            info = path.lstat()
+            names[info.st_dev, info.st_ino] += 1
+            infos[info.st_dev, info.st_ino] = info
+    return sum(
+        info.st_size
+        for key, info in infos.items()
+        if stat.S_ISREG(info.st_mode) and info.st_nlink <= names[key]
+    )
+
+
+def _look(folder: Path) -> _Repository:
+    """What cannot be read is not there."""
+    found = _Repository(folder)
+    for ref in _entries(folder / "refs"):
+        if (target := read_ref(folder, ref.name)) is not None:
+            found.refs[ref.name] = target
+    for blob in _entries(folder / "blobs"):
+        partial = blob.name.endswith(FOREIGN_PARTIAL)
+        if not partial:
+            found.blobs.add(Path(blob.path))
+        elif time.time() - blob.stat(follow_symlinks=False).st_mtime > ABANDONED_S:
+            found.partials.add(Path(blob.path))
+        else:
+            found.busy = True
+    for staged in _entries(folder / STAGING):
+        found.partials.add(Path(staged.path))
+    for snapshot in _entries(folder / "snapshots"):
+        if snapshot.is_dir(follow_symlinks=False):
+            found.revisions[snapshot.name] = set(_blobs_of(Path(snapshot.path), folder / "blobs"))
+    return found
+
+
+def _blobs_of(snapshot: Path, blobs: Path) -> Iterator[Path]:
+    """Where the links of a snapshot lead, whether there is anything or not."""
+    for folder, _, names in os.walk(snapshot):
+        for name in names:
+            with contextlib.suppress(OSError):
+                target = (Path(folder) / name).readlink()
+                yield blobs / target.name
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+@contextlib.contextmanager
+def _alone(lock: Path, repository: str) -> Iterator[None]:
+    """While no process pulls into a repository; the pull's own lock. Raises DownloadBusy."""
+    try:
+        handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:  # nobody pulls
+        yield
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise DownloadBusy(f"another process pulls {repository} just now") from error
+    finally:
+        os.close(handle)

@@ -1,0 +1,87 @@
+"""What reading files whole has shown: a verdict holds as long as its file's stat is the same.
+
+The table's functions run on the database's thread; `Verdicts` is what the daemon has in memory.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from wantui.pipe.fetch import Outcome, StatKey
+
+
+class Verdict(NamedTuple):
+    key: StatKey
+    outcome: Outcome
+    digest: str | None
+    """What the content hashed to."""
+    problem: str | None
+    checked_at: float
+
+
+class Verdicts:
+    """By file; the newest of each."""
+
+    def __init__(self, known: Iterable[Verdict] = ()) -> None:
+        self._by_inode = {verdict.key[:2]: verdict for verdict in known}
+
+    def __iter__(self) -> Iterator[Verdict]:
+        return iter(self._by_inode.values())
+
+    def of(self, info: os.stat_result) -> Verdict | None:
+        """What is known of a file that has this stat now."""
+        return self.of_key(StatKey.of(info))
+
+    def of_key(self, key: StatKey) -> Verdict | None:
+        verdict = self._by_inode.get(key[:2])
+        return verdict if verdict is not None and verdict.key == key else None
+
+    def learn(self, verdict: Verdict) -> None:
+        self._by_inode[verdict.key[:2]] = verdict
+
+    def forget(self, key: StatKey) -> None:
+        self._by_inode.pop(key[:2], None)
+
+
+def load(connection: sqlite3.Connection) -> list[Verdict]:
+    rows = connection.execute(
+        "SELECT device, inode, size, mtime_ns, ctime_ns, outcome, digest, problem, checked_at "
+        "FROM verdicts"
+    )
+    return [
+        Verdict(
+            StatKey(*(_unsigned(number) for number in row[:2]), *row[2:5]),
+            Outcome(row["outcome"]),
+            row["digest"],
+            row["problem"],
+            row["checked_at"],
+        )
+        for row in rows
+    ]
+
+
+def put(connection: sqlite3.Connection, verdict: Verdict) -> None:
+    device, inode, *times = verdict.key
+    connection.execute(
+        "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (_signed(device), _signed(inode), *times, *verdict[1:]),
+    )
+
+
+def drop(connection: sqlite3.Connection, key: StatKey) -> None:
+    connection.execute(
+        "DELETE FROM verdicts WHERE device = ? AND inode = ?",
+        (_signed(key.device), _signed(key.inode)),
+    )
+
+
+def _signed(number: int) -> int:
+    """SQLite's integers have a sign; some file systems' inode numbers use all 64 bits."""
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def _unsigned(number: int) -> int:
+    return number + (1 << 64) if number < 0 else number
