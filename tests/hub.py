@@ -9,15 +9,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+TLS = Path(__file__).parent / "tls"
+"""A certificate for localhost with its key, and the authority that signed it: for tests alone."""
 CHUNK = 1 << 18
 SLOW_CHUNK = 1 << 16
 PAGE = 3
@@ -83,7 +87,7 @@ class Seen:
 class Hub:
     """`endpoint` is for HF_ENDPOINT."""
 
-    def __init__(self, *, cdn: bool = True) -> None:
+    def __init__(self, *, cdn: bool = True, tls: bool = False) -> None:
         self.repositories: dict[str, Repository] = {}
         self.faults: list[Fault] = []
         self.seen: list[Seen] = []
@@ -93,8 +97,12 @@ class Hub:
         self.lock = threading.Lock()
         self._server = _Server(self)
         self._cdn = _Server(self) if cdn else None
-        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
-        self.cdn = f"http://127.0.0.1:{self._cdn.server_port}" if self._cdn else None
+        scheme = "https" if tls else "http"
+        if tls:
+            for server in filter(None, (self._server, self._cdn)):
+                server.socket = _tls().wrap_socket(server.socket, server_side=True)
+        self.endpoint = f"{scheme}://127.0.0.1:{self._server.server_port}"
+        self.cdn = f"{scheme}://127.0.0.1:{self._cdn.server_port}" if self._cdn else None
 
     def add(self, repository: Repository) -> Repository:
         self.repositories[repository.id] = repository
@@ -120,12 +128,18 @@ class Hub:
 
 
 @contextlib.contextmanager
-def running_hub(*, cdn: bool = True) -> Iterator[Hub]:
-    hub = Hub(cdn=cdn)
+def running_hub(*, cdn: bool = True, tls: bool = False) -> Iterator[Hub]:
+    hub = Hub(cdn=cdn, tls=tls)
     try:
         yield hub
     finally:
         hub.close()
+
+
+def _tls() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(TLS / "hub.pem")
+    return context
 
 
 class _Server(ThreadingHTTPServer):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from clips import Clip
 
 _COLOURS = {"purple": ("purple", "violet")}
-_SHAPES = {"circle": ("circle", "ball", "disc"), "square": ("square", "box", "block")}
+_SHAPES = {"circle": ("circle", "ball", "disc"), "bar": ("bar", "brick", "block")}
 _BACKGROUNDS = {"grey": ("grey", "gray"), "navy": ("navy", "dark blue")}
 _SIZES = {"small": ("small", "little", "tiny"), "large": ("large", "big", "huge")}
 _SPEEDS = {"slow": ("slowly", "gently"), "fast": ("fast", "quickly")}

@@ -29,7 +29,8 @@ BACKGROUNDS: dict[str, tuple[float, float, float]] = {
     "brown": (0.32, 0.20, 0.12),
     "teal": (0.05, 0.38, 0.38),
 }
-SHAPES = ("circle", "square", "triangle")
+SHAPES = ("circle", "bar", "triangle")
+"""Far apart even in the few latents that see them: a circle and a square are not."""
 DIRECTIONS = {"left": (-1.0, 0.0), "right": (1.0, 0.0), "up": (0.0, -1.0), "down": (0.0, 1.0)}
 """Of motion, in pixels: x grows to the right, y downwards."""
 SPEEDS = {"slow": 36.0, "fast": 68.0}
@@ -37,6 +38,8 @@ SPEEDS = {"slow": 36.0, "fast": 68.0}
 SIZES = {"small": 13.0, "large": 22.0}
 """Half the height of a shape in pixels."""
 MARGIN = 4.0
+BAR_HEIGHT = 0.4
+"""Of its width."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +115,8 @@ def _distance(shape: str, x: Tensor, y: Tensor, half: float) -> Tensor:
     """Signed distance to the outline in pixels, negative inside."""
     if shape == "circle":
         return (x.square() + y.square()).sqrt() - half
-    if shape == "square":
-        side = half * 0.9
-        return torch.maximum(x.abs() + 0 * y, y.abs() + 0 * x) - side
+    if shape == "bar":
+        return torch.maximum(x.abs() - half + 0 * y, y.abs() - half * BAR_HEIGHT + 0 * x)
     slope = 2 / math.sqrt(5)  # upright, as wide as it is high
     sides = (x.abs() - (y + half) / 2) * slope
     return torch.maximum(sides, y - half)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass
 
 import torch
@@ -10,10 +11,12 @@ from torch import Tensor
 
 FAR = 0.22
 """How far from its row's background, of a distance of at most 1.7, a pixel of the shape is."""
+WIDE = 1.5
+"""A box around a shape that is so much wider than high holds a bar."""
 FEW = 60
 """Pixels; less is no shape."""
-_BOX_SHARES = {"square": 1.0, "circle": 0.785, "triangle": 0.5}
-"""How much of the box around it each shape fills."""
+_BOX_SHARES = {"circle": 0.785, "triangle": 0.5}
+"""How much of the box around it each of the others fills."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,15 @@ class Seen:
 def look(frames: Tensor) -> Seen | None:
     """(frames, 3, height, width) in 0 to 1; None where there is no shape to be seen."""
     edges = torch.cat([frames[..., :4], frames[..., -4:]], -1).median(-1, keepdim=True).values
-    masks = (frames - edges).norm(dim=1) > FAR
+    off = frames - edges
+    masks = off.norm(dim=1) > FAR
     if (masks.sum((1, 2)) < FEW).any():
         return None
     colour = frames.permute(1, 0, 2, 3)[:, masks].median(-1).values
+    way = off.permute(1, 0, 2, 3)[:, masks].median(-1).values
+    masks = (off * way.view(3, 1, 1)).sum(1) > way.square().sum() / 2  # nearer to it than not
+    if (masks.sum((1, 2)) < FEW).any():
+        return None
     return Seen(_nearest(colour), _shape(masks), _direction(masks))
 
 
@@ -38,12 +46,15 @@ def _nearest(colour: Tensor) -> str:
 
 
 def _shape(masks: Tensor) -> str:
-    """From the share of its box that it fills, the median over the frames."""
-    shares = []
+    """From its box's form and how much of it is filled, the medians over the frames."""
+    forms, shares = [], []
     for mask in masks:
         rows, columns = _span(mask.any(1)), _span(mask.any(0))
+        forms.append(columns / rows)
         shares.append(float(mask.sum()) / (rows * columns))
-    share = sorted(shares)[len(shares) // 2]
+    if statistics.median(forms) > WIDE:
+        return "bar"
+    share = statistics.median(shares)
     return min(_BOX_SHARES, key=lambda name: abs(_BOX_SHARES[name] - share))
 
 

@@ -15,7 +15,7 @@
      +- FetchError                weights did not come, or not as they should
      |   +- HubUnreachable, HubRefused, HubOffline, RateLimited
      |   +- GatedRepository, RepositoryNotFound, RevisionNotFound, FileNotOnHub
-     |   +- DigestMismatch, UnsafePath, DownloadBusy, FetcherCrashed
+     |   +- DigestMismatch, UnsafePath, DownloadBusy, CacheUnusable, FetcherCrashed
      +- WorkerError               an attempt of a job failed
          +- WorkerCrashed, WorkerStartFailed, OutOfMemory, WeightsChanged, WeightsUnreadable,
             LatentsNotFinite, GenerationFailed
@@ -333,6 +333,14 @@ class DownloadBusy(FetchError):
     code = "download_busy"
     http_status = 409
     default_hint = "wait for it, or stop it"
+
+
+class CacheUnusable(FetchError):
+    """The hub's cache cannot be written, or a file of it not read."""
+
+    code = "cache_unusable"
+    http_status = 500
+    default_hint = "see that you may write there, or move the cache (HF_HOME)"
 
 
 class FetcherCrashed(FetchError):

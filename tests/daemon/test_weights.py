@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -424,6 +425,33 @@ async def test_prune_takes_what_nobody_names_and_leaves_a_cache_that_others_read
     seen = huggingface_hub.scan_cache_dir(house.cache)
     assert not seen.warnings
     assert {(repo.repo_id, len(repo.revisions)) for repo in seen.repos} >= {(TWIN, 1)}
+
+
+async def test_weights_that_do_not_load_are_read_again_once_and_then_the_job_fails(
+    house: House,
+) -> None:
+    files = house.hub.repositories[REPOSITORY].files
+    config = json.loads(files["vae/config.json"].content)
+    files["vae/config.json"] = File(json.dumps({**config, "z_dim": 7}).encode(), lfs=False)
+    async with house.daemon.client() as client:
+        await pulled(client)
+        job = await client.submit(tiny(model="tiny"))
+        failed = await job_when(client, job.id, finished)
+        assert failed.error is not None
+        assert failed.error.code == "weights_unreadable"
+        assert [attempt.interrupted for attempt in failed.attempts] == [True, False]
+        (verification, _) = (await client.downloads()).downloads
+        assert verification.action is DownloadAction.VERIFY
+
+
+async def test_a_cache_that_cannot_be_written_is_named(house: House) -> None:
+    house.cache.parent.mkdir(parents=True, exist_ok=True)
+    house.cache.write_bytes(b"in the way")
+    async with house.daemon.client() as client:
+        failed = await over(client, await client.pull("tiny"))
+        assert failed.error is not None
+        assert failed.error.code in ("cache_unusable", "folder_unsafe")
+        assert str(house.cache) in failed.error.message
 
 
 async def test_a_verification_tells_how_far_it_is(house: House) -> None:

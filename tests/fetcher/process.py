@@ -18,6 +18,7 @@ from wantui.pipe.fetch import (
     Fetched,
     FetchFailed,
     Fetching,
+    FetchOrder,
     FetchReport,
     Halt,
     Halted,
@@ -76,7 +77,10 @@ class Fetcher:
             "tries": 4,
             **fields,
         }
-        self._pipe.sendall(encode(PullFiles.model_validate(values)))
+        self.send(PullFiles.model_validate(values))
+
+    def send(self, order: FetchOrder) -> None:
+        self._pipe.sendall(encode(order))
 
     def halt(self) -> None:
         self._pipe.sendall(encode(Halt()))
@@ -93,6 +97,14 @@ class Fetcher:
             assert isinstance(report, Fetching | Listed | Checked), report
             if isinstance(report, Fetching) and report.fetched >= least:
                 return report
+
+    def checked(self) -> Iterator[Checked]:
+        """What a verification says of each file, until its end. Raises what it failed of."""
+        while not isinstance(report := self.report(), Fetched):
+            if isinstance(report, FetchFailed):
+                raise report.error.to_error()
+            if isinstance(report, Checked):
+                yield report
 
     def fetched(self) -> Fetched:
         """Wait for the end. Raises what it failed of."""

@@ -13,7 +13,8 @@ import huggingface_hub
 import pytest
 
 from tests.fetcher.process import REPOSITORY, fetcher, pull, refusal
-from tests.hub import Fault, File, Hub, Repository, running_hub, wait_until
+from tests.hub import TLS, Fault, File, Hub, Repository, running_hub, wait_until
+from tests.proxy import running_proxy
 from wantui.errors import (
     DigestMismatch,
     FileNotOnHub,
@@ -206,6 +207,22 @@ def test_the_token_goes_to_the_hub_alone_and_into_no_file(hub: Hub, tmp_path: Pa
     assert any(seen.token == f"Bearer {secret}" for seen in hub.seen)
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or secret.encode() not in path.read_bytes()
+
+
+def test_a_proxy_and_an_authority_of_one_s_own_are_honoured(tmp_path: Path) -> None:
+    with running_hub(tls=True) as hub, running_proxy() as proxy:
+        add_repository(hub, BYTES)
+        own = {"HTTPS_PROXY": proxy.url, "NO_PROXY": ""}
+        with fetcher(hub, tmp_path, **own) as running:
+            running.order(PATHS, tries=1)
+            with pytest.raises(HubUnreachable, match=r"(?i)certificate"):
+                running.fetched()
+        with fetcher(hub, tmp_path, **own, SSL_CERT_FILE=str(TLS / "ca.pem")) as running:
+            running.order(PATHS)
+            check(hub, tmp_path, running.fetched().folder)
+        assert hub.cdn is not None
+        ends = {url.rpartition("/")[2] for url in (hub.endpoint, hub.cdn)}
+        assert set(proxy.asked) == ends
 
 
 def test_a_halt_is_quick_and_loses_nothing(hub: Hub, tmp_path: Path) -> None:

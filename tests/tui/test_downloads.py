@@ -47,3 +47,17 @@ async def test_weights_are_pulled_paused_and_there(
                 return session_of(app).state.models["ti2v-5b"].weights.state
 
             await until(pilot, lambda: weights() is WeightsState.VERIFIED, "the weights")
+            await pilot.press("v")
+            await sees(pilot, "verify completed")
+            await pilot.press("r")
+            await sees(pilot, "no file of it is known to be bad")
+            await pilot.press("K")
+            await sees(pilot, "ti2v-5b is kept")
+            await pilot.press("x")
+            await sees(pilot, "is to be kept")
+            await pilot.press("K")
+            await sees(pilot, "kept no longer")
+            await pilot.press("x")
+            await sees(pilot, "Remove the weights of ti2v-5b?")
+            await pilot.press("y")
+            await until(pilot, lambda: weights() is WeightsState.ABSENT, "no weights")

@@ -49,6 +49,7 @@ CODES = {
     "digest_mismatch": "DigestMismatch",
     "unsafe_path": "UnsafePath",
     "download_busy": "DownloadBusy",
+    "cache_unusable": "CacheUnusable",
     "fetcher_crashed": "FetcherCrashed",
     "worker_error": "WorkerError",
     "worker_start_failed": "WorkerStartFailed",

@@ -20,6 +20,8 @@ from wantui.text import nearest, one_line
 
 EXTENDS = "extends"
 _ID = re.compile(r"[a-z0-9][a-z0-9._:-]{0,63}")
+LOADED = (".safetensors", ".json", ".txt", ".model")
+"""Formats that hold data and no code; a pickle of any suffix is none of them."""
 _NOT_INHERITED = ("id", "aliases", "repository", "folder")
 Entry = Mapping[str, object]
 
@@ -60,6 +62,12 @@ def _recipe(path: Path, bases: Mapping[str, Entry]) -> Recipe:
             f"{path}: {one_line(recipe.id, 80)!r} is no id",
             hint="an id is of a-z, 0-9 and . _ : - such as ti2v-5b:mine",
         )
+    for file in recipe.paths:
+        if not file.endswith(LOADED):
+            raise SettingsInvalid(
+                f"{path}: {one_line(file, 80)} is not loaded",
+                hint=f"files end in {', '.join(LOADED)}: pickles can run code",
+            )
     if (recipe.repository is None) == (recipe.folder is None):
         raise SettingsInvalid(f"{path}: say either a repository or a folder")
     return recipe

@@ -15,7 +15,7 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from wantui.api.error import ErrorBody
-from wantui.errors import FetchError, WantuiError
+from wantui.errors import CacheUnusable, FetchError, WantuiError
 from wantui.fetcher.halt import Stopped
 from wantui.fetcher.verify import Verification
 from wantui.pipe.fetch import (
@@ -78,6 +78,10 @@ def _carried_out(work: Work) -> FetchReport:
         return Halted()
     except WantuiError as error:
         return FetchFailed(error=ErrorBody.of(error))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        unusable = CacheUnusable(f"{where}{error.strerror or error}")
+        return FetchFailed(error=ErrorBody.of(unusable))
     except Exception as error:
         logging.getLogger(__name__).exception("it failed")
         unknown = FetchError(f"{type(error).__name__}: {error}")

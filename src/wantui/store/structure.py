@@ -16,6 +16,8 @@ from wantui.store.header import Header, read_header
 INDEX_SUFFIX = ".safetensors.index.json"
 MODEL_INDEX = "model_index.json"
 MAX_JSON_BYTES = 64 << 20
+_SCALED_FP8 = "scaled_fp8"
+"""The tensor by which ComfyUI marks weights whose scales lie beside them."""
 
 
 def problems(folder: Path, paths: Iterable[str]) -> dict[str, str]:
@@ -28,19 +30,26 @@ def problems(folder: Path, paths: Iterable[str]) -> dict[str, str]:
     for path in there:
         try:
             if path.endswith(".safetensors"):
-                headers[path] = read_header(folder / path)
+                headers[path] = _header(folder / path)
             elif path.endswith(".json"):
                 documents[path] = _document(folder / path)
         except WeightsUnreadable as error:
             found[path] = error.message
     for path, document in documents.items():
         if path.endswith(INDEX_SUFFIX):
-            found |= _index(path, document, headers, wanted)
+            found = dict(_index(path, document, headers, wanted)) | found
     if MODEL_INDEX in documents:
         components = {PurePosixPath(path).parts[0] for path in there if "/" in path}
         if lacking := sorted(components - _components(documents[MODEL_INDEX])):
             found[MODEL_INDEX] = f"it does not name {lacking[0]}"
     return found
+
+
+def _header(path: Path) -> Header:
+    header = read_header(path)
+    if _SCALED_FP8 in header.tensors:
+        raise WeightsUnreadable("it is in ComfyUI's scaled fp8, which is not supported")
+    return header
 
 
 def _document(path: Path) -> Mapping[str, object]:

@@ -6,13 +6,10 @@ from collections.abc import Iterator
 
 from wantui.api.download import Download, DownloadState
 from wantui.api.job import Job, JobState, Progress
-from wantui.api.model import ComponentStatus, ModelStatus, WeightsState
+from wantui.api.model import ComponentStatus, FileStatus, ModelStatus, WeightsState
 from wantui.client import words
 from wantui.text import bytes_text, duration_text
 from wantui.tui.tone import Fact, Said, Tone
-
-MISSING_SHOWN = 4
-"""Missing files listed by name, for each component."""
 
 _TONES: dict[JobState, Tone] = {
     JobState.QUEUED: Tone.PLAIN,
@@ -212,6 +209,9 @@ def model_facts(model: ModelStatus) -> Iterator[Fact]:
         yield "folder", (model.weights.folder, Tone.PLAIN)
     for component in model.weights.components:
         yield from _component_facts(component)
+        for file in model.weights.files:
+            if file.path.startswith(f"{component.name}/"):
+                yield "", _file_fact(file)
 
 
 def health_facts(model: ModelStatus) -> Iterator[Fact]:
@@ -234,7 +234,10 @@ def _component_facts(component: ComponentStatus) -> Iterator[Fact]:
     count = component.parameter_count
     parts = [state, have(component), f"{parameters(count)} parameters" if count else ""]
     yield component.name, ("  ".join(part for part in parts if part), tone)
-    for name in component.missing[:MISSING_SHOWN]:
-        yield "  missing", (name, Tone.MUTED)
-    if (more := len(component.missing) - MISSING_SHOWN) > 0:
-        yield "", (f"and {more} more files", Tone.MUTED)
+
+
+def _file_fact(file: FileStatus) -> Said:
+    """● model-00001-of-00003.safetensors  4.9 GB."""
+    glyph, tone = _WEIGHTS[file.state]
+    name = file.path.partition("/")[2]
+    return f"  {glyph} {name}" + (f"  {bytes_text(file.bytes)}" if file.bytes else ""), tone
