@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import random
 import ssl
 import threading
 import time
@@ -33,6 +34,16 @@ class File:
     content: bytes
     lfs: bool = True
 
+    @property
+    def size(self) -> int:
+        return len(self.content)
+
+    def pieces(self, start: int, end: int, step: int) -> Iterator[memoryview]:
+        """The bytes from `start` to `end`, at most `step` at a time."""
+        content = memoryview(self.content)
+        for at in range(start, end, step):
+            yield content[at : min(at + step, end)]
+
     @cached_property
     def git_sha1(self) -> str:
         head = f"blob {len(self.content)}\0".encode()
@@ -41,6 +52,39 @@ class File:
     @cached_property
     def digest(self) -> str:
         return hashlib.sha256(self.content).hexdigest() if self.lfs else self.git_sha1
+
+
+class Generated(File):
+    """A file of any size that is not held in memory: one block of chance, over and over."""
+
+    BLOCK = 8 << 20
+
+    def __init__(self, size: int, seed: int) -> None:
+        super().__init__(random.Random(seed).randbytes(min(size, self.BLOCK)))
+        self._size = size
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    @cached_property
+    def digest(self) -> str:
+        digest = hashlib.sha256()
+        for piece in self.pieces(0, self.size, len(self.content)):
+            digest.update(piece)
+        return digest.hexdigest()
+
+    @cached_property
+    def git_sha1(self) -> str:
+        return "0" * 40
+
+    def pieces(self, start: int, end: int, step: int) -> Iterator[memoryview]:
+        block, at = memoryview(self.content), start
+        while at < end:
+            inside = at % len(block)
+            piece = block[inside : inside + min(step, end - at)]
+            yield piece
+            at += len(piece)
 
 
 @dataclass
@@ -241,12 +285,12 @@ class _Handler(BaseHTTPRequestHandler):
         etag = (fault.etag if fault else None) or file.digest
         headers = {"X-Repo-Commit": repository.commit, "ETag": f'"{etag}"'}
         if file.lfs:
-            headers |= {"X-Linked-Etag": f'"{etag}"', "X-Linked-Size": str(len(file.content))}
+            headers |= {"X-Linked-Etag": f'"{etag}"', "X-Linked-Size": str(file.size)}
         if file.lfs and self.server.hub.cdn:
             place = f"{self.server.hub.cdn}/cdn/{id}/{name}?signature=1"
             self._send(302, b"", headers | {"Location": place})
         elif method == "HEAD":
-            self._send(200, b"", headers | {"Content-Length": str(len(file.content))})
+            self._send(200, b"", headers | {"Content-Length": str(file.size)})
         else:
             self._file(file, fault, headers)
 
@@ -257,11 +301,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(self, file: File, fault: Fault | None, headers: dict[str, str]) -> None:
         fault = fault or Fault("")
-        content: bytes | bytearray = file.content
         if fault.flip_at is not None:
-            content = bytearray(content)
+            content = bytearray(file.content)
             content[fault.flip_at] ^= 0xFF
-        size = len(content)
+            file = File(bytes(content))
+        size = file.size
         start, end, status = 0, size, 200
         wanted = self.headers.get("Range")
         if wanted and not fault.ignore_range:
@@ -273,17 +317,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if self.command == "GET":
-            self._body(memoryview(content)[start:end], fault)
+            self._body(file, start, end, fault)
 
-    def _body(self, body: memoryview, fault: Fault) -> None:
-        hub, at = self.server.hub, 0
+    def _body(self, file: File, start: int, end: int, fault: Fault) -> None:
+        hub = self.server.hub
         step = SLOW_CHUNK if fault.bytes_a_second else CHUNK
         limits = [n for n in (fault.drop_after, fault.stall_after) if n is not None]
-        most = min([len(body), *limits])
-        while at < most:
-            piece = body[at : min(at + step, most)]
+        for piece in file.pieces(start, min([end, *(start + n for n in limits)]), step):
             self.wfile.write(piece)
-            at += len(piece)
             with hub.lock:
                 hub.sent += len(piece)
             if fault.bytes_a_second:
@@ -310,11 +351,11 @@ def _entry(path: str, file: File) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "type": "file",
         "path": path,
-        "size": len(file.content),
+        "size": file.size,
         "oid": file.git_sha1,
     }
     if file.lfs:
-        entry["lfs"] = {"oid": file.digest, "size": len(file.content), "pointerSize": 135}
+        entry["lfs"] = {"oid": file.digest, "size": file.size, "pointerSize": 135}
     return entry
 
 

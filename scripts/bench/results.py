@@ -23,6 +23,8 @@ SCRIPTS = (
     "cli_ls",
     "tui",
     "pull",
+    "verify",
+    "inventory",
     "warm_generation",
     "denoise_step",
 )

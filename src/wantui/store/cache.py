@@ -34,10 +34,10 @@ class Snapshot(NamedTuple):
     """By the user."""
 
 
-def file_at(path: Path) -> os.stat_result | None:
+def file_at(path: Path | str) -> os.stat_result | None:
     """The regular, non-empty file that `path` leads to; None if there is none."""
     try:
-        info = path.stat()
+        info = os.stat(path)  # noqa: PTH116 - thousands of files: a Path for each takes longer
     except (OSError, ValueError):
         return None
     return info if stat.S_ISREG(info.st_mode) and info.st_size > 0 else None
@@ -63,12 +63,13 @@ def find_snapshot(hub_cache: Path, repository: str, paths: Sequence[str]) -> Sna
     pinned, kept, main = (read_ref(folder, name) for name in (PIN, KEEP, "main"))
 
     def rank(snapshot: Snapshot) -> tuple[int, bool, int, str]:
-        there = sum(file_at(snapshot.folder / path) is not None for path in paths)
+        there = sum(file_at(f"{snapshot.folder}/{path}") is not None for path in paths)
         return there, snapshot.revision == main, _age_key(snapshot.folder), snapshot.revision
 
-    chosen = snapshots.get(pinned or "") or max(snapshots.values(), key=rank, default=None)
-    if chosen is None:
+    if not snapshots:
         return None
+    only = next(iter(snapshots.values())) if len(snapshots) == 1 else None
+    chosen = snapshots.get(pinned or "") or only or max(snapshots.values(), key=rank)
     return chosen._replace(pinned=chosen.revision == pinned, kept=chosen.revision == kept)
 
 

@@ -34,10 +34,11 @@ class Published:
         if listed := self._listed.get(path):
             return listed
         try:
-            folder, name = os.path.split((self._folder / path).readlink())
+            target = os.readlink(f"{self._folder}/{path}")  # noqa: PTH115 - as `file_at`
         except OSError:
             return None
-        return name if Path(folder).name == "blobs" and is_digest(name) else None
+        folder, _, name = target.rpartition("/")
+        return name if folder.endswith("/blobs") and is_digest(name) else None
 
 
 def _read(path: Path, parse: Callable[[Path, int, int], Mapping[str, str]]) -> Mapping[str, str]:
