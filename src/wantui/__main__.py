@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
     """The console script."""
-    if len(sys.argv) == 1:
+    completing = "_WANTUI_COMPLETE" in os.environ  # a shell asks what could be typed here
+    if len(sys.argv) == 1 and not completing:
         from wantui.tui.app import main as tui  # noqa: PLC0415 - each face loads only its own
 
         raise SystemExit(tui())

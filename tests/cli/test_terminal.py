@@ -59,6 +59,11 @@ def test_no_escape_of_a_prompt_reaches_the_terminal(
     wantui(environment, "cancel", job_id)
 
 
+def test_a_shell_that_completes_gets_words_and_no_screen(environment: dict[str, str]) -> None:
+    asks = {"_WANTUI_COMPLETE": "complete_bash", "COMP_WORDS": "wantui gen", "COMP_CWORD": "1"}
+    assert wantui({**environment, **asks}).stdout.split() == ["generate"]
+
+
 def test_colours_are_for_terminals_without_no_color(environment: dict[str, str]) -> None:
     with in_terminal(environment, "ls") as terminal:
         assert re.search(r"\x1b\[3[23]m● (un)?verified\x1b\[0m", terminal.rest())

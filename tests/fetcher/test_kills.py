@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sys
 from pathlib import Path
 
 import psutil
@@ -63,5 +64,5 @@ async def test_fifty_kills_of_daemon_and_fetcher(
         assert (snapshot.folder / path).read_bytes() == file.content
     total = sum(len(file.content) for file in files.values())
     again = hub.sent - total
-    print(f"fetched again after {KILLS} kills: {again / 1e6:.0f} of {total / 1e6:.0f} MB")
+    sys.stdout.write(f"{KILLS} kills: {again / 1e6:.0f} of {total / 1e6:.0f} MB fetched again\n")
     assert again < KILLS * CONNECTIONS * LOST_BYTES

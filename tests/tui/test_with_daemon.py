@@ -70,6 +70,16 @@ async def test_a_prompt_becomes_a_clip_without_leaving_the_keyboard(
         await sees(pilot, f"✓ {job_id} completed")
         await pilot.press("escape", "5")
         await sees(pilot, "boats")
+        for hopeless, said in (
+            ("~nobody-of-that-name/x.mp4", "there is no such place"),
+            (f"{tmp_path}/none/x.mp4", "there is no folder"),
+            (f"/{'a' * 300}.mp4", "aaaaaaaaaaaa"),
+        ):
+            await pilot.press("s")
+            await sees(pilot, f"Save a copy of job {job_id}'s clip")
+            app.screen.query_one(Input).value = hopeless
+            await pilot.press("enter")
+            await sees(pilot, said)
         await pilot.press("s")
         await sees(pilot, f"Save a copy of job {job_id}'s clip")
         app.screen.query_one(Input).value = str(tmp_path / "copy.mp4")

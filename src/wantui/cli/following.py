@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 
 from wantui.api.job import Job, JobState
 from wantui.api.status import Status
@@ -90,7 +90,7 @@ async def _until_finished(
 ) -> dict[int, Job]:
     latest: dict[int, Job] = {}
     waiting = set(job_ids)
-    async with contextlib.aclosing(_versions(client, waiting)) as versions:
+    async with contextlib.aclosing(_versions(client, waiting, shown.say)) as versions:
         async for job in versions:
             known = len(latest[job.id].warnings) if job.id in latest else 0
             for warning in job.warnings[known:]:
@@ -104,18 +104,25 @@ async def _until_finished(
     return latest
 
 
-async def _versions(client: Client, waiting: set[int]) -> AsyncGenerator[Job]:
+async def _versions(
+    client: Client, waiting: set[int], say: Callable[[str], None]
+) -> AsyncGenerator[Job]:
     """Every version of the jobs in `waiting` from now on; asks again while the daemon is away."""
     loop = asyncio.get_running_loop()
-    answered_at = loop.time()
+    lost_at: float | None = None
     while True:
         try:
             async with contextlib.aclosing(_until_lost(client, waiting)) as versions:
                 async for job in versions:
-                    answered_at = loop.time()
+                    if lost_at is not None:
+                        say("the daemon is back")
+                        lost_at = None
                     yield job
         except (DaemonUnreachable, TimedOut):
-            if loop.time() - answered_at > PATIENCE_S:
+            if lost_at is None:
+                say("the daemon is away: waiting for it")
+                lost_at = loop.time()
+            if loop.time() - lost_at > PATIENCE_S:
                 ids = " ".join(map(str, sorted(waiting)))
                 raise DaemonUnreachable(
                     f"the daemon went away; {jobs_words(sorted(waiting))} kept",

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from types import TracebackType
 from typing import Self, TypeVar
+from urllib.parse import quote
 
 import httpx2
 from pydantic import ValidationError
@@ -180,7 +181,7 @@ class Client:
 
     async def log(self, name: str, offset: int | None = None) -> LogText:
         """`daemon`, `worker` or a job's id; without an offset the last part of it."""
-        return await self._get(f"/api/logs/{name}", LogText, {"offset": offset})
+        return await self._get(f"/api/logs/{quote(name, safe='')}", LogText, {"offset": offset})
 
     async def output(self, job_id: int) -> AsyncGenerator[bytes]:
         """The bytes of a finished job's mp4, in pieces. Raises NoOutput."""

@@ -87,9 +87,21 @@ def _spawn(log: Path) -> int:
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(log), flags, PRIVATE_FILE),
             (os.POSIX_SPAWN_DUP2, 1, 2),
+            *((os.POSIX_SPAWN_CLOSE, handle) for handle in _foreign_handles()),
         ],
         setsid=True,
     )
+
+
+def _foreign_handles() -> list[int]:
+    """What whoever started us left open for every child: a lock or a pipe is not the daemon's."""
+    found = []
+    for entry in Path("/proc/self/fd").iterdir():
+        handle = int(entry.name)
+        with contextlib.suppress(OSError):  # the one that listed them
+            if handle > 2 and os.get_inheritable(handle):
+                found.append(handle)
+    return found
 
 
 def _exit_code(pid: int) -> int | None:

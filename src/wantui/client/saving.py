@@ -12,8 +12,29 @@ from wantui.errors import InvalidRequest
 from wantui.files import atomic_path
 
 
+def typed_target(typed: str) -> Path:
+    """The file that someone means. Raises InvalidRequest."""
+    try:
+        return Path(typed).expanduser().absolute()
+    except (OSError, RuntimeError) as error:  # no working directory; a user who has no home
+        raise InvalidRequest("there is no such place", hint="give another name") from error
+
+
+def suggested_target(name: str) -> Path:
+    """A file of this name where we are, or at home where there is no such place any more."""
+    try:
+        return Path.cwd() / name
+    except OSError:
+        return Path("~") / name
+
+
 def check_target(target: Path, *, overwrite: bool) -> None:
     """See before anything expensive happens that `target` can be written. Raises InvalidRequest."""
+    with _typed_failures(target):
+        _check(target, overwrite=overwrite)
+
+
+def _check(target: Path, *, overwrite: bool) -> None:
     if target.is_dir():
         raise InvalidRequest(f"{target} is a folder", hint="give a file's name")
     if not overwrite and target.exists():

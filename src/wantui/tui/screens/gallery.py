@@ -14,7 +14,7 @@ from textual.containers import Container
 
 from wantui.api.job import Job
 from wantui.client import words
-from wantui.client.saving import check_target, save_output
+from wantui.client.saving import check_target, save_output, suggested_target, typed_target
 from wantui.text import bytes_text, clean, duration_text
 from wantui.tui.actions import bindings
 from wantui.tui.areas import Area
@@ -95,16 +95,17 @@ class GalleryScreen(AreaScreen):
         if (clip := self.clip) is None:
             self.tell("no clip to save")
             return
-        suggested = str(Path.cwd() / f"wantui-{clip.id}.mp4")
+        suggested = str(suggested_target(f"wantui-{clip.id}.mp4"))
         question = f"Save a copy of job {clip.id}'s clip as"
         self.app.push_screen(Ask(question, suggested), lambda typed: self._save(clip, typed))
 
     def _save(self, clip: Job, typed: str | None) -> None:
         if typed:
-            self.wantui.work(self._saved(clip.id, Path(typed).expanduser().absolute()))
+            self.wantui.work(self._saved(clip.id, typed))
 
-    async def _saved(self, job_id: int, target: Path) -> None:
+    async def _saved(self, job_id: int, typed: str) -> None:
         if (session := self.wantui.session) is not None:
+            target = typed_target(typed)
             check_target(target, overwrite=False)
             size = await save_output(session.bridge.client, job_id, target)
             self.tell(f"saved {target} ({bytes_text(size)})", Tone.GOOD)
