@@ -5,7 +5,10 @@
      |   +- UnknownField          a field that no request has
      |   +- UnknownModel          no model of that name
      |   +- InvalidImage          bytes that are no picture we take
+     |   +- InvalidAdapter        a file that is no LoRA we take
+     |       +- AdapterUnfit      a LoRA that fits no model of the catalog
      +- UnknownJob, UnknownUpload, UnknownDownload, UnknownLog, NoOutput
+     +- UnknownAdapter, UnknownAdapterPull, NameTaken
      +- WrongState                the job is not in a state that allows it
      +- EngineMissing, WeightsAbsent, WeightsCorrupt, WeightsInUse, DoesNotFit
      +- QueueFull, DiskFull
@@ -104,6 +107,20 @@ class InvalidImage(InvalidRequest):
     default_hint = "give a PNG, JPEG or WebP file"
 
 
+class InvalidAdapter(InvalidRequest):
+    """The file is not a LoRA for a Wan transformer, in safetensors, that wantui can apply."""
+
+    code = "invalid_adapter"
+    default_hint = "give a LoRA for Wan as .safetensors: low-rank pairs, with alpha and diff or not"
+
+
+class AdapterUnfit(InvalidAdapter):
+    """A LoRA, but for no model of the catalog. Detail: dim, blocks, rank, problems by model."""
+
+    code = "adapter_unfit"
+    default_hint = "see: wantui ls"
+
+
 class UnknownJob(WantuiError):
     code = "unknown_job"
     http_status = 404
@@ -114,6 +131,28 @@ class UnknownUpload(WantuiError):
     code = "unknown_upload"
     http_status = 404
     default_hint = "send the image again: uploads that no job uses are kept for a day"
+
+
+class UnknownAdapter(WantuiError):
+    """No adapter has this id or name, or more than one has ids that begin like this."""
+
+    code = "unknown_adapter"
+    http_status = 404
+    default_hint = "see: wantui lora ls"
+
+
+class UnknownAdapterPull(WantuiError):
+    code = "unknown_adapter_pull"
+    http_status = 404
+    default_hint = "pulls of adapters are forgotten when the daemon stops: add it again"
+
+
+class NameTaken(WantuiError):
+    """Another adapter has this name."""
+
+    code = "name_taken"
+    http_status = 409
+    default_hint = "give another with --name"
 
 
 class UnknownLog(WantuiError):

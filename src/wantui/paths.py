@@ -98,6 +98,10 @@ class Paths:
     def uploads(self) -> Path:
         return self.data / "uploads"
 
+    @property
+    def adapters(self) -> Path:
+        return self.data / "adapters"
+
     def job(self, job_id: int) -> Path:
         """The folder of one job: its request, image, log and output."""
         return self.jobs / str(job_id)

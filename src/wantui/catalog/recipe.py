@@ -55,6 +55,21 @@ class Component(_Entry):
         return tuple(f"{self.name}/{name}" for name in (*self.files, *weights))
 
 
+class Architecture(_Entry):
+    """The sizes of a Wan transformer's layers, by which an adapter is told to fit."""
+
+    dim: int
+    """Of a token's hidden state: heads times their width."""
+    blocks: int
+    ffn_dim: int
+    text_dim: int
+    """Of the text encoder's output."""
+    freq_dim: int
+    """Of the timestep's sinusoids."""
+    in_channels: int
+    out_channels: int
+
+
 class RecipeDefaults(Defaults):
     """The official parameters as TOML has them, where what is absent is None."""
 
@@ -86,6 +101,8 @@ class Recipe(_Entry):
     """Frames, height, width."""
     defaults: RecipeDefaults
     limits: Limits
+    architecture: Architecture | None = None
+    """None where nobody wrote it down: no adapter is told to fit."""
     components: tuple[Component, ...]
 
     @property

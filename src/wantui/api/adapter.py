@@ -1,0 +1,124 @@
+"""Adapters: LoRA files that were checked and are kept by digest, and those on their way."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from wantui.api.base import Reply, Request
+from wantui.api.error import ErrorBody
+
+
+class LoraNaming(StrEnum):
+    """Whose names a file's tensors have."""
+
+    DIFFUSERS = "diffusers"
+    """`transformer.blocks.0.attn1.to_q.lora_A.weight`"""
+    ORIGINAL = "original"
+    """`diffusion_model.blocks.0.self_attn.q.lora_down.weight`"""
+    KOHYA = "kohya"
+    """`lora_unet_blocks_0_self_attn_q.lora_down.weight`"""
+
+
+class Noise(StrEnum):
+    """Which of the two experts an adapter seems to be made for."""
+
+    HIGH = "high"
+    LOW = "low"
+
+
+class AdapterSource(Reply):
+    file: str
+    """Its name where it came from; on the hub the path in the repository."""
+    repository: str | None = None
+    """On the hub; None if a client sent it."""
+    commit: str | None = None
+    """Of the repository, resolved when it was fetched."""
+    license: str | None = None
+
+
+class Adapter(Reply):
+    id: str
+    """The sha256 of its bytes, in hex: adding the same file twice makes one adapter."""
+    name: str
+    """One adapter's alone, whatever the case."""
+    bytes: int
+    naming: LoraNaming
+    rank: int
+    """Of its layers; the largest where they differ."""
+    layers: int
+    """Parts of the transformer that it changes."""
+    dtype: str
+    """Of most of its tensors, as safetensors names it."""
+    base_models: tuple[str, ...]
+    """Ids of the catalog's models whose transformer it fits, told from its shapes."""
+    noise_hint: Noise | None
+    """From the file's name: a hint and no more."""
+    unused_tensors: int
+    """Those for the image branch of Wan 2.1, which Wan 2.2 does not have."""
+    source: AdapterSource
+    added_at: float
+
+
+class Adapters(Reply):
+    adapters: tuple[Adapter, ...]
+    """By name."""
+
+
+class AdapterPullRequest(Request):
+    repository: Annotated[str, Field(pattern=r"^[\w.-]{1,96}/[\w.-]{1,96}$")]
+    """`owner/name`."""
+    file: Annotated[str, Field(min_length=1, max_length=1000)]
+    """The path in the repository."""
+    revision: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    """A branch, tag or commit; None is `main` as it is now."""
+    name: str | None = None
+    """None makes one of the file's name."""
+
+
+class AdapterPullState(StrEnum):
+    QUEUED = "queued"
+    """Waits for the one before it."""
+    RUNNING = "running"
+    COMPLETED = "completed"
+    """Proven, checked and kept."""
+    FAILED = "failed"
+    """What came is kept: asking again goes on from there."""
+    CANCELLED = "cancelled"
+
+    @property
+    def open(self) -> bool:
+        return self in (AdapterPullState.QUEUED, AdapterPullState.RUNNING)
+
+
+class AdapterPull(Reply):
+    """An adapter on its way from the hub. Known for as long as the daemon lives."""
+
+    id: int
+    rev: int
+    name: str
+    """What it will be called, unless another adapter has taken that meanwhile."""
+    repository: str
+    file: str
+    revision: str | None
+    """As it was asked for."""
+    commit: str | None = None
+    """What that was when the pull began."""
+    license: str | None = None
+    state: AdapterPullState
+    bytes_done: int = 0
+    bytes_total: int | None = None
+    bytes_per_second: float | None = None
+    eta_s: float | None = None
+    error: ErrorBody | None = None
+    adapter: Adapter | None = None
+    """What became of it."""
+    created_at: float
+    finished_at: float | None = None
+
+
+class AdapterPulls(Reply):
+    pulls: tuple[AdapterPull, ...]
+    """In the order they were asked for."""

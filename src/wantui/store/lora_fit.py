@@ -1,0 +1,114 @@
+"""Which models of the catalog a LoRA fits, told from the sizes of its layers."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from wantui.catalog.recipe import Architecture, Recipe
+from wantui.errors import AdapterUnfit
+from wantui.store.header import Tensor
+from wantui.store.lora import Layer, Lora
+from wantui.store.lora_names import Piece
+from wantui.text import one_line
+
+_PATCH = 4
+"""Latent pixels that make a token: 1 x 2 x 2."""
+_BLOCK = re.compile(r"blocks\.(\d+)\.(.+)")
+
+
+class _Size(NamedTuple):
+    """Of a module: a linear's outputs and inputs; a norm or table has outputs alone."""
+
+    outputs: int
+    inputs: int = 1
+
+
+def base_models(lora: Lora, recipes: Iterable[Recipe], file: str) -> tuple[str, ...]:
+    """Ids of the models whose transformer has every layer, in its size. Raises AdapterUnfit."""
+    known = {recipe.id: recipe.architecture for recipe in recipes if recipe.architecture}
+    problems = {id: _misfit(lora, architecture) for id, architecture in known.items()}
+    if fitting := tuple(id for id, problem in problems.items() if problem is None):
+        return fitting
+    made_for = "of unknown width" if lora.dim is None else f"of dim {lora.dim}"
+    near = next((id for id, architecture in known.items() if architecture.dim == lora.dim), None)
+    raise AdapterUnfit(
+        f"{one_line(file, 100)!r} fits no model: it is for a transformer {made_for} with at least "
+        f"{lora.blocks} blocks" + (f"; as for {near}, {problems[near]}" if near else ""),
+        hint="models: "
+        + ", ".join(f"{id} (dim {a.dim}, {a.blocks} blocks)" for id, a in known.items()),
+        detail={"dim": lora.dim, "blocks": lora.blocks, "rank": lora.rank, "problems": problems},
+    )
+
+
+def _misfit(lora: Lora, architecture: Architecture) -> str | None:
+    """The first layer that such a transformer has not, or in another size; None if it fits."""
+    sizes = _sizes(architecture)
+    for module, layer in lora.layers.items():
+        block = _BLOCK.fullmatch(module)
+        if block and int(block[1]) >= architecture.blocks:
+            return f"it has {architecture.blocks} blocks and no {module}"
+        size = sizes.get(f"block.{block[2]}" if block else module)
+        if size is None:
+            return f"it has no {module}"
+        if problem := _wrong_size(layer, size):
+            return f"its {module} is {size.outputs} x {size.inputs}: {problem}"
+    return None
+
+
+def _wrong_size(layer: Layer, size: _Size) -> str | None:
+    for piece, tensor in layer.items():
+        if not _fits(piece, tensor, size):
+            return f"the LoRA's {piece.value} is {' x '.join(map(str, tensor.shape))}"
+    return None
+
+
+def _fits(piece: Piece, tensor: Tensor, size: _Size) -> bool:
+    """A convolution's kernel is written out in the shape, and counts as inputs."""
+    match piece:
+        case Piece.DOWN:
+            return math.prod(tensor.shape[1:]) == size.inputs > 1
+        case Piece.UP:
+            return tensor.shape[0] == size.outputs
+        case Piece.DIFF:
+            return math.prod(tensor.shape) == size.inputs * size.outputs
+        case Piece.BIAS_DIFF:
+            return tensor.shape == (size.outputs,)
+        case Piece.ALPHA:
+            return True
+
+
+def _sizes(a: Architecture) -> dict[str, _Size]:
+    """Every module of a Wan transformer that has parameters; those of a block as `block.…`.
+
+    Source: diffusers, `models/transformers/transformer_wan.py`.
+    """
+    attention = {
+        f"block.{attention}.{name}": size
+        for attention in ("attn1", "attn2")
+        for name, size in (
+            ("to_q", _Size(a.dim, a.dim)),
+            ("to_k", _Size(a.dim, a.dim)),
+            ("to_v", _Size(a.dim, a.dim)),
+            ("to_out.0", _Size(a.dim, a.dim)),
+            ("norm_q", _Size(a.dim)),
+            ("norm_k", _Size(a.dim)),
+        )
+    }
+    embedder = "condition_embedder"
+    return attention | {
+        "block.ffn.net.0.proj": _Size(a.ffn_dim, a.dim),
+        "block.ffn.net.2": _Size(a.dim, a.ffn_dim),
+        "block.norm2": _Size(a.dim),
+        "block.scale_shift_table": _Size(6 * a.dim),
+        "patch_embedding": _Size(a.dim, a.in_channels * _PATCH),
+        f"{embedder}.time_embedder.linear_1": _Size(a.dim, a.freq_dim),
+        f"{embedder}.time_embedder.linear_2": _Size(a.dim, a.dim),
+        f"{embedder}.time_proj": _Size(6 * a.dim, a.dim),
+        f"{embedder}.text_embedder.linear_1": _Size(a.dim, a.text_dim),
+        f"{embedder}.text_embedder.linear_2": _Size(a.dim, a.dim),
+        "scale_shift_table": _Size(2 * a.dim),
+        "proj_out": _Size(a.out_channels * _PATCH, a.dim),
+    }
