@@ -25,6 +25,7 @@ from wantui.pipe.fetch import (
     FetchOrder,
     FetchReport,
     Halted,
+    PullAdapter,
     PullFiles,
     VerifyFiles,
     fetch_order,
@@ -67,6 +68,10 @@ def _work(order: FetchOrder, tell: Callable[[FetchReport], None]) -> Work | None
             from wantui.fetcher.errand import Errand  # noqa: PLC0415 - needs none of it
 
             return Errand(order, tell)
+        case PullAdapter():
+            from wantui.fetcher.adapter import AdapterErrand  # noqa: PLC0415 - as above
+
+            return AdapterErrand(order, tell)
         case _:
             return None
 

@@ -82,6 +82,25 @@ class PullFiles(Message):
     """Say what would come, and bring nothing."""
 
 
+class PullAdapter(Message):
+    """Bring one file of a repository, proven, and leave it where the daemon can check it."""
+
+    kind: Literal["pull_adapter"] = "pull_adapter"
+    repository: str
+    revision: str | None
+    path: str
+    staging: str
+    """A folder of this file's own, for what is on its way."""
+    kept: str
+    """The folder of adapters: a file that is there by its sha256 is not fetched."""
+    most_bytes: int
+    """A larger file is refused."""
+    connections: int
+    bytes_a_second: int | None
+    stall_s: float
+    tries: int
+
+
 class Halt(Message):
     """Pause: write down what came, and leave."""
 
@@ -130,6 +149,8 @@ class Fetched(Message):
     kind: Literal["fetched"] = "fetched"
     folder: str
     fetched: int
+    file: str | None = None
+    """Of an adapter: where the proven file is."""
 
 
 class FetchFailed(Message):
@@ -141,7 +162,7 @@ class Halted(Message):
     kind: Literal["halted"] = "halted"
 
 
-FetchOrder = PullFiles | VerifyFiles | Halt
+FetchOrder = PullFiles | PullAdapter | VerifyFiles | Halt
 FetchReport = Listed | Fetching | Checked | Fetched | FetchFailed | Halted
 
 fetch_order: TypeAdapter[FetchOrder] = TypeAdapter(

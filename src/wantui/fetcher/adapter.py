@@ -1,0 +1,191 @@
+"""An adapter's file: one file of a repository, into a folder of its own, proven by its digest."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from wantui.errors import DigestMismatch, DiskFull, FileNotOnHub, HubRefused
+from wantui.fetcher.halt import Stopped
+from wantui.fetcher.hub import Listing, RemoteFile, listing, locate
+from wantui.fetcher.part import Part, begun_bytes
+from wantui.fetcher.patience import Patience, patiently
+from wantui.fetcher.transfer import Throttle, Transfer
+from wantui.files import disk_of
+from wantui.pipe.fetch import Fetched, Fetching, FetchReport, Listed, PullAdapter
+from wantui.store.cache import file_at
+from wantui.store.digest import digest_of
+from wantui.text import bytes_text, nearest, one_line
+
+SEGMENTS = 4
+"""Connections a large file is fetched over."""
+TRIES = 3
+"""A file whose digest is wrong is fetched so often; then something tampers with it."""
+SUFFIX = ".safetensors"
+
+
+class AdapterErrand:
+    """`run` once; `stop` from any thread."""
+
+    def __init__(self, order: PullAdapter, tell: Callable[[FetchReport], None]) -> None:
+        self._order = order
+        self._tell = tell
+        self._patience = Patience(stall_s=order.stall_s, tries=order.tries)
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._part: Part | None = None
+        self._done = self._fetched = self._total = 0
+
+    def stop(self) -> None:
+        """What came is in the journal once this returns."""
+        self._stop.set()
+        with self._lock:
+            part = self._part
+        if part is not None:
+            with contextlib.suppress(OSError, DiskFull):
+                part.save()
+
+    def run(self) -> Fetched:
+        """Says where the proven file is. Raises FetchError, DiskFull or Stopped."""
+        order = self._order
+        found = patiently(
+            lambda: listing(order.repository, order.revision), self._patience, self._stop
+        )
+        file = _wanted(found, order)
+        self._total = file.size
+        self._tell(self._listed(found, file))
+        for there in (self._kept(file), self._staged(file)):
+            if self._proven(there, file):
+                self._advance(file.size, 0)
+                return self._fetched_to(there)
+        self._bring(found, file)
+        return self._fetched_to(self._staged(file))
+
+    def _listed(self, found: Listing, file: RemoteFile) -> Listed:
+        staging = Path(self._order.staging)
+        there = any(map(file_at, (self._kept(file), self._staged(file))))
+        missing = 0 if there else file.size - begun_bytes(staging, file.digest, file.size)
+        return Listed(
+            commit=found.commit,
+            license=found.license,
+            gated=found.gated,
+            total=file.size,
+            missing=missing,
+            missing_files=int(not there),
+            free=_free(staging),
+        )
+
+    def _fetched_to(self, path: Path) -> Fetched:
+        return Fetched(folder=str(path.parent), fetched=self._fetched, file=str(path))
+
+    def _kept(self, file: RemoteFile) -> Path:
+        """Where the daemon keeps it, if it does: an LFS file's digest is its sha256."""
+        return Path(self._order.kept) / f"{file.digest}{SUFFIX}"
+
+    def _staged(self, file: RemoteFile) -> Path:
+        return Path(self._order.staging) / f"{file.digest}{SUFFIX}"
+
+    def _proven(self, path: Path, file: RemoteFile) -> bool:
+        return (
+            path.is_file()
+            and path.stat().st_size == file.size
+            and digest_of(path, file.digest, lambda _: self._stopping()) == file.digest
+        )
+
+    def _bring(self, found: Listing, file: RemoteFile) -> None:
+        staging = Path(self._order.staging)
+        part = Part(staging, file.digest, file.size, SEGMENTS)
+        with self._lock:
+            self._part = part
+        try:
+            self._need_room(staging, file.size - part.present)
+            self._advance(part.present, 0)
+            transfer = Transfer(
+                file,
+                part,
+                lambda: locate(found.repository, found.commit, file),
+                patience=self._patience,
+                throttle=Throttle(self._order.bytes_a_second),
+                stop=self._stop,
+                on_bytes=lambda count: self._advance(count, count),
+            )
+            self._prove(file, part, transfer)
+            part.place(self._staged(file))
+        finally:
+            with self._lock:
+                self._part = None
+            with contextlib.suppress(OSError, DiskFull):
+                if part.present and not part.placed:
+                    part.save()
+            part.close()
+
+    def _prove(self, file: RemoteFile, part: Part, transfer: Transfer) -> None:
+        """Fetch it until it is what the hub says. Raises DigestMismatch."""
+        for _ in range(TRIES):
+            self._fill(part, transfer)
+            if digest_of(part.path, file.digest, lambda _: self._stopping()) == file.digest:
+                return
+            self._advance(-part.size, 0)
+            part.forget()
+        raise DigestMismatch(
+            f"{file.path} of {self._order.repository} came {TRIES} times, each time with other "
+            "content than the hub says",
+            detail={"path": file.path},
+        )
+
+    def _fill(self, part: Part, transfer: Transfer) -> None:
+        """All segments, side by side; the first that fails ends the others."""
+        with ThreadPoolExecutor(min(SEGMENTS, self._order.connections), "fetch") as pool:
+            tasks = [pool.submit(transfer.fill, segment) for segment in part.segments]
+            wait(tasks, return_when=FIRST_EXCEPTION)
+            failed = next((task for task in tasks if task.done() and task.exception()), None)
+            if failed is not None:
+                self._stop.set()
+                pool.shutdown(cancel_futures=True)
+                failed.result()
+
+    def _need_room(self, staging: Path, needed: int) -> None:
+        """Raises DiskFull before a byte is fetched that could not be kept."""
+        free = _free(staging)
+        if needed > free:
+            raise DiskFull(
+                f"{bytes_text(needed)} are to come, {bytes_text(free)} are free in {staging}",
+                detail={"needed": needed, "free": free},
+            )
+
+    def _stopping(self) -> None:
+        if self._stop.is_set():
+            raise Stopped
+
+    def _advance(self, count: int, fetched: int) -> None:
+        with self._lock:
+            self._done += count
+            self._fetched += fetched
+            told = Fetching(done=self._done, total=self._total, fetched=self._fetched)
+        self._tell(told)
+
+
+def _free(folder: Path) -> int:
+    told = disk_of(folder)
+    return told[1] if told else 0
+
+
+def _wanted(found: Listing, order: PullAdapter) -> RemoteFile:
+    """Raises FileNotOnHub with the nearest name, or HubRefused for one that is too large."""
+    file = found.files.get(order.path)
+    if file is None:
+        names = [path for path in found.files if path.endswith(SUFFIX)]
+        near = nearest(order.path, names)
+        raise FileNotOnHub(
+            f"{found.repository} has no {one_line(order.path, 120)} at {found.commit[:12]}",
+            hint=f"did you mean {one_line(near, 200)}?" if near else None,
+        )
+    if file.size > order.most_bytes:
+        raise HubRefused(
+            f"{file.path} has {bytes_text(file.size)}; {bytes_text(order.most_bytes)} are allowed",
+            hint="is it an adapter? If so, raise [limits] adapter_bytes",
+        )
+    return file
