@@ -54,6 +54,7 @@ class EventSettings(_Section):
 class LimitSettings(_Section):
     image_bytes: Count
     image_pixels: Count
+    adapter_bytes: Count
     body_bytes: Count
 
 

@@ -17,6 +17,8 @@ class EventKind(StrEnum):
     JOB = "job"
     MODEL = "model"
     DOWNLOAD = "download"
+    ADAPTER = "adapter"
+    """One on its way from the hub."""
     WORKER = "worker"
     QUEUE = "queue"
     RESYNC = "resync"

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from wantui.api.adapter import AdapterPull
 from wantui.api.download import Download
 from wantui.api.event import EventId, EventKind, Notice
 from wantui.api.job import Job
@@ -18,7 +19,7 @@ from wantui.cli.following import NarratedJob
 from wantui.cli.options import Host, Json
 from wantui.cli.session import ask
 from wantui.cli.terminal import columns, narrate, show_raw
-from wantui.client import Client, Event, words
+from wantui.client import Client, Event, adapter_words, words
 from wantui.errors import InvalidRequest
 from wantui.text import one_line
 
@@ -74,6 +75,8 @@ def _words(event: Event) -> str:
             said = NarratedJob(job).live(WIDEST, blocks=True)
         case Download() as download:
             said = f"{download.model}: {words.downloading(download)}"
+        case AdapterPull() as pull:
+            said = f"{pull.name}: {adapter_words.pulling(pull)}"
         case ModelStatus() as model:
             said = f"{model.id}: weights {model.weights.state}{', loaded' * model.loaded}"
         case Worker() as worker:

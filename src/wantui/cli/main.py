@@ -23,6 +23,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "models": ("ls", "show"),
     "weights": ("pull", "verify", "repair", "downloads"),
     "removal": ("rm", "prune", "keep"),
+    "lora": ("lora",),
     "machine": ("ps", "hw"),
     "events": ("events",),
     "config": ("config",),

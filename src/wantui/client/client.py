@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Mapping
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import quote
@@ -11,7 +11,8 @@ from urllib.parse import quote
 import httpx2
 from pydantic import ValidationError
 
-from wantui.api.base import API_VERSION, Reply
+from wantui.api.adapter import Adapter, AdapterPull, AdapterPullRequest, AdapterPulls, Adapters
+from wantui.api.base import API_VERSION, Reply, Request
 from wantui.api.download import Depth, Download, Downloads, PullPlan
 from wantui.api.error import ErrorReply
 from wantui.api.event import EventId, EventKind
@@ -35,6 +36,8 @@ Query = Mapping[str, str | int | bool | None]
 REQUEST_TIMEOUT_S = 30.0
 HUB_TIMEOUT_S = 300.0
 """For an answer that the daemon has to ask the hub for, with all its patience."""
+SENDING_TIMEOUT_S = 300.0
+"""For a large file to be taken, hashed, and on the disk."""
 STREAM_SILENCE_S = 60.0
 """The daemon sends a comment every `[events] heartbeat_s`; a longer silence is a dead line."""
 
@@ -131,6 +134,43 @@ class Client:
 
     async def cancel_download(self, download_id: int) -> Download:
         return await self._call("POST", f"/api/downloads/{download_id}/cancel", Download)
+
+    async def adapters(self) -> tuple[Adapter, ...]:
+        return (await self._get("/api/adapters", Adapters)).adapters
+
+    async def adapter(self, name: str) -> Adapter:
+        """By name, id, or the beginning of an id."""
+        return (await self._get("/api/adapters", Adapters, {"name": name})).adapters[0]
+
+    async def send_adapter(
+        self, content: AsyncIterable[bytes], size: int, file: str, name: str | None = None
+    ) -> Adapter:
+        """Send `size` bytes of a LoRA that is called `file` here."""
+        query = {"file": file, "name": name}
+        return await self._call(
+            "POST",
+            "/api/adapters",
+            Adapter,
+            query=query,
+            body=content,
+            headers={"Content-Length": str(size)},
+            timeout_s=SENDING_TIMEOUT_S,
+        )
+
+    async def pull_adapter(self, request: AdapterPullRequest) -> AdapterPull:
+        return await self._call("POST", "/api/adapters/pull", AdapterPull, body=request)
+
+    async def adapter_pulls(self) -> tuple[AdapterPull, ...]:
+        return (await self._get("/api/adapters/pulls", AdapterPulls)).pulls
+
+    async def adapter_pull(self, pull_id: int) -> AdapterPull:
+        return await self._get(f"/api/adapters/pulls/{pull_id}", AdapterPull)
+
+    async def cancel_adapter_pull(self, pull_id: int) -> AdapterPull:
+        return await self._call("POST", f"/api/adapters/pulls/{pull_id}/cancel", AdapterPull)
+
+    async def remove_adapter(self, adapter_id: str) -> Adapter:
+        return await self._call("DELETE", f"/api/adapters/{adapter_id}", Adapter)
 
     async def hardware(self) -> Hardware:
         return await self._get("/api/hardware", Hardware)
@@ -240,13 +280,13 @@ class Client:
         reply: type[R],
         *,
         query: Query | None = None,
-        body: bytes | JobRequest | None = None,
+        body: bytes | AsyncIterable[bytes] | Request | None = None,
+        headers: Mapping[str, str] | None = None,
         timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> R:
         given = {name: value for name, value in (query or {}).items() if value is not None}
-        headers = {}
-        if isinstance(body, JobRequest):
-            headers["Content-Type"] = "application/json"
+        if isinstance(body, Request):
+            headers = {"Content-Type": "application/json"}
             body = body.model_dump_json(exclude_unset=True).encode()
         with _typed_failures():
             response = await self._http.request(

@@ -12,6 +12,7 @@ from wantui.daemon.body_limit import BodyLimit
 from wantui.daemon.failures import add_failures
 from wantui.daemon.parts import Parts
 from wantui.daemon.routes import (
+    adapters,
     cache,
     daemon,
     downloads,
@@ -40,6 +41,19 @@ def create_app(parts: Parts, shutdown: asyncio.Event) -> FastAPI:
     app.state.shutdown = shutdown
     app.add_middleware(BodyLimit, limits=parts.settings.limits)
     add_failures(app)
-    for noun in (daemon, jobs, models, cache, downloads, queue, events, uploads, machine, logs):
+    nouns = (
+        daemon,
+        jobs,
+        models,
+        cache,
+        downloads,
+        adapters,
+        queue,
+        events,
+        uploads,
+        machine,
+        logs,
+    )
+    for noun in nouns:
         app.include_router(noun.router)
     return app

@@ -9,6 +9,7 @@ from wantui.settings import LimitSettings
 from wantui.text import bytes_text
 
 UPLOADS = "/api/uploads"
+ADAPTERS = "/api/adapters"
 
 
 class BodyLimit:
@@ -23,7 +24,8 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         limits = self._limits
-        most = limits.image_bytes if scope["path"] == UPLOADS else limits.body_bytes
+        files = {UPLOADS: limits.image_bytes, ADAPTERS: limits.adapter_bytes}
+        most = files.get(scope["path"], limits.body_bytes)
         taken = 0
 
         async def counted() -> Message:

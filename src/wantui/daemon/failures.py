@@ -43,10 +43,17 @@ async def _wantui_error(_: Request, error: Exception) -> Response:
     return _answer(error)
 
 
-async def _invalid(_: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    return _answer(_first_problem(error))
+    return _answer(_first_problem(error, _body(request)))
+
+
+def _body(request: Request) -> type[BaseModel]:
+    """The model of the bodies that the route takes."""
+    field = getattr(request.scope.get("route"), "body_field", None)
+    model = field.field_info.annotation if field is not None else None
+    return model if isinstance(model, type) and issubclass(model, BaseModel) else JobRequest
 
 
 async def _http(_: Request, error: Exception) -> Response:
@@ -61,17 +68,17 @@ async def _unexpected(request: Request, error: Exception) -> Response:
     return _answer(WantuiError(f"the daemon failed: {type(error).__name__}"))
 
 
-def _first_problem(error: RequestValidationError) -> InvalidRequest:
+def _first_problem(error: RequestValidationError, body: type[BaseModel]) -> InvalidRequest:
     unknown = [each for each in error.errors() if each["type"] == "extra_forbidden"]
     problem = (unknown or error.errors())[0]
     where = [str(part) for part in problem["loc"] if part not in ("body", "query", "path")]
     field = one_line(".".join(where), 80) or "body"
     if problem["type"] == "extra_forbidden":
-        return unknown_field(field, list(JobRequest.model_fields))
+        return unknown_field(field, list(body.model_fields))
     if problem["type"] == "json_invalid":
         return InvalidRequest("the body is not JSON")
     return InvalidRequest.for_field(
-        field, one_line(str(problem["msg"]), 200), allowed=_kind(JobRequest, field)
+        field, one_line(str(problem["msg"]), 200), allowed=_kind(body, field)
     )
 
 

@@ -17,6 +17,8 @@ from wantui.api.queue import Queue
 from wantui.api.status import MAX_FINISHED, MAX_UNFINISHED, Status
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
+from wantui.daemon.adapter_pulls import AdapterPulls
+from wantui.daemon.adapters import Adapters
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.engine import missing_packages
 from wantui.daemon.events import Events
@@ -102,6 +104,14 @@ class Parts:
             hub_cache=paths.hub_cache,
             loaded=self.board.holds,
         )
+        self.adapters = Adapters(paths.adapters, self.inventory.catalog)
+        self.adapter_pulls = AdapterPulls(
+            self.adapters,
+            paths,
+            settings,
+            log_file=self._fetcher_log,
+            changed=lambda pull: self.events.publish(EventKind.ADAPTER, pull),
+        )
         self.intake = Intake(
             paths=paths,
             inventory=self.inventory,
@@ -125,6 +135,8 @@ class Parts:
             log.info("%d job(s) were interrupted and are queued again", interrupted)
         await self.book.start()
         await self.downloads.start()
+        await self.adapters.start()
+        await self.adapter_pulls.start()
         hardware = await self.machine.read()
         names = {gpu.uuid: gpu.name for gpu in hardware.gpus}
         self.lanes = tuple(
@@ -143,6 +155,7 @@ class Parts:
         self.scheduler.start(devices(hardware))
         self._tasks = [asyncio.create_task(lane.run()) for lane in self.lanes]
         self._tasks += [asyncio.create_task(lane.run()) for lane in self.fetch_lanes]
+        self._tasks.append(asyncio.create_task(self.adapter_pulls.run()))
         self._tasks.append(asyncio.create_task(self._rescan()))
         self._tasks.append(asyncio.create_task(self._tidy()))
 

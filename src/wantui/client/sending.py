@@ -1,0 +1,48 @@
+"""Sending a LoRA from the machine where its path means something, piece by piece."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from wantui.api.adapter import Adapter
+from wantui.client.client import Client
+from wantui.errors import InvalidAdapter
+
+PIECE_BYTES = 1 << 20
+
+
+async def send_adapter(
+    client: Client, path: Path, name: str | None, on_progress: Callable[[int, int], None]
+) -> Adapter:
+    """The daemon judges it; `on_progress` is told bytes sent, of how many. Raises InvalidAdapter.
+
+    Nothing stays at the daemon of what is not sent whole.
+    """
+    try:
+        with path.open("rb") as file:
+            info = os.fstat(file.fileno())
+            if not stat.S_ISREG(info.st_mode):
+                raise InvalidAdapter(f"{path} is not a file")
+            content = _pieces(file, info.st_size, lambda sent: on_progress(sent, info.st_size))
+            return await client.send_adapter(content, info.st_size, path.name, name)
+    except OSError as error:
+        raise InvalidAdapter(f"cannot read {path}: {error.strerror}") from error
+
+
+async def _pieces(
+    file: BinaryIO, size: int, on_progress: Callable[[int], None]
+) -> AsyncIterator[bytes]:
+    """As many bytes as were announced. Raises InvalidAdapter for a file that got shorter."""
+    sent = 0
+    while sent < size:
+        piece = await asyncio.to_thread(file.read, min(PIECE_BYTES, size - sent))
+        if not piece:
+            raise InvalidAdapter(f"{file.name} became shorter while it was sent")
+        yield piece
+        sent += len(piece)
+        on_progress(sent)
