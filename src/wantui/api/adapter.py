@@ -53,7 +53,7 @@ class Adapter(Reply):
     dtype: str
     """Of most of its tensors, as safetensors names it."""
     base_models: tuple[str, ...]
-    """Ids of the catalog's models whose transformer it fits, told from its shapes."""
+    """Ids of the models that it fits, told from its shapes, as the catalog was when it came."""
     noise_hint: Noise | None
     """From the file's name: a hint and no more."""
     unused_tensors: int
@@ -68,7 +68,7 @@ class Adapters(Reply):
 
 
 class AdapterPullRequest(Request):
-    repository: Annotated[str, Field(pattern=r"^[\w.-]{1,96}/[\w.-]{1,96}$")]
+    repository: Annotated[str, Field(pattern=r"^\w[\w.-]{0,95}/\w[\w.-]{0,95}$")]
     """`owner/name`."""
     file: Annotated[str, Field(min_length=1, max_length=1000)]
     """The path in the repository."""

@@ -29,7 +29,8 @@ async def send_adapter(
             if not stat.S_ISREG(info.st_mode):
                 raise InvalidAdapter(f"{path} is not a file")
             content = _pieces(file, info.st_size, lambda sent: on_progress(sent, info.st_size))
-            return await client.send_adapter(content, info.st_size, path.name, name)
+            called = path.name.encode("utf-8", "replace").decode()  # a name need not be UTF-8
+            return await client.send_adapter(content, info.st_size, called, name)
     except OSError as error:
         raise InvalidAdapter(f"cannot read {path}: {error.strerror}") from error
 

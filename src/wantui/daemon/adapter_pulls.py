@@ -58,7 +58,8 @@ class AdapterPulls:
         self._changed = changed
         self._all: dict[int, AdapterPull] = {}
         self._wanted_names: dict[int, str | None] = {}
-        self._fetches: dict[int, Fetch] = {}
+        self._fetch: Fetch | None = None
+        self._running_id: int | None = None
         self._last_id = 0
         self._wake = asyncio.Event()
 
@@ -106,8 +107,8 @@ class AdapterPulls:
         if not pull.state.open and pull.state is not AdapterPullState.FAILED:
             raise WrongState(f"pull {pull_id} is {pull.state}", hint="see: wantui lora ls")
         self._end(pull_id, AdapterPullState.CANCELLED)
-        if fetch := self._fetches.get(pull_id):
-            await fetch.halt()
+        if self._fetch is not None and self._running_id == pull_id:
+            await self._fetch.halt()
         await asyncio.to_thread(shutil.rmtree, self._staging(pull), ignore_errors=True)
         return self.get(pull_id)
 
@@ -122,6 +123,7 @@ class AdapterPulls:
                 await self._wake.wait()
 
     async def _carry_out(self, pull: AdapterPull) -> None:
+        self._running_id = pull.id
         try:
             self._change(pull.id, state=AdapterPullState.RUNNING)
             adapter = await self._pulled(pull)
@@ -145,12 +147,11 @@ class AdapterPulls:
         async def told(report: Telling) -> None:
             self._told(pull.id, report, pace)
 
-        fetch = Fetch(order, self._log_file, told)
-        self._fetches[pull.id] = fetch
+        self._fetch = Fetch(order, self._log_file, told)
         try:
-            report = await fetch.run()
+            report = await self._fetch.run()
         finally:
-            del self._fetches[pull.id]
+            self._fetch = None
         pull = self.get(pull.id)
         if isinstance(report, Halted) or not pull.state.open:
             return None
@@ -159,6 +160,8 @@ class AdapterPulls:
         )
         kept = await self._adapters.take(_file_of(report), source, self._wanted_names[pull.id])
         await asyncio.to_thread(shutil.rmtree, staging, ignore_errors=True)
+        if kept.new and not self.get(pull.id).state.open:  # cancelled while it was checked
+            await self._adapters.remove(kept.adapter.id)
         return kept.adapter
 
     def _order(self, pull: AdapterPull, staging: Path) -> PullAdapter:
@@ -213,10 +216,11 @@ class AdapterPulls:
         self._changed(pull)
 
     def _forget_old(self) -> None:
-        ended = [pull.id for pull in self._all.values() if not pull.state.open]
+        ended = [id for id, pull in self._all.items() if not pull.state.open]
         for pull_id in ended[:-KEPT]:
-            del self._all[pull_id]
-            del self._wanted_names[pull_id]
+            if pull_id != self._running_id:
+                del self._all[pull_id]
+                del self._wanted_names[pull_id]
 
 
 def _file_of(report: Fetched) -> Path:

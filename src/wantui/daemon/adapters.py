@@ -104,7 +104,8 @@ class Adapters:
         A name that was asked for is given to an adapter that was there before, too. Raises
         InvalidAdapter, NameTaken or DiskFull.
         """
-        seen = await asyncio.to_thread(_examine, path, source.file)
+        with _failures_named(path.parent):
+            seen = await asyncio.to_thread(_examine, path, source.file)
         digest, lora = seen.sha256, seen.lora
         models = base_models(lora, self._catalog.recipes, source.file)
         async with self._lock:
