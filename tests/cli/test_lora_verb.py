@@ -87,6 +87,7 @@ def test_what_is_not_taken_says_why_and_exits_as_it_should(
     ):
         refused = wantui(environment, "lora", "add", str(what), "--json", exits=2)
         assert json.loads(refused.stdout)["error"]["code"] == code
+        assert "sending" not in refused.stderr
     missing = f"{REPOSITORY}/none.safetensors"
     refused = wantui(environment, "lora", "add", missing, "--json", exits=1)
     assert json.loads(refused.stdout)["error"]["code"] == "file_not_on_hub"

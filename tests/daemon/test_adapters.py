@@ -164,6 +164,47 @@ def test_what_is_no_adapter_is_refused_and_leaves_nothing(
     assert list(daemon.paths.adapters.iterdir()) == []
 
 
+def head_of(content: bytes) -> bytes:
+    return content[: 8 + int.from_bytes(content[:8], "little")]
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "size", "status", "says"),
+    [
+        ("a.PT", CONTENT, None, 422, "is not a .safetensors file"),
+        ("a.safetensors", b"PK\x03\x04" + bytes(50), None, 422, "is a PyTorch pickle"),
+        ("a.safetensors", CONTENT, len(CONTENT) - 1, 422, "is not a safetensors file"),
+        ("a.safetensors", CONTENT, 10, 422, "is not a safetensors file"),
+        ("a.safetensors", lora_file(diffusers_shapes(dim=8, ffn=16)), None, 422, "fits no model"),
+        ("a.safetensors", CONTENT, LIMIT + 1, 422, "2.0 MB are allowed"),
+        ("a.safetensors&name=a:b", CONTENT, None, 422, "is no name for an adapter"),
+    ],
+)
+def test_its_header_alone_tells_whether_one_will_be_taken(
+    daemon: RunningDaemon, file: str, content: bytes, size: int | None, status: int, says: str
+) -> None:
+    query = f"size={len(content) if size is None else size}&file={file}"
+    response = daemon.call("POST", f"/api/adapters/check?{query}", head_of(content))
+    assert response.status_code == status
+    assert says in refusal(response)["message"]
+    assert list(daemon.paths.adapters.iterdir()) == []
+
+
+def test_one_that_will_be_taken_is_named_and_nothing_is_kept_yet(daemon: RunningDaemon) -> None:
+    query = f"size={len(CONTENT)}&file=style.safetensors"
+    checked = daemon.call("POST", f"/api/adapters/check?{query}", head_of(CONTENT))
+    assert checked.json() == {"name": "style", "base_models": ["demo"]}
+    assert list(daemon.paths.adapters.iterdir()) == []
+
+
+def test_one_for_which_there_is_no_room_is_refused_before_it_is_sent(tmp_path: Path) -> None:
+    with running_daemon(tmp_path, f"[limits]\nadapter_bytes = {2**60}\n") as daemon:
+        query = f"size={2**59}&file=style.safetensors"
+        response = daemon.call("POST", f"/api/adapters/check?{query}", head_of(CONTENT))
+        assert response.status_code == 507
+        assert refusal(response)["code"] == "disk_full"
+
+
 async def test_a_pickle_reaches_no_disk(daemon: RunningDaemon) -> None:
     seen: set[str] = set()
 

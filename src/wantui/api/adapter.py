@@ -67,6 +67,13 @@ class Adapters(Reply):
     """By name."""
 
 
+class AdapterCheck(Reply):
+    """What a LoRA would be kept as, told from its header before the rest is sent."""
+
+    name: str
+    base_models: tuple[str, ...]
+
+
 class AdapterPullRequest(Request):
     repository: Annotated[str, Field(pattern=r"^\w[\w.-]{0,95}/\w[\w.-]{0,95}$")]
     """`owner/name`."""

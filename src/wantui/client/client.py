@@ -11,7 +11,14 @@ from urllib.parse import quote
 import httpx2
 from pydantic import ValidationError
 
-from wantui.api.adapter import Adapter, AdapterPull, AdapterPullRequest, AdapterPulls, Adapters
+from wantui.api.adapter import (
+    Adapter,
+    AdapterCheck,
+    AdapterPull,
+    AdapterPullRequest,
+    AdapterPulls,
+    Adapters,
+)
 from wantui.api.base import API_VERSION, Reply, Request
 from wantui.api.download import Depth, Download, Downloads, PullPlan
 from wantui.api.error import ErrorReply
@@ -141,6 +148,13 @@ class Client:
     async def adapter(self, name: str) -> Adapter:
         """By name, id, or the beginning of an id."""
         return (await self._get("/api/adapters", Adapters, {"name": name})).adapters[0]
+
+    async def check_adapter(
+        self, head: bytes, size: int, file: str, name: str | None = None
+    ) -> AdapterCheck:
+        """Whether a LoRA of `size` bytes that begins with `head` will be taken."""
+        query: Query = {"file": file, "size": size, "name": name}
+        return await self._call("POST", "/api/adapters/check", AdapterCheck, query=query, body=head)
 
     async def send_adapter(
         self, content: AsyncIterable[bytes], size: int, file: str, name: str | None = None

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from wantui.api.adapter import Adapter, AdapterSource
+from wantui.api.adapter import Adapter, AdapterCheck, AdapterSource
 from wantui.catalog.catalog import Catalog
-from wantui.errors import DiskFull, FolderUnsafe, InvalidRequest, NameTaken, UnknownAdapter
+from wantui.errors import (
+    DiskFull,
+    FolderUnsafe,
+    InvalidAdapter,
+    InvalidRequest,
+    NameTaken,
+    UnknownAdapter,
+)
 from wantui.files import disk_of, full_disk_named
 from wantui.store.adapters import AdapterFolder
 from wantui.store.digest import UNVOUCHED, digest_of, is_digest
@@ -43,9 +51,10 @@ class Kept(NamedTuple):
 
 
 class Adapters:
-    def __init__(self, folder: Path, catalog: Catalog) -> None:
+    def __init__(self, folder: Path, catalog: Catalog, most_bytes: int) -> None:
         self._folder = AdapterFolder(folder)
         self._catalog = catalog
+        self._most_bytes = most_bytes
         self._all: dict[str, Adapter] = {}
         self._lock = asyncio.Lock()
 
@@ -83,6 +92,27 @@ class Adapters:
     def path(self, adapter: Adapter) -> Path:
         return self._folder.path(adapter.id)
 
+    async def judge(self, head: bytes, size: int, file: str, name: str | None) -> AdapterCheck:
+        """Judge a file of `size` bytes by what it begins with, up to the end of its header.
+
+        Raises InvalidAdapter, NameTaken or DiskFull.
+        """
+        file = _basename(file)
+        check_suffix(file)
+        self.check_name(name)
+        if size > self._most_bytes:
+            raise InvalidAdapter(
+                f"{one_line(file, 100)!r} has {bytes_text(size)}; {bytes_text(self._most_bytes)} "
+                "are allowed",
+                hint="is it an adapter? If so, raise [limits] adapter_bytes",
+            )
+        self._need_room(size)
+        with self._incoming() as path:
+            await asyncio.to_thread(_write_sparse, path, head, size)
+            lora = await asyncio.to_thread(read_lora, path, file)
+        models = base_models(lora, self._catalog.recipes, file)
+        return AdapterCheck(name=name or self.free_name(file, "2"), base_models=models)
+
     async def receive(
         self, content: AsyncIterator[bytes], size: int | None, file: str, name: str | None
     ) -> Kept:
@@ -90,7 +120,7 @@ class Adapters:
 
         `size` is what the client announced. Raises InvalidAdapter, NameTaken or DiskFull.
         """
-        file = PurePosixPath(file.replace("\\", "/")).name
+        file = _basename(file)
         check_suffix(file)
         self.check_name(name)
         with self._incoming() as path:
@@ -213,6 +243,17 @@ def _failures_named(folder: Path) -> Iterator[None]:
             yield
     except OSError as error:
         raise FolderUnsafe(f"cannot write in {folder}: {error.strerror}") from error
+
+
+def _basename(file: str) -> str:
+    """Whatever system it comes from."""
+    return PurePosixPath(file.replace("\\", "/")).name
+
+
+def _write_sparse(path: Path, head: bytes, size: int) -> None:
+    """As long as the whole, with nothing behind the head."""
+    path.write_bytes(head[:size])
+    os.truncate(path, size)
 
 
 async def _write(path: Path, content: AsyncIterator[bytes], file: str) -> None:

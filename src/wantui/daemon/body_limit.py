@@ -6,10 +6,12 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wantui.settings import LimitSettings
+from wantui.store.lora import MAX_HEADER_BYTES
 from wantui.text import bytes_text
 
 UPLOADS = "/api/uploads"
 ADAPTERS = "/api/adapters"
+MAX_HEAD_BYTES = 8 + MAX_HEADER_BYTES
 
 
 class BodyLimit:
@@ -24,7 +26,11 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         limits = self._limits
-        files = {UPLOADS: limits.image_bytes, ADAPTERS: limits.adapter_bytes}
+        files = {
+            UPLOADS: limits.image_bytes,
+            ADAPTERS: limits.adapter_bytes,
+            f"{ADAPTERS}/check": MAX_HEAD_BYTES,
+        }
         most = files.get(scope["path"], limits.body_bytes)
         taken = 0
 

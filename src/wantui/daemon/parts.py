@@ -104,7 +104,9 @@ class Parts:
             hub_cache=paths.hub_cache,
             loaded=self.board.holds,
         )
-        self.adapters = Adapters(paths.adapters, self.inventory.catalog)
+        self.adapters = Adapters(
+            paths.adapters, self.inventory.catalog, settings.limits.adapter_bytes
+        )
         self.adapter_pulls = AdapterPulls(
             self.adapters,
             paths,

@@ -8,13 +8,21 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
-from wantui.api.adapter import Adapter, AdapterPull, AdapterPullRequest, AdapterPulls, Adapters
+from wantui.api.adapter import (
+    Adapter,
+    AdapterCheck,
+    AdapterPull,
+    AdapterPullRequest,
+    AdapterPulls,
+    Adapters,
+)
 from wantui.daemon.routes.common import PartsOf, answer
 from wantui.errors import InvalidAdapter
 
 router = APIRouter(prefix="/api/adapters", tags=["adapters"])
 
 PullId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+FileName = Annotated[str, Query(min_length=1, max_length=255)]
 _BODY = {
     "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 }
@@ -38,7 +46,7 @@ async def adapters(parts: PartsOf, name: str | None = None) -> Response:
 async def send(
     request: Request,
     parts: PartsOf,
-    file: Annotated[str, Query(min_length=1, max_length=255)],
+    file: FileName,
     name: str | None = None,
 ) -> Response:
     """The body is the LoRA itself, streamed; `file` is its name where it comes from."""
@@ -46,6 +54,22 @@ async def send(
     size = int(announced) if announced.isdecimal() else None
     kept = await parts.adapters.receive(_content(request), size, file, name)
     return answer(kept.adapter, 201 if kept.new else 200)
+
+
+@router.post(
+    "/check",
+    response_model=AdapterCheck,
+    openapi_extra={"requestBody": {**_BODY, "required": True}},
+)
+async def check(
+    request: Request,
+    parts: PartsOf,
+    file: FileName,
+    size: Annotated[int, Query(ge=0, le=2**63 - 1)],
+    name: str | None = None,
+) -> Response:
+    """Whether a LoRA of `size` bytes will be taken: the body is its beginning, header and all."""
+    return answer(await parts.adapters.judge(await request.body(), size, file, name))
 
 
 @router.post("/pull", status_code=202, response_model=AdapterPull)
