@@ -52,6 +52,7 @@ def test_a_file_is_added_listed_and_removed(environment: dict[str, str], tmp_pat
     assert row.split()[:3] == ["my-style", known[0]["id"][:12], "4"]
     renamed = document(environment, "lora", "add", str(path), "--name", "other")
     assert renamed == {"schema_version": 1, **known[0], "name": "other"}
+    assert document(environment, "lora", "add", str(path), "--name", "other") == renamed
     removed = wantui(environment, "lora", "rm", known[0]["id"][:8])
     assert removed.stdout == ""
     assert removed.stderr.startswith("other: removed")

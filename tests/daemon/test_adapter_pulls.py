@@ -128,6 +128,13 @@ async def test_what_is_kept_already_is_not_fetched_again(daemon: RunningDaemon, 
         assert len(await client.adapters()) == 1
 
 
+async def test_asking_again_with_the_same_name_is_no_failure(daemon: RunningDaemon) -> None:
+    async with daemon.client() as client:
+        first = await pulled(client, request(name="mine"))
+        again = await pulled(client, request(name="mine"))
+        assert again.adapter == first.adapter
+
+
 async def test_a_small_file_that_is_not_lfs_has_its_sha256_too(daemon: RunningDaemon) -> None:
     async with daemon.client() as client:
         done = await pulled(client, request(SMALL))

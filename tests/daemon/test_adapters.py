@@ -97,6 +97,7 @@ def test_the_same_bytes_twice_are_one_and_take_a_name_that_is_asked_for(
     assert again.json() == first
     renamed = send(daemon, CONTENT, "c.safetensors", "better")
     assert renamed == {**first, "name": "better"}
+    assert send(daemon, CONTENT, "c.safetensors", "better") == renamed
     assert names(daemon) == ["better"]
     assert len(list(daemon.paths.adapters.glob("*.safetensors"))) == 1
 

@@ -83,7 +83,7 @@ class AdapterPulls:
         for pull in self._all.values():
             if pull.state.open and (pull.repository, pull.file, pull.revision) == asked:
                 return pull
-        self._adapters.check_name(request.name)
+        self._adapters.check_name(request.name, self._came_before(request))
         self._last_id += 1
         fresh = AdapterPull(
             id=self._last_id,
@@ -100,6 +100,14 @@ class AdapterPulls:
         self._forget_old()
         self._wake.set()
         return fresh
+
+    def _came_before(self, request: AdapterPullRequest) -> Adapter | None:
+        """What an earlier pull of the same file brought."""
+        for adapter in self._adapters.all():
+            source = adapter.source
+            if (source.repository, source.file) == (request.repository, request.file):
+                return adapter
+        return None
 
     async def cancel(self, pull_id: int) -> AdapterPull:
         """End it, and remove what came; one that failed too."""

@@ -37,7 +37,7 @@ from wantui.store.lora_fit import base_models
 from wantui.text import bytes_text, nearest, one_line
 
 PIECE_BYTES = 4 << 20
-"""Of an upload, hashed and written at a time, off the loop."""
+"""Of an upload, written at a time, off the loop."""
 SHORTEST_PREFIX = 4
 """Of an id, to name it by."""
 _NAME = re.compile(r"[^\W_][\w.+-]{0,79}")
@@ -89,9 +89,6 @@ class Adapters:
             hint=f"did you mean {near}?" if near else None,
         )
 
-    def path(self, adapter: Adapter) -> Path:
-        return self._folder.path(adapter.id)
-
     async def judge(self, head: bytes, size: int, file: str, name: str | None) -> AdapterCheck:
         """Judge a file of `size` bytes by what it begins with, up to the end of its header.
 
@@ -99,7 +96,7 @@ class Adapters:
         """
         file = _basename(file)
         check_suffix(file)
-        self.check_name(name)
+        self._check_name_for(name, size)
         if size > self._most_bytes:
             raise InvalidAdapter(
                 f"{one_line(file, 100)!r} has {bytes_text(size)}; {bytes_text(self._most_bytes)} "
@@ -122,7 +119,7 @@ class Adapters:
         """
         file = _basename(file)
         check_suffix(file)
-        self.check_name(name)
+        self._check_name_for(name, size)
         with self._incoming() as path:
             self._need_room(size or 0)
             await _write(path, content, file)
@@ -182,6 +179,11 @@ class Adapters:
             )
         if (taken := self._named(name.casefold())) and taken != owner:
             raise NameTaken(f"the adapter {taken.id[:12]} is called {taken.name} already")
+
+    def _check_name_for(self, name: str | None, size: int | None) -> None:
+        """Before the content is known: an adapter of this name and size may be the same."""
+        known = self._named(name.casefold()) if name else None
+        self.check_name(name, known if known and size in (None, known.bytes) else None)
 
     def free_name(self, file: str, suffix: str) -> str:
         """Made of a file's name, with a suffix if another adapter is called that."""
