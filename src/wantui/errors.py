@@ -230,7 +230,7 @@ class DiskFull(WantuiError):
 class SettingsInvalid(WantuiError):
     code = "settings_invalid"
     exit_code = ExitCode.USAGE
-    default_hint = "see: wantui config"
+    default_hint = "mend that line; the shipped wantui.toml says what each setting is"
 
 
 class FolderUnsafe(WantuiError):

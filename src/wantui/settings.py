@@ -12,7 +12,7 @@ from wantui.errors import SettingsInvalid
 from wantui.paths import Paths, shipped_config
 from wantui.text import nearest
 
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0)]
 
 

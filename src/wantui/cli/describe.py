@@ -36,9 +36,17 @@ def show_jobs(jobs: Sequence[Job]) -> None:
 
 
 def show_facts(facts: Sequence[tuple[str, str | Cell]]) -> None:
-    """Names and values in two columns, without a head, on standard out."""
+    """Names and values in two columns, without a head, on standard out; no value is cut."""
     heads = (Column("".ljust(LABEL_WIDTH)), Column("", flexible=True))
-    show(table(heads, facts, width=columns(), colours=colours_wanted())[1:])
+    rows = [row for name, value in facts for row in _lines(name, value)]
+    show(table(heads, rows, width=None, colours=colours_wanted())[1:])
+
+
+def _lines(name: str, value: str | Cell) -> Iterator[tuple[str, str | Cell]]:
+    """A value of several lines under its name."""
+    text, colour = (value.text, value.colour) if isinstance(value, Cell) else (value, None)
+    for number, line in enumerate(text.splitlines() or [""]):
+        yield ("" if number else name), Cell(line, colour)
 
 
 def state_cell(job: Job) -> Cell:

@@ -6,12 +6,13 @@ import importlib
 import io
 import os
 import sys
-from typing import Annotated, TextIO
+from pathlib import Path
+from typing import Annotated, TextIO, cast
 
 import typer
 
 from wantui import __version__
-from wantui.cli.failure import report
+from wantui.cli.failure import report, tell
 from wantui.cli.options import Invocation
 from wantui.errors import ExitCode, WantuiError
 
@@ -36,6 +37,7 @@ def main() -> int:
     """Run one command; returns its exit code and raises nothing."""
     # Looking for plugins of pydantic among all that is installed costs 20 ms; we use none.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
+    _open_what_is_closed()
     _never_fail_to_encode(sys.stdout, sys.stderr)
     invocation = Invocation()
     try:
@@ -48,6 +50,8 @@ def main() -> int:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         return _nobody_reads()
+    except OSError as error:
+        return _unwritable(error)
     return ExitCode.OK
 
 
@@ -99,7 +103,26 @@ def _flushed(code: int) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         return _nobody_reads()
+    except OSError as error:
+        return _unwritable(error)
     return code
+
+
+def _unwritable(error: OSError) -> int:
+    """Standard out is a full disk, most often."""
+    tell(WantuiError(f"cannot write what was asked for: {error.strerror}", hint=""))
+    return _nobody_reads()
+
+
+def _open_what_is_closed() -> None:
+    """A stream that whoever started us has closed is None, and fails wherever it is used."""
+    sys.stdin = sys.stdin or _nothing("r")
+    sys.stdout = sys.stdout or _nothing("w")
+    sys.stderr = sys.stderr or _nothing("w")
+
+
+def _nothing(mode: str) -> TextIO:
+    return cast("TextIO", Path(os.devnull).open(mode, encoding="utf-8"))
 
 
 def _nobody_reads() -> int:

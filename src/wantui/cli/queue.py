@@ -8,6 +8,7 @@ import typer
 
 from wantui.api.job import Job, JobState
 from wantui.api.queue import Queue
+from wantui.api.status import MAX_UNFINISHED
 from wantui.cli.describe import show_jobs
 from wantui.cli.document import show_document
 from wantui.cli.options import Host, Json
@@ -74,7 +75,9 @@ def _narrate_queue(now: Queue, shown: int, *, whole: bool) -> None:
     if whole:
         unfinished = sum(count for state, count in now.counts.items() if not state.finished)
         if unfinished > shown:
-            narrate(f"{unfinished - shown} more: wantui queue --limit {unfinished}")
+            all_known = unfinished <= MAX_UNFINISHED
+            how = f"--limit {unfinished}" if all_known else "--state queued --limit 10000"
+            narrate(f"{unfinished - shown} more: wantui queue {how}")
     if not shown:
         narrate("no unfinished jobs; finished ones: wantui queue --all" if whole else "no jobs")
     if now.paused:

@@ -43,11 +43,13 @@ class Address:
         try:
             info = self.socket.lstat()
         except OSError as error:
-            raise DaemonUnreachable(f"no daemon listens at {self.socket}") from error
+            hint = None if self.own else "is that the address of a daemon?"
+            raise DaemonUnreachable(f"no daemon listens at {self.socket}", hint=hint) from error
         if not stat.S_ISSOCK(info.st_mode):
-            raise DaemonUnreachable(f"{self.socket} is not a socket", hint="remove it")
+            hint = "remove it" if self.own else "give the path of a daemon's socket"
+            raise DaemonUnreachable(f"{self.socket} is not a socket", hint=hint)
         if info.st_uid not in (os.getuid(), 0):
             raise DaemonUnreachable(
                 f"{self.socket} belongs to uid {info.st_uid}: not talking to it",
-                hint="remove it, or set WANTUI_HOME",
+                hint="remove it, or set WANTUI_HOME" if self.own else "use a daemon of your own",
             )

@@ -54,13 +54,13 @@ def size(shape: Defaults | Params | Output) -> str:
 
 def steps(params: Params) -> str:
     """20, unipc, shift 5."""
-    return f"{params.steps}, {params.sampler}, shift {params.shift:g}"
+    return f"{params.steps}, {params.sampler}, shift {params.shift:.10g}"
 
 
 def guidance(params: Params) -> str:
     """4, low noise 3."""
     low = params.guidance_low
-    return f"{params.guidance:g}" + (f", low noise {low:g}" if low is not None else "")
+    return f"{params.guidance:.10g}" + (f", low noise {low:.10g}" if low is not None else "")
 
 
 def image(used: ImageUsed) -> str:

@@ -40,8 +40,9 @@ def _link(link: Link, now: float) -> Iterator[Said]:
     elif link.error is None:
         yield "◌ connecting", Tone.WARN
     elif link.error.code == VersionMismatch.code:
-        yield f"✗ versions differ: {one_line(link.error.message)}", Tone.BAD
-        yield one_line(link.error.hint), Tone.STRONG
+        yield "✗ versions differ", Tone.BAD
+        yield one_line(link.error.hint), Tone.STRONG  # before what a narrow terminal cuts off
+        yield one_line(link.error.message), Tone.MUTED
     else:
         yield f"✗ disconnected, {_retry(link, now)}", Tone.BAD
         yield "S starts it", Tone.STRONG

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from wantui.api.job import Job, JobState
+from wantui.api.status import MAX_UNFINISHED
 from wantui.text import one_line
 from wantui.tui.actions import bindings
 from wantui.tui.areas import Area
@@ -31,6 +32,7 @@ COLUMNS = (
     Column("what", 21),
     Column("prompt"),
 )
+MORE = "more"
 EMPTY = "no jobs yet: press 1 and write a prompt"
 
 
@@ -48,7 +50,11 @@ class QueueScreen(AreaScreen):
     def draw(self, session: Session) -> None:
         state = session.state
         self.query_one(Running).show(state.running)
-        self._table.show([job_row(job) for job in (*state.unfinished, *state.finished)])
+        waiting = [job_row(job) for job in state.unfinished]
+        told = sum(count for kind, count in state.count.items() if not kind.finished)
+        if told > len(waiting) >= MAX_UNFINISHED:
+            waiting.append(more_row(told - len(waiting)))
+        self._table.show([*waiting, *(job_row(job) for job in state.finished)])
         self._draw_details()
 
     @on(Table.Moved)
@@ -136,6 +142,13 @@ class QueueScreen(AreaScreen):
     @property
     def _table(self) -> Table:
         return self.query_one("#jobs", Table)
+
+
+def more_row(count: int) -> Row:
+    """In the place of jobs that the daemon has not sent: a snapshot holds so many and no more."""
+    how = "wantui queue --state queued lists them, wantui release and cancel reach them"
+    plain = ("", Tone.PLAIN)
+    return Row(MORE, (plain, (f"{count} more", Tone.WARN), plain, plain, (how, Tone.MUTED)))
 
 
 def job_row(job: Job) -> Row:
