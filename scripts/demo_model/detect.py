@@ -15,8 +15,8 @@ WIDE = 1.5
 """A box around a shape that is so much wider than high holds a bar."""
 FEW = 60
 """Pixels; less is no shape."""
-_BOX_SHARES = {"circle": 0.785, "triangle": 0.5}
-"""How much of the box around it each of the others fills."""
+TOP_LIGHT = 0.38
+"""A triangle has a quarter of itself in the upper half of its box, a circle half of itself."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,16 @@ def _nearest(colour: Tensor) -> str:
 
 
 def _shape(masks: Tensor) -> str:
-    """From its box's form and how much of it is filled, the medians over the frames."""
-    forms, shares = [], []
+    """From its box's form, and how much of the shape is in its upper half: medians of the frames."""
+    forms, uppers = [], []
     for mask in masks:
-        rows, columns = _span(mask.any(1)), _span(mask.any(0))
-        forms.append(columns / rows)
-        shares.append(float(mask.sum()) / (rows * columns))
+        lines = mask.any(1).nonzero().flatten()
+        top, bottom = int(lines[0]), int(lines[-1]) + 1
+        forms.append(_span(mask.any(0)) / (bottom - top))
+        uppers.append(float(mask[: (top + bottom) // 2].sum() / mask.sum()))
     if statistics.median(forms) > WIDE:
         return "bar"
-    share = statistics.median(shares)
-    return min(_BOX_SHARES, key=lambda name: abs(_BOX_SHARES[name] - share))
+    return "triangle" if statistics.median(uppers) < TOP_LIGHT else "circle"
 
 
 def _span(hit: Tensor) -> int:

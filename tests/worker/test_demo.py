@@ -21,6 +21,7 @@ from wantui.catalog.catalog import DEMO, Catalog
 from wantui.catalog.resolve import resolve
 from wantui.paths import demo_weights, shipped_config
 from wantui.pipe.messages import ModelFiles
+from wantui.store.published import SUMS
 from wantui.worker import engine
 from wantui.worker.load import LoadKey, load
 from wantui.worker.stop import StopFlag
@@ -59,7 +60,7 @@ def _frames(path: Path) -> npt.NDArray[np.float64]:
 
 def test_its_files_are_those_of_the_recipe_and_small() -> None:
     content = _content(demo_weights())
-    assert content.keys() == set(RECIPE.paths)
+    assert content.keys() == {*RECIPE.paths, SUMS}
     assert sum(map(len, content.values())) <= MAX_BYTES
 
 
