@@ -46,7 +46,7 @@ def _nearest(colour: Tensor) -> str:
 
 
 def _shape(masks: Tensor) -> str:
-    """From its box's form, and how much of the shape is in its upper half: medians of the frames."""
+    """From its box's form and the share of it in the upper half: medians of the frames."""
     forms, uppers = [], []
     for mask in masks:
         lines = mask.any(1).nonzero().flatten()

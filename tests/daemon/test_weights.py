@@ -16,7 +16,7 @@ import huggingface_hub
 import psutil
 import pytest
 
-from tests.cli.command import document, wantui
+from tests.cli.command import TINY, document, wantui
 from tests.hub import Fault, File, Hub, Repository, running_hub
 from tests.pulling import daemon_with, seen_until, when
 from tests.running import RunningDaemon, job_when, tiny
@@ -461,6 +461,14 @@ async def test_a_verification_tells_how_far_it_is(house: House) -> None:
         asked = await client.verify("tiny", Depth.DEEP)
         seen = await seen_until(client, asked.id, ended)
     assert any(0 < item.bytes_done < (item.bytes_total or 0) for item in seen)
+
+
+def test_who_waits_for_weights_is_told_how_they_come(house: House) -> None:
+    made = wantui(
+        house.daemon.environment, "generate", "a boat", "--model", "tiny", "--pull", *TINY[2:]
+    )
+    assert "tiny: pull running" in made.stderr
+    assert made.stdout.strip().endswith("output.mp4")
 
 
 def test_the_command_line_verifies_repairs_and_removes(house: House) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -105,7 +106,7 @@ class Recipe(_Entry):
     """None where nobody wrote it down: no adapter is told to fit."""
     components: tuple[Component, ...]
 
-    @property
+    @cached_property
     def paths(self) -> tuple[str, ...]:
         """Every file that a load needs, relative to the repository."""
         return ("model_index.json", *(path for part in self.components for path in part.paths))

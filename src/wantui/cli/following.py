@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 
-from wantui.api.job import Job, JobState
+from wantui.api.download import Download
+from wantui.api.job import Job, JobState, WaitsFor
 from wantui.api.status import Status
 from wantui.cli.describe import state_words
+from wantui.cli.narrated_download import NarratedDownload
 from wantui.cli.progress import Narrator, live_line, narrator
 from wantui.client import Client, words
 from wantui.errors import DaemonUnreachable, ExitCode, Interrupted, TimedOut
@@ -91,7 +93,12 @@ async def _until_finished(
     latest: dict[int, Job] = {}
     waiting = set(job_ids)
     async with contextlib.aclosing(_versions(client, waiting, shown.say)) as versions:
-        async for job in versions:
+        async for item in versions:
+            if isinstance(item, Download):
+                if any(_waits_for(latest[job_id], item) for job_id in waiting & latest.keys()):
+                    shown.update(NarratedDownload(item))
+                continue
+            job = item
             known = len(latest[job.id].warnings) if job.id in latest else 0
             for warning in job.warnings[known:]:
                 shown.say(f"warning: job {job.id}: {warning.message}")
@@ -106,18 +113,21 @@ async def _until_finished(
 
 async def _versions(
     client: Client, waiting: set[int], say: Callable[[str], None]
-) -> AsyncGenerator[Job]:
-    """Every version of the jobs in `waiting` from now on; asks again while the daemon is away."""
+) -> AsyncGenerator[Job | Download]:
+    """Every version of the jobs in `waiting` from now on, and of what is fetched meanwhile.
+
+    Asks again while the daemon is away.
+    """
     loop = asyncio.get_running_loop()
     lost_at: float | None = None
     while True:
         try:
             async with contextlib.aclosing(_until_lost(client, waiting)) as versions:
-                async for job in versions:
+                async for item in versions:
                     if lost_at is not None:
                         say("the daemon is back")
                         lost_at = None
-                    yield job
+                    yield item
         except (DaemonUnreachable, TimedOut):
             if lost_at is None:
                 say("the daemon is away: waiting for it")
@@ -131,15 +141,19 @@ async def _versions(
         await asyncio.sleep(RETRY_S)
 
 
-async def _until_lost(client: Client, waiting: set[int]) -> AsyncGenerator[Job]:
-    """Versions of the jobs until the daemon ends the stream."""
-    async with contextlib.aclosing(client.follow()) as news:
-        async for item in news:
+async def _until_lost(client: Client, waiting: set[int]) -> AsyncGenerator[Job | Download]:
+    """Versions of the jobs and of downloads, until the daemon ends the stream."""
+    async with contextlib.aclosing(client.follow()) as items:
+        async for item in items:
             if isinstance(item, Status):
                 in_snapshot = {job.id: job for job in item.jobs}
                 for job_id in sorted(waiting):
                     yield in_snapshot.get(job_id) or await client.job(job_id)
                 continue
-            job = item.object
-            if isinstance(job, Job) and job.id in waiting:
-                yield job
+            news = item.object
+            if isinstance(news, Download) or (isinstance(news, Job) and news.id in waiting):
+                yield news
+
+
+def _waits_for(job: Job, download: Download) -> bool:
+    return download.model == job.model and WaitsFor.WEIGHTS in job.waits_for

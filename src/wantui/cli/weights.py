@@ -15,14 +15,15 @@ from wantui.cli.confirm import Yes, confirm, someone_to_ask
 from wantui.cli.describe import show_facts
 from wantui.cli.document import show_document
 from wantui.cli.failure import tell
+from wantui.cli.narrated_download import NarratedDownload
 from wantui.cli.options import Host, Json
-from wantui.cli.progress import live_line, narrator
+from wantui.cli.progress import narrator
 from wantui.cli.session import ask
 from wantui.cli.table import Column, table
 from wantui.cli.terminal import colours_wanted, columns, narrate, show
 from wantui.client import Client, words
 from wantui.errors import DaemonUnreachable, ExitCode, Interrupted, InvalidRequest
-from wantui.text import bytes_text, duration_text
+from wantui.text import bytes_text
 
 _COLUMNS = (
     Column("ID", right=True),
@@ -211,28 +212,3 @@ async def _until_ended(client: Client, download_id: int) -> Download:
     finally:
         shown.close()
     raise DaemonUnreachable("the daemon went away; the pull goes on when it is back")
-
-
-class NarratedDownload:
-    """A download that goes on, as a waiting command tells it."""
-
-    def __init__(self, download: Download) -> None:
-        self._download = download
-
-    def plain(self) -> str:
-        """The state alone: a log wants no percentages."""
-        return f"{self._download.model}: {words.doing(self._download)} {self._download.state}"
-
-    def live(self, width: int, *, blocks: bool) -> str:
-        """Model, bar, share, bytes, rate and time left."""
-        download = self._download
-        total = download.bytes_total
-        if download.state is not DownloadState.RUNNING or not total:
-            return live_line(self.plain(), None, "", width, blocks=blocks)
-        right = [f"{bytes_text(download.bytes_done)} of {bytes_text(total)}"]
-        if download.bytes_per_second is not None:
-            right.append(f"{bytes_text(download.bytes_per_second)}/s")
-        if download.eta_s is not None:
-            right.append(f"eta {duration_text(download.eta_s)}")
-        share = download.bytes_done / total
-        return live_line(download.model, share, "  ".join(right), width, blocks=blocks)
