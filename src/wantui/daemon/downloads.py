@@ -10,7 +10,7 @@ from wantui.api.download import Depth, Download, DownloadAction, DownloadState
 from wantui.api.error import ErrorBody
 from wantui.daemon.fetch import Fetch
 from wantui.database import Database
-from wantui.errors import UnknownDownload, WantuiError, WrongState
+from wantui.errors import DiskFull, UnknownDownload, WantuiError, WrongState
 from wantui.store import downloads as table
 
 KEPT = 50
@@ -151,6 +151,19 @@ class Downloads:
                     finished_at=None if state is DownloadState.PAUSED else time.time(),
                     **_IDLE,
                 )
+
+    async def wait_for_room(self, download_id: int, error: DiskFull) -> None:
+        """Paused: what came is kept, and room is the user's to make.
+
+        Where not even that can be written down it is told all the same; after a restart the
+        download is as it was before, and goes on.
+        """
+        try:
+            await self.end(download_id, DownloadState.PAUSED, error)
+        except DiskFull:
+            self.show_progress(
+                download_id, state=DownloadState.PAUSED, error=ErrorBody.of(error), **_IDLE
+            )
 
     def over(self, download_id: int) -> None:
         """Its fetcher is gone."""

@@ -66,8 +66,9 @@ class FetchLane:
             if not await self._fetched(download, recipe):
                 return  # whoever halted it has said what it is now
             need_whole(recipe, await self._inventory.weights(recipe))
-        except DiskFull as error:  # what came is kept, and room is the user's to make
-            state, failure = DownloadState.PAUSED, _with_next_step(error, recipe)
+        except DiskFull as error:
+            await self._downloads.wait_for_room(download.id, _with_next_step(error, recipe))
+            return
         except WantuiError as error:
             state, failure = DownloadState.FAILED, error
         await settle(lambda: self._downloads.end(download.id, state, failure))
