@@ -36,7 +36,9 @@ COMBINATIONS = [
     {"guidance": 4.0, "guidance_low": 0.5, "steps": 3},
     {"guidance": 1.0, "guidance_low": 3.0, "steps": 3},
     {"guidance": 1.0, "guidance_low": 1.0, "steps": 1},
-    {"guidance": 3.5, "guidance_low": 3.5, "steps": 8, "shift": 12.0},
+    pytest.param(
+        {"guidance": 3.5, "guidance_low": 3.5, "steps": 8, "shift": 12.0}, marks=pytest.mark.slow
+    ),
 ]
 
 
