@@ -109,7 +109,10 @@ def measure_first_content(daemon: RunningDaemon) -> None:
 def measure_wire(daemon: RunningDaemon) -> None:
     with in_terminal(WANTUI, daemon.environment) as terminal:
         terminal.until("● connected".encode())
-        terminal.type(b"\x1b2")  # out of the prompt, to the queue
+        terminal.type(b"\x1b")  # out of the prompt, to the queue
+        terminal.until(b"1-6 areas")
+        terminal.type(b"2")
+        terminal.until(b"nothing runs")
         while terminal.watch(2.0):
             pass
         idle = terminal.watch(WATCHED_S)

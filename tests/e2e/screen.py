@@ -45,6 +45,14 @@ class Screen:
                 assert piece, f"it ended before {wanted}\n{self.text}"
                 self._stream.feed(piece)
 
+    def shows_raw(self, *wanted: bytes) -> None:
+        """Wait until the terminal has been sent all of it."""
+        seen = b""
+        while not all(code in seen for code in wanted):
+            piece = read_terminal(self._master)
+            assert piece, f"it ended before {wanted}"
+            seen += piece
+
     def ends(self) -> int:
         """Wait until the program has ended, and its exit status."""
         while read_terminal(self._master):

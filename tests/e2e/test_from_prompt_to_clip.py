@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -48,6 +49,14 @@ def type_prompt(screen: Screen) -> None:
     screen.type(PROMPT)
     screen.shows(PROMPT)
     screen.type(SUBMIT)
+
+
+def test_a_signal_gives_the_terminal_back(environment: dict[str, str]) -> None:
+    with screen_of(WANTUI, environment) as screen:
+        screen.shows("● connected")
+        screen.process.terminate()
+        screen.shows_raw(b"\x1b[?1049l", b"\x1b[?25h")
+        assert screen.ends() == 128 + signal.SIGTERM
 
 
 async def test_the_tui_makes_a_clip_and_shows_it(environment: dict[str, str]) -> None:

@@ -173,6 +173,27 @@ async def test_a_toast_tells_of_a_job_that_ended_elsewhere_only(app_alone: Uncon
         await until(pilot, lambda: "job 2 completed: [red]x[/" in text(app), "a toast")
 
 
+async def test_jobs_that_end_together_are_one_toast(app_alone: Unconnected) -> None:
+    async with app_alone((80, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        await show(pilot, made.status(*(made.running(id) for id in range(1, 13))), Area.MODELS)
+        ended = [made.completed(id, rev=2) for id in range(1, 11)]
+        failed = [made.failed(id, rev=2) for id in (11, 12)]
+        session_of(app).dispatch(Learned("b00t", (*ended, *failed)))
+        await until(pilot, lambda: "jobs: 10 completed, 2 failed" in text(app), "one toast")
+        assert len(app._notifications) == 1
+
+
+async def test_the_palette_tells_the_key_of_an_action(app_alone: Unconnected) -> None:
+    async with app_alone((80, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        await show(pilot, made.busy(), Area.QUEUE)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: "Cancel the job  (c)" in text(app), "the key")
+
+
 async def test_state_is_readable_without_colour(
     app_alone: Unconnected, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, runtime_checkable
@@ -24,6 +26,7 @@ from wantui.tui.tone import Fact, Tone
 from wantui.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
+    from wantui.api.job import Job
     from wantui.client import Client
     from wantui.paths import Paths
     from wantui.tui.session import Session
@@ -75,9 +78,13 @@ class WantuiApp(App[int]):
         self._drawn_at = 0.0
         self._draw_is_due = False
         self._countdown: Timer | None = None
+        self._ended: list[Job] = []
+        """Jobs that ended since the last draw, out of sight."""
 
     async def on_ready(self) -> None:
         """After the first frame: everything that takes a while to import."""
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, self._told_to_leave, number)
         await self.area_screen.complete()
         from wantui.paths import Paths  # noqa: PLC0415
         from wantui.tui.session import Session  # noqa: PLC0415
@@ -96,7 +103,7 @@ class WantuiApp(App[int]):
     # --- state to screen ---
 
     def _changed(self, before: State, after: State) -> None:
-        self._toast(before, after)
+        self._note_ended(before, after)
         if self._draw_is_due or self.session is None:
             return
         self._draw_is_due = True
@@ -109,6 +116,7 @@ class WantuiApp(App[int]):
     def _draw(self) -> None:
         self._draw_is_due = False
         self._drawn_at = time.monotonic()
+        self._toast()
         for screen in self.screen_stack:
             if isinstance(screen, AreaScreen):
                 screen.redraw()
@@ -120,17 +128,31 @@ class WantuiApp(App[int]):
     def _tick(self) -> None:
         self.area_screen.redraw_header()
 
-    def _toast(self, before: State, after: State) -> None:
-        """Say that a job ended, to those who look elsewhere."""
+    def _note_ended(self, before: State, after: State) -> None:
         if before.jobs is after.jobs:
             return
         for id, job in after.jobs.items():
             known = before.jobs.get(id)
             ended = known and not known.state.finished and job.state.finished
             if ended and not self.area_screen.shows(id):
-                text = f"job {id} {job.state}: {one_line(job.params.prompt, 60)}"
-                severity: SeverityLevel = "error" if job.error else "information"
-                self.notify(text, severity=severity, markup=False)
+                self._ended.append(job)
+
+    def _toast(self) -> None:
+        """Say that jobs ended, to those who look elsewhere: once for all that ended together."""
+        ended, self._ended = self._ended, []
+        if not ended:
+            return
+        if len(ended) == 1:
+            text = f"job {ended[0].id} {ended[0].state}: {one_line(ended[0].params.prompt, 60)}"
+        else:
+            counts = Counter(job.state for job in ended)
+            text = "jobs: " + ", ".join(f"{count} {state}" for state, count in counts.items())
+        severity: SeverityLevel = "error" if any(job.error for job in ended) else "information"
+        self.notify(text, severity=severity, markup=False)
+
+    def _told_to_leave(self, number: int) -> None:
+        """By a signal: the terminal is given back as it was."""
+        self.run_worker(self._leave(128 + number))
 
     # --- what screens use ---
 
@@ -210,9 +232,12 @@ class WantuiApp(App[int]):
         self.push_screen(Panel(f"keys of {area}", lambda: help_facts(area)))
 
     async def action_quit(self) -> None:
+        await self._leave(ExitCode.OK)
+
+    async def _leave(self, code: int) -> None:
         if self.session is not None:
             await asyncio.to_thread(self.session.save)
-        self.exit(ExitCode.OK)
+        self.exit(code)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
         """The palette: every action of this area and those of everywhere."""
@@ -222,7 +247,7 @@ class WantuiApp(App[int]):
                 target = area if action.area else self
                 yield SystemCommand(
                     f"{action.area or 'wantui'}: {action.word}",
-                    f"{action.sentence}  [{action.shown_key}]",
+                    f"{action.sentence}  ({action.shown_key})",
                     lambda call=action.name, target=target: self.run_action(call, target),
                 )
         yield SystemCommand("wantui: theme", "Choose other colours", self.action_change_theme)

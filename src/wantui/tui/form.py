@@ -17,6 +17,7 @@ from wantui.errors import (
     UnknownUpload,
     WantuiError,
     WeightsAbsent,
+    WeightsCorrupt,
 )
 from wantui.text import bytes_text
 from wantui.tui.offer import Offer
@@ -25,12 +26,14 @@ from wantui.tui.words import weights_state
 
 PROMPT, MODEL, IMAGE = "prompt", "model", "image"
 WHOLE = ("frames", "steps", "seed")
+FAITHFUL = "faithful"
 UPLOADED = "upload:"
 """An image of an earlier job, named by its id at the daemon."""
 
 _CONCERNS: dict[str, str] = {
     UnknownModel.code: MODEL,
     WeightsAbsent.code: MODEL,
+    WeightsCorrupt.code: MODEL,
     EngineMissing.code: MODEL,
     InvalidImage.code: IMAGE,
     UnknownUpload.code: IMAGE,
@@ -68,6 +71,20 @@ def values_of(job: Job) -> dict[str, str]:
         "negative_prompt": params.negative_prompt,
         IMAGE: f"{UPLOADED}{params.image.sha256}" if params.image else "",
     }
+
+
+def not_carried(job: Job, model: ModelStatus | None) -> str:
+    """What `values_of` leaves out, as the screen has no field for it; empty if that is nothing."""
+    params, lost = job.params, []
+    if model is not None:
+        official = model.defaults
+        if params.fps != official.fps:
+            lost.append(f"{params.fps} fps")
+        if params.shift != official.shift:
+            lost.append(f"shift {params.shift:.10g}")
+    if job.quality != FAITHFUL:
+        lost.append(f"quality {job.quality}")
+    return ", ".join(lost)
 
 
 def offer_of(model: ModelStatus) -> Offer:
