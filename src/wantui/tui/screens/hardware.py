@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 from textual import work
@@ -10,11 +9,12 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.timer import Timer
 
-from wantui.errors import DaemonUnreachable, TimedOut
+from wantui.errors import DaemonUnreachable, TimedOut, WantuiError
 from wantui.tui.actions import bindings
 from wantui.tui.areas import Area
 from wantui.tui.gauges import gauges
 from wantui.tui.screens.area import AreaScreen
+from wantui.tui.tone import Tone
 from wantui.tui.widgets.gauges import Gauges
 
 if TYPE_CHECKING:
@@ -57,5 +57,9 @@ class HardwareScreen(AreaScreen):
         """Ask once more; that the daemon is gone the header says already."""
         session = self.wantui.session
         if session is not None and not session.state.stale:
-            with contextlib.suppress(DaemonUnreachable, TimedOut):
+            try:
                 await session.ask(lambda client: client.hardware())
+            except (DaemonUnreachable, TimedOut):
+                return
+            except WantuiError as error:
+                self.tell(f"✗ {error.message}", Tone.BAD)

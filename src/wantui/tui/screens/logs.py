@@ -13,7 +13,7 @@ from textual.timer import Timer
 from textual.widgets import Input, Log
 
 from wantui.api.log import LogText
-from wantui.errors import DaemonUnreachable, TimedOut
+from wantui.errors import DaemonUnreachable, TimedOut, WantuiError
 from wantui.text import clean, one_line
 from wantui.tui.actions import bindings
 from wantui.tui.areas import Area
@@ -104,6 +104,8 @@ class LogsScreen(AreaScreen):
                     return
         except (DaemonUnreachable, TimedOut):
             return
+        except WantuiError as error:
+            self.tell(f"✗ {error.message}", Tone.BAD)
 
     async def _next_piece(self, client: Client) -> LogText:
         return await client.log(self._source, self._offset)
