@@ -94,13 +94,16 @@ async def test_a_lost_daemon_is_said_and_counted_down(app_alone: Unconnected) ->
 
 
 async def test_another_version_is_a_clear_notice(app_alone: Unconnected) -> None:
-    async with app_alone((120, 24)) as pilot:
+    async with app_alone((80, 24)) as pilot:
         app = pilot.app
         assert isinstance(app, WantuiApp)
-        error = ErrorBody(code="version_mismatch", message="API 2, not 1", hint="restart it")
+        message = "the daemon (wantui 0.2.0) speaks API 2, this client 1"
+        error = ErrorBody(
+            code="version_mismatch", message=message, hint="run: wantui daemon restart"
+        )
         session_of(app).dispatch(Lost(error, retry_at=0.0))
-        await until(pilot, lambda: "✗ versions differ: API 2, not 1" in text(app), "a notice")
-        assert "restart it" in text(app)
+        wanted = "✗ versions differ  run: wantui daemon restart  the daemon (wantui 0.2.0)"
+        await until(pilot, lambda: wanted in text(app), "a notice with the way out")
 
 
 async def test_the_help_lists_every_action_of_the_area(app_alone: Unconnected) -> None:
