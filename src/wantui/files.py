@@ -16,6 +16,10 @@ from wantui.errors import DiskFull, FolderUnsafe
 TEMPORARY_SUFFIX = ".wantui-tmp"
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
+_UMASK = os.umask(0o077)
+os.umask(_UMASK)
+SHARED_FILE = 0o666 & ~_UMASK
+"""As any tool would make it: the hub's cache may be shared with other users."""
 
 
 def private_folder(path: Path) -> Path:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wantui.api.adapter import Adapter, AdapterPull, AdapterPullState, AdapterSource
-from wantui.text import bytes_text, duration_text
+from wantui.api.adapter import Adapter, AdapterPull, AdapterSource
+from wantui.client import words
 
 ID_CHARACTERS = 12
 """Of an id, where people read it."""
@@ -28,13 +28,4 @@ def source(of: AdapterSource) -> str:
 
 def pulling(pull: AdapterPull) -> str:
     """running, 41 %, 0.5 of 1.2 GB, 112 MB/s, 3:20 left."""
-    parts: list[str] = [pull.state]
-    if pull.bytes_total and pull.state.open:
-        done, total = pull.bytes_done, pull.bytes_total
-        parts += [f"{done / total:.0%}", f"{bytes_text(done)} of {bytes_text(total)}"]
-    if pull.state is AdapterPullState.RUNNING:
-        if pull.bytes_per_second is not None:
-            parts.append(f"{bytes_text(pull.bytes_per_second)}/s")
-        if pull.eta_s is not None:
-            parts.append(f"{duration_text(pull.eta_s)} left")
-    return ", ".join(parts)
+    return words.coming(pull.state, pull)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from wantui.api.download import Depth, Download, DownloadState
+from wantui.api.adapter import AdapterPull
+from wantui.api.download import Depth, Download
 from wantui.api.job import ImageUsed, Job, JobState, Output, Params, Progress, Timings, WaitsFor
 from wantui.api.model import Defaults
 from wantui.text import bytes_text, duration_text
@@ -82,15 +83,19 @@ def doing(download: Download) -> str:
 
 def downloading(download: Download) -> str:
     """pull running, 41 %, 9.5 of 34.2 GB, 112 MB/s, 3:20 left."""
-    parts: list[str] = [f"{doing(download)} {download.state}"]
-    if download.bytes_total and download.state.open:
-        done, total = download.bytes_done, download.bytes_total
+    return coming(f"{doing(download)} {download.state}", download)
+
+
+def coming(what: str, item: Download | AdapterPull) -> str:
+    """What it does or is, and while it is open how far and how fast."""
+    parts = [what]
+    if item.bytes_total and item.state.open:
+        done, total = item.bytes_done, item.bytes_total
         parts += [f"{done / total:.0%}", f"{bytes_text(done)} of {bytes_text(total)}"]
-    if download.state is DownloadState.RUNNING:
-        if download.bytes_per_second is not None:
-            parts.append(f"{bytes_text(download.bytes_per_second)}/s")
-        if download.eta_s is not None:
-            parts.append(f"{duration_text(download.eta_s)} left")
+    if item.bytes_per_second is not None:
+        parts.append(f"{bytes_text(item.bytes_per_second)}/s")
+    if item.eta_s is not None:
+        parts.append(f"{duration_text(item.eta_s)} left")
     return ", ".join(parts)
 
 

@@ -35,7 +35,7 @@ class Downloads:
         for download in await self._database.run(lambda c: table.latest(c, KEPT)):
             going_on = download.state is DownloadState.RUNNING
             state = DownloadState.QUEUED if going_on else download.state
-            self._all[download.id] = download.model_copy(update={"state": state})
+            self._all[download.id] = download.model_copy(update={"state": state, **_IDLE})
 
     def all(self) -> tuple[Download, ...]:
         """Open ones in their order, then the latest that ended."""

@@ -112,7 +112,7 @@ class FetchLane:
                 }
                 await settle(lambda: self._downloads.learn(download_id, **facts))
             case Checked():
-                await settle(lambda: self._book.learn(report))
+                await self._book.learn(report)
             case Fetching():
                 rate = pace.read(report.fetched)
                 self._downloads.show_progress(

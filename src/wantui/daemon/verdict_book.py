@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from wantui.database import Database
+from wantui.errors import DiskFull
 from wantui.pipe.fetch import Checked, Outcome, Proven, StatKey
 from wantui.store import verdicts as table
 from wantui.store.verdicts import Verdict, Verdicts
@@ -19,10 +21,11 @@ class VerdictBook:
         self.verdicts = Verdicts(await self._database.run(table.load))
 
     async def learn(self, report: Checked) -> None:
-        """Raises DiskFull; what is not on disk is read again one day, and no worse."""
+        """What there is no room to write down is read again one day, and no worse."""
         verdict = Verdict(report.key, report.outcome, report.digest, report.problem, time.time())
         self.verdicts.learn(verdict)
-        await self._database.run(lambda c: table.put(c, verdict))
+        with contextlib.suppress(DiskFull):
+            await self._database.run(lambda c: table.put(c, verdict))
 
     async def forget(self, verdict: Verdict) -> None:
         """Have a file read again before anyone believes it."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from wantui.errors import DigestMismatch, DiskFull, FileNotOnHub, HubRefused
-from wantui.fetcher.halt import Stopped
+from wantui.fetcher.halt import Stopped, finish
 from wantui.fetcher.hub import Listing, RemoteFile, listing, locate
 from wantui.fetcher.part import Part, begun_bytes
 from wantui.fetcher.patience import Patience, patiently
+from wantui.fetcher.tally import Tally, free_bytes, need_room
 from wantui.fetcher.transfer import Throttle, Transfer
-from wantui.files import disk_of
-from wantui.pipe.fetch import Fetched, Fetching, FetchReport, Listed, PullAdapter
+from wantui.pipe.fetch import Fetched, FetchReport, Listed, PullAdapter
 from wantui.store.cache import file_at
 from wantui.store.digest import digest_of
 from wantui.text import bytes_text, nearest, one_line
@@ -37,7 +37,7 @@ class AdapterErrand:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._part: Part | None = None
-        self._done = self._fetched = self._total = 0
+        self._tally = Tally(0, tell)
 
     def stop(self) -> None:
         """What came is in the journal once this returns."""
@@ -55,11 +55,11 @@ class AdapterErrand:
             lambda: listing(order.repository, order.revision), self._patience, self._stop
         )
         file = _wanted(found, order)
-        self._total = file.size
+        self._tally.total = file.size
         self._tell(self._listed(found, file))
         for there in (self._kept(file), self._staged(file)):
             if self._proven(there, file):
-                self._advance(file.size, 0)
+                self._tally.add(file.size)
                 return self._fetched_to(there)
         self._bring(found, file)
         return self._fetched_to(self._staged(file))
@@ -75,11 +75,11 @@ class AdapterErrand:
             total=file.size,
             missing=missing,
             missing_files=int(not there),
-            free=_free(staging),
+            free=free_bytes(staging),
         )
 
     def _fetched_to(self, path: Path) -> Fetched:
-        return Fetched(folder=str(path.parent), fetched=self._fetched, file=str(path))
+        return Fetched(folder=str(path.parent), fetched=self._tally.fetched, file=str(path))
 
     def _kept(self, file: RemoteFile) -> Path:
         """Where the daemon keeps it, if it does: an LFS file's digest is its sha256."""
@@ -101,8 +101,8 @@ class AdapterErrand:
         with self._lock:
             self._part = part
         try:
-            self._need_room(staging, file.size - part.present)
-            self._advance(part.present, 0)
+            need_room(staging, file.size - part.present)
+            self._tally.add(part.present)
             transfer = Transfer(
                 file,
                 part,
@@ -110,7 +110,7 @@ class AdapterErrand:
                 patience=self._patience,
                 throttle=Throttle(self._order.bytes_a_second),
                 stop=self._stop,
-                on_bytes=lambda count: self._advance(count, count),
+                on_bytes=lambda count: self._tally.add(count, fetched=count),
             )
             self._prove(file, part, transfer)
             part.place(self._staged(file))
@@ -128,7 +128,7 @@ class AdapterErrand:
             self._fill(part, transfer)
             if digest_of(part.path, file.digest, lambda _: self._stopping()) == file.digest:
                 return
-            self._advance(-part.size, 0)
+            self._tally.add(-part.size)
             part.forget()
         raise DigestMismatch(
             f"{file.path} of {self._order.repository} came {TRIES} times, each time with other "
@@ -140,37 +140,11 @@ class AdapterErrand:
         """All segments, side by side; the first that fails ends the others."""
         with ThreadPoolExecutor(min(SEGMENTS, self._order.connections), "fetch") as pool:
             tasks = [pool.submit(transfer.fill, segment) for segment in part.segments]
-            wait(tasks, return_when=FIRST_EXCEPTION)
-            failed = next((task for task in tasks if task.done() and task.exception()), None)
-            if failed is not None:
-                self._stop.set()
-                pool.shutdown(cancel_futures=True)
-                failed.result()
-
-    def _need_room(self, staging: Path, needed: int) -> None:
-        """Raises DiskFull before a byte is fetched that could not be kept."""
-        free = _free(staging)
-        if needed > free:
-            raise DiskFull(
-                f"{bytes_text(needed)} are to come, {bytes_text(free)} are free in {staging}",
-                detail={"needed": needed, "free": free},
-            )
+            finish(pool, tasks, self._stop)
 
     def _stopping(self) -> None:
         if self._stop.is_set():
             raise Stopped
-
-    def _advance(self, count: int, fetched: int) -> None:
-        with self._lock:
-            self._done += count
-            self._fetched += fetched
-            told = Fetching(done=self._done, total=self._total, fetched=self._fetched)
-        self._tell(told)
-
-
-def _free(folder: Path) -> int:
-    told = disk_of(folder)
-    return told[1] if told else 0
 
 
 def _wanted(found: Listing, order: PullAdapter) -> RemoteFile:

@@ -14,17 +14,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from wantui.files import PRIVATE_FILE, atomic_path, full_disk_named, write_atomic
+from wantui.files import PRIVATE_FILE, SHARED_FILE, atomic_path, full_disk_named, write_atomic
 
 JOURNAL_BYTES = 64 << 20
 JOURNAL_S = 1.0
 """At most so much of a file, or what came in so long, is fetched again after a kill."""
 SEGMENT_BYTES = 32 << 20
 """A smaller file is not split."""
-_UMASK = os.umask(0o077)
-os.umask(_UMASK)
-SHARED_FILE = 0o666 & ~_UMASK
-"""As any tool would make it: the hub's cache may be shared with other users."""
 
 
 class Segment(BaseModel):

@@ -11,23 +11,29 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import huggingface_hub
 from huggingface_hub.utils._fixes import WeakFileLock
 
 from wantui.errors import DigestMismatch, DiskFull, DownloadBusy, FileNotOnHub
-from wantui.fetcher.halt import Stopped
+from wantui.fetcher.halt import Stopped, finish
 from wantui.fetcher.hub import Listing, RemoteFile, locate, typed_errors
-from wantui.fetcher.part import SHARED_FILE, Part, Segment, begun_bytes
+from wantui.fetcher.part import Part, Segment, begun_bytes
 from wantui.fetcher.patience import Patience
+from wantui.fetcher.tally import Tally, free_bytes, need_room
 from wantui.fetcher.transfer import Throttle, Transfer
-from wantui.files import PRIVATE_FILE, atomic_path, disk_of, private_folder, write_atomic
+from wantui.files import (
+    PRIVATE_FILE,
+    SHARED_FILE,
+    atomic_path,
+    private_folder,
+    write_atomic,
+)
 from wantui.pipe.fetch import (
     Checked,
     Fetched,
-    Fetching,
     FetchReport,
     Listed,
     Outcome,
@@ -37,7 +43,6 @@ from wantui.pipe.fetch import (
 )
 from wantui.store.cache import PIN, STAGING, file_at, repository_folder
 from wantui.store.digest import digest_of
-from wantui.text import bytes_text
 
 SEGMENTS = 4
 """Connections a large file is fetched over."""
@@ -67,9 +72,8 @@ class Pull:
         self._throttle = Throttle(order.bytes_a_second)
         self._lock = threading.Lock()
         self._parts: dict[str, Part] = {}
-        self._done = self._fetched = 0
         self._contents = list({file.digest: file for file in self._files}.values())
-        self._total = sum(file.size for file in self._contents)
+        self._tally = Tally(sum(file.size for file in self._contents), tell)
 
     def listed(self) -> Listed:
         """What is to come, as far as that can be told without reading files."""
@@ -79,10 +83,10 @@ class Pull:
             commit=self._listing.commit,
             license=self._listing.license,
             gated=self._listing.gated,
-            total=self._total,
+            total=self._tally.total,
             missing=sum(file.size for file in missing) - begun,
             missing_files=len(missing),
-            free=self._free(),
+            free=free_bytes(self._folder),
         )
 
     def stop(self) -> None:
@@ -105,7 +109,9 @@ class Pull:
         with self._alone():
             missing = [file for file in self._contents if not self._have(file)]
             self._open(missing)
-            self._need_room(missing)
+            if missing:
+                coming = sum(file.size - self._parts[file.digest].present for file in missing)
+                need_room(self._folder, coming, MARGIN_BYTES)
             try:
                 self._fetch(missing)
             finally:
@@ -113,7 +119,7 @@ class Pull:
             snapshot = self._adopt()
         with contextlib.suppress(OSError):  # another pull may have begun
             (self._folder / STAGING).rmdir()
-        return Fetched(folder=str(snapshot), fetched=self._fetched)
+        return Fetched(folder=str(snapshot), fetched=self._tally.fetched)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -150,7 +156,7 @@ class Pull:
             if known or digest_of(copy, file.digest, lambda _: self._stopping()) == file.digest:
                 if copy != self._blob(file) and not self._borrow(copy, self._blob(file)):
                     continue
-                self._advance(file.size, 0)
+                self._tally.add(file.size)
                 self._vouch(file)
                 return True
         return False
@@ -193,7 +199,7 @@ class Pull:
             part = Part(staging, file.digest, file.size, SEGMENTS)
             with self._lock:
                 self._parts[file.digest] = part
-            self._advance(part.present, 0)
+            self._tally.add(part.present)
 
     def _close(self) -> None:
         with self._lock:
@@ -205,31 +211,12 @@ class Pull:
                     part.save()
             part.close()
 
-    def _need_room(self, files: Sequence[RemoteFile]) -> None:
-        """Raises DiskFull before a byte is fetched that could not be kept."""
-        needed = sum(file.size - self._parts[file.digest].present for file in files)
-        free = self._free()
-        if files and needed + MARGIN_BYTES > free:
-            raise DiskFull(
-                f"{bytes_text(needed)} are to come, {bytes_text(free)} are free in {self._folder}",
-                detail={"needed": needed, "free": free},
-            )
-
-    def _free(self) -> int:
-        told = disk_of(self._folder)
-        return told[1] if told else 0
-
     def _fetch(self, files: Sequence[RemoteFile]) -> None:
         """All files, largest first, their segments side by side."""
         ordered = sorted(files, key=lambda file: file.size, reverse=True)
         with ThreadPoolExecutor(self._order.connections, "fetch") as pool:
             tasks = [task for file in ordered for task in self._tasks(file, pool)]
-            wait(tasks, return_when=FIRST_EXCEPTION)
-            failed = next((task for task in tasks if task.done() and task.exception()), None)
-            if failed is not None:
-                self._stop.set()
-                pool.shutdown(cancel_futures=True)
-                failed.result()
+            finish(pool, tasks, self._stop)
 
     def _tasks(self, file: RemoteFile, pool: ThreadPoolExecutor) -> list[Future[None]]:
         part = self._parts[file.digest]
@@ -240,7 +227,7 @@ class Pull:
             patience=self._patience,
             throttle=self._throttle,
             stop=self._stop,
-            on_bytes=lambda count: self._advance(count, count),
+            on_bytes=lambda count: self._tally.add(count, fetched=count),
         )
         finishing = threading.Lock()
 
@@ -258,12 +245,12 @@ class Pull:
             if digest_of(part.path, file.digest, lambda _: self._stopping()) == file.digest:
                 self._place(file, part)
                 return
-            self._advance(-part.size, 0)
+            self._tally.add(-part.size)
             part.forget()
             for segment in part.segments:
                 transfer.fill(segment)
         if digest_of(part.path, file.digest) != file.digest:
-            self._advance(-part.size, 0)
+            self._tally.add(-part.size)
             part.forget()
             raise DigestMismatch(
                 f"{file.path} of {self._listing.repository} came {FRESH_TRIES + 1} times, each "
@@ -325,13 +312,6 @@ class Pull:
     def _stopping(self) -> None:
         if self._stop.is_set():
             raise Stopped
-
-    def _advance(self, count: int, fetched: int) -> None:
-        with self._lock:
-            self._done += count
-            self._fetched += fetched
-            told = Fetching(done=self._done, total=self._total, fetched=self._fetched)
-        self._tell(told)
 
 
 def _wanted(listing: Listing, paths: Sequence[str]) -> list[RemoteFile]:

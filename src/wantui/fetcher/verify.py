@@ -9,16 +9,16 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from wantui.api.download import Depth
 from wantui.errors import WeightsUnreadable
-from wantui.fetcher.halt import Stopped
+from wantui.fetcher.halt import Stopped, finish
+from wantui.fetcher.tally import Tally
 from wantui.pipe.fetch import (
     Checked,
     Fetched,
-    Fetching,
     FetchReport,
     FileToVerify,
     Outcome,
@@ -41,8 +41,7 @@ class Verification:
         self._tell = tell
         self._folder = Path(order.folder)
         self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._done = self._total = 0
+        self._tally = Tally(0, tell)
 
     def stop(self) -> None:
         self._stop.set()
@@ -62,16 +61,11 @@ class Verification:
     def _read(self, files: list[FileToVerify], wrong: dict[str, str]) -> None:
         proven = set(self._order.proven)
         sizes = {file: (self._folder / file.path).stat().st_size for file in files}
-        self._total = sum(sizes.values())
+        self._tally.total = sum(sizes.values())
         ordered = sorted(files, key=lambda file: sizes[file], reverse=True)
         with ThreadPoolExecutor(self._order.threads, "verify") as pool:
             tasks = [pool.submit(self._one, file, wrong.get(file.path), proven) for file in ordered]
-            wait(tasks, return_when=FIRST_EXCEPTION)
-            failed = next((task for task in tasks if task.done() and task.exception()), None)
-            if failed is not None:
-                self._stop.set()
-                pool.shutdown(cancel_futures=True)
-                failed.result()
+            finish(pool, tasks, self._stop)
 
     def _one(self, file: FileToVerify, problem: str | None, proven: set[Proven]) -> None:
         path = self._folder / file.path
@@ -113,10 +107,7 @@ class Verification:
         """Raises Stopped."""
         if self._stop.is_set():
             raise Stopped
-        with self._lock:
-            self._done += count
-            told = Fetching(done=self._done, total=self._total, fetched=self._done)
-        self._tell(told)
+        self._tally.add(count, fetched=count)
 
 
 def _drop_from_memory(path: Path) -> None:

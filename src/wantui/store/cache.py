@@ -60,7 +60,7 @@ def find_snapshot(hub_cache: Path, repository: str, paths: Sequence[str]) -> Sna
     """
     folder = repository_folder(hub_cache, repository)
     snapshots = _snapshots(folder / "snapshots")
-    pinned, kept, main = (read_ref(folder, name) for name in (PIN, KEEP, "main"))
+    pinned, kept, main = (_ref(folder, name) for name in (PIN, KEEP, "main"))
 
     def rank(snapshot: Snapshot) -> tuple[int, bool, int, str]:
         there = sum(file_at(f"{snapshot.folder}/{path}") is not None for path in paths)
@@ -73,8 +73,7 @@ def find_snapshot(hub_cache: Path, repository: str, paths: Sequence[str]) -> Sna
     return chosen._replace(pinned=chosen.revision == pinned, kept=chosen.revision == kept)
 
 
-def read_ref(folder: Path, name: str) -> str | None:
-    """The revision that a repository's ref names, if it is one."""
+def _ref(folder: Path, name: str) -> str | None:
     path = folder / "refs" / name
     if file_at(path) is None:
         return None

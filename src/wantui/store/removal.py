@@ -1,7 +1,8 @@
 """What can be removed from the hub's cache, to the byte, and the removing.
 
-A plan names files and folders; nothing that another revision or repository uses is among them.
-Bytes are those of contents whose last name goes: a hard link more, and none is freed.
+A plan names files and folders; nothing that another revision or repository uses is among them,
+and what cannot be read is taken for used: then there is no plan. Bytes are those of contents whose
+last name goes: a hard link more, and none is freed.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wantui.errors import DownloadBusy, WeightsInUse
-from wantui.store.cache import KEEP, STAGING, file_at, read_ref, repository_folder
+from wantui.errors import CacheUnusable, DownloadBusy, WeightsInUse
+from wantui.files import SHARED_FILE, write_atomic
+from wantui.store.cache import KEEP, STAGING, file_at, repository_folder
 
 FOREIGN_PARTIAL = ".incomplete"
 """What huggingface_hub calls a file on its way; it goes on with none that an earlier run left."""
@@ -51,7 +53,10 @@ class _Repository:
     folder: Path
     revisions: dict[str, set[Path]] = field(default_factory=dict)
     """Blobs that each revision leads to."""
-    refs: dict[str, str] = field(default_factory=dict)
+    copies: dict[str, set[Path]] = field(default_factory=dict)
+    """Files that each revision has for itself: some tools copy where others link."""
+    refs: dict[Path, str] = field(default_factory=dict)
+    """What each names; branches and pull requests have slashes in their names."""
     blobs: set[Path] = field(default_factory=set)
     partials: set[Path] = field(default_factory=set)
     busy: bool = False
@@ -61,10 +66,10 @@ class _Repository:
 def plan_removal(hub_cache: Path, repository: str, revision: str) -> Removal:
     """One revision, with the blobs that no other one of its repository leads to.
 
-    Raises WeightsInUse if it is to be kept.
+    Raises WeightsInUse if it is to be kept, and CacheUnusable.
     """
     found = _look(repository_folder(hub_cache, repository))
-    if found.refs.get(KEEP) == revision:
+    if found.refs.get(found.folder / "refs" / KEEP) == revision:
         raise WeightsInUse(
             f"{repository} at {revision[:12]} is to be kept", hint="run: wantui keep MODEL --off"
         )
@@ -74,9 +79,12 @@ def plan_removal(hub_cache: Path, repository: str, revision: str) -> Removal:
 def plan_prune(hub_cache: Path, repository: str) -> Removal:
     """What nobody asks for: partial files, blobs without a revision, revisions without a ref.
 
-    No download of the repository may be open: it goes on with what is here.
+    No download of the repository may be open: it goes on with what is here. Nothing of a
+    repository that another tool writes to just now. Raises CacheUnusable.
     """
     found = _look(repository_folder(hub_cache, repository))
+    if found.busy:
+        return Removal(repository, (), 0, 0, (), (), 0)
     named = set(found.refs.values())
     detached = [revision for revision in found.revisions if revision not in named]
     return _planned(found, repository, detached)
@@ -100,17 +108,18 @@ def keep(hub_cache: Path, repository: str, revision: str | None) -> None:
         path.unlink(missing_ok=True)
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(revision, "ascii")
+        write_atomic(path, revision.encode(), SHARED_FILE)
 
 
 def _planned(found: _Repository, repository: str, revisions: Iterable[str]) -> Removal:
     going = [revision for revision in revisions if revision in found.revisions]
     staying = [name for name in found.revisions if name not in going]
     needed = set[Path]().union(*(found.revisions[name] for name in staying))
-    orphans = found.blobs - needed
-    unreferenced = orphans - set[Path]().union(*(found.revisions[name] for name in going))
-    files = orphans | found.partials
-    names = [found.folder / "refs" / name for name, target in found.refs.items() if target in going]
+    theirs = set[Path]().union(*(found.revisions[name] for name in going))
+    orphans = set() if found.busy else found.blobs - needed - theirs
+    files = (found.blobs & (theirs - needed)) | orphans | found.partials
+    copies = set[Path]().union(*(found.copies[name] for name in going))
+    names = [ref for ref, target in found.refs.items() if target in going]
     names += [found.folder / "snapshots" / name for name in going]
     names += [found.folder / "trees" / f"{name}.json" for name in going]
     whole = not staying and not found.busy and found.folder.is_dir()
@@ -119,10 +128,10 @@ def _planned(found: _Repository, repository: str, revisions: Iterable[str]) -> R
         repository=repository,
         revisions=tuple(going),
         partials=sum(path.suffix in _PARTIAL_SUFFIXES for path in found.partials),
-        orphans=len(unreferenced),
+        orphans=len(orphans),
         paths=(*(path for path in names if path.exists()), *sorted(files), *rest),
         shared=tuple(_shared(files, found.folder)),
-        freed_bytes=_freed(files),
+        freed_bytes=_freed(files | copies),
     )
 
 
@@ -157,11 +166,17 @@ def _freed(files: Iterable[Path]) -> int:
 
 
 def _look(folder: Path) -> _Repository:
-    """What cannot be read is not there."""
+    """Raises CacheUnusable for what is there and cannot be read."""
+    try:
+        return _read(folder)
+    except OSError as error:
+        raise CacheUnusable(f"{error.filename}: {error.strerror}") from error
+
+
+def _read(folder: Path) -> _Repository:
     found = _Repository(folder)
-    for ref in _entries(folder / "refs"):
-        if (target := read_ref(folder, ref.name)) is not None:
-            found.refs[ref.name] = target
+    for ref in _files_below(folder / "refs"):
+        found.refs[ref] = ref.read_bytes()[:256].decode("ascii", "replace").strip()
     for blob in _entries(folder / "blobs"):
         partial = blob.name.endswith(FOREIGN_PARTIAL)
         if not partial:
@@ -174,24 +189,29 @@ def _look(folder: Path) -> _Repository:
         found.partials.add(Path(staged.path))
     for snapshot in _entries(folder / "snapshots"):
         if snapshot.is_dir(follow_symlinks=False):
-            found.revisions[snapshot.name] = set(_blobs_of(Path(snapshot.path), folder / "blobs"))
+            files = list(_files_below(Path(snapshot.path)))
+            links = [file for file in files if file.is_symlink()]
+            found.revisions[snapshot.name] = {
+                folder / "blobs" / link.readlink().name for link in links
+            }
+            found.copies[snapshot.name] = set(files) - set(links)
     return found
 
 
-def _blobs_of(snapshot: Path, blobs: Path) -> Iterator[Path]:
-    """Where the links of a snapshot lead, whether there is anything or not."""
-    for folder, _, names in os.walk(snapshot):
-        for name in names:
-            with contextlib.suppress(OSError):
-                target = (Path(folder) / name).readlink()
-                yield blobs / target.name
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Raises OSError for a folder that cannot be read; one that is not there has none."""
+    for entry in _entries(folder):
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files_below(Path(entry.path))
+        else:
+            yield Path(entry.path)
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             return list(entries)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 
