@@ -57,6 +57,31 @@ def test_a_job_is_typed_again_as_it_was() -> None:
     assert request.image == "ab" * 32
 
 
+def test_a_number_is_typed_again_to_its_last_digit() -> None:
+    odd = 4.123456789012345
+    values = form.values_of(made.job(1, params=made.params(guidance=odd, guidance_low=odd / 3)))
+    request = form.request_of(values, None)
+    assert (request.guidance, request.guidance_low) == (odd, odd / 3)
+
+
+def test_what_has_no_field_is_said_and_nothing_else() -> None:
+    model = made.model()
+    official = model.defaults
+    negative = official.negative_prompt or "fog"
+    plain = made.params(fps=official.fps, shift=official.shift, negative_prompt=negative)
+    assert form.not_carried(made.job(1, params=plain), model) == ""
+    other = made.params(fps=12, shift=3.5, negative_prompt="line 1\nline 2   spaced")
+    said = form.not_carried(made.job(1, params=other, quality="fast"), model)
+    assert said.startswith("12 fps, shift 3.5, quality fast, line breaks and runs of spaces")
+
+
+def test_an_empty_negative_prompt_where_the_model_has_one_is_said() -> None:
+    official = made.model().defaults.model_copy(update={"negative_prompt": "blurred"})
+    model = made.model().model_copy(update={"defaults": official})
+    params = made.params(fps=official.fps, shift=official.shift)
+    assert form.not_carried(made.job(1, params=params), model) == "an empty negative prompt"
+
+
 @pytest.mark.parametrize(
     ("error", "field"),
     [

@@ -8,7 +8,6 @@ from typing import Any
 
 from wantui.api.job import Job, JobRequest
 from wantui.api.model import Defaults, ModelStatus
-from wantui.client import words
 from wantui.errors import (
     EngineMissing,
     InvalidImage,
@@ -19,7 +18,7 @@ from wantui.errors import (
     WeightsAbsent,
     WeightsCorrupt,
 )
-from wantui.text import bytes_text
+from wantui.text import bytes_text, one_line
 from wantui.tui.offer import Offer
 from wantui.tui.state import State
 from wantui.tui.words import weights_state
@@ -59,14 +58,14 @@ def request_of(values: Mapping[str, str], image: str | None) -> JobRequest:
 def values_of(job: Job) -> dict[str, str]:
     """What to type to get the same again."""
     params = job.params
-    both = words.guidance(params).replace(" low noise ", "")
+    both = (params.guidance, params.guidance_low)
     return {
         PROMPT: params.prompt,
         MODEL: job.model,
         "size": f"{params.width}x{params.height}",
         "frames": str(params.frames),
         "steps": str(params.steps),
-        "guidance": both,
+        "guidance": ",".join(_exact(number) for number in both if number is not None),
         "seed": str(params.seed),
         "negative_prompt": params.negative_prompt,
         IMAGE: f"{UPLOADED}{params.image.sha256}" if params.image else "",
@@ -81,9 +80,14 @@ def not_carried(job: Job, model: ModelStatus | None) -> str:
         if params.fps != official.fps:
             lost.append(f"{params.fps} fps")
         if params.shift != official.shift:
-            lost.append(f"shift {params.shift:.10g}")
+            lost.append(f"shift {_exact(params.shift)}")
     if job.quality != FAITHFUL:
         lost.append(f"quality {job.quality}")
+    negative = params.negative_prompt
+    if not negative and model is not None and model.defaults.negative_prompt:
+        lost.append("an empty negative prompt")
+    if negative != one_line(negative):
+        lost.append("line breaks and runs of spaces in the negative prompt")
     return ", ".join(lost)
 
 
@@ -158,6 +162,11 @@ def model_to_start_with(state: State, wanted: str) -> str | None:
         if job.model in usable:
             return job.model
     return min(usable, default=next(iter(state.models), None))
+
+
+def _exact(number: float) -> str:
+    """What reads back as the same number: a rounded one is another video."""
+    return repr(number).removesuffix(".0")
 
 
 def _whole(field: str, text: str) -> int:

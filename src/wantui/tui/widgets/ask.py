@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from wantui.text import one_line
+from wantui.text import clean
 from wantui.tui.tone import Tone
 from wantui.tui.widgets.quiet import Quiet
 
@@ -32,7 +32,7 @@ class Ask(ModalScreen[str | None]):
     def __init__(self, question: str, suggested: str) -> None:
         super().__init__()
         self._question = question
-        self._suggested = one_line(suggested)
+        self._suggested = clean(suggested)
 
     def compose(self) -> ComposeResult:
         question = Quiet()
