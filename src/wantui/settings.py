@@ -123,12 +123,20 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def _nearest_key(key: str, known: dict[str, Any]) -> str | None:
+    """Where a key belongs that stands outside of its section, else the most similar one."""
+    for section, inside in known.items():
+        if isinstance(inside, dict) and key in inside:
+            return f"{section}.{key}"
+    return nearest(key, known)
+
+
 def _refuse_unknown(
     own: dict[str, Any], known: dict[str, Any], path: Path, prefix: str = ""
 ) -> None:
     for key, value in own.items():
         if key not in known:
-            near = nearest(key, known)
+            near = _nearest_key(key, known)
             hint = f"did you mean {prefix}{near}?" if near else None
             raise SettingsInvalid(f"{path}: no setting is called {prefix}{key}", hint=hint)
         if isinstance(value, dict) and isinstance(known[key], dict):

@@ -81,12 +81,17 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(paths: Paths) -> N
     assert "wokrer" in refused(paths, "[wokrer]\n").message
 
 
+def test_a_key_outside_of_its_section_is_told_where_it_belongs(paths: Paths) -> None:
+    assert "tui.theme" in refused(paths, 'theme = "x"').hint
+
+
 @pytest.mark.parametrize(
     ("toml", "key"),
     [
         ("[worker]\nkeep_alive_s = 0\n", "worker.keep_alive_s"),
         ("[worker]\nkeep_alive_s = '5'\n", "worker.keep_alive_s"),
         ("[worker]\nkeep_alive_s = nan\n", "worker.keep_alive_s"),
+        ("[worker]\nkeep_alive_s = inf\n", "worker.keep_alive_s"),
         ("[logs]\nfile_bytes = true\n", "logs.file_bytes"),
         ("[logs]\nbackups = -1\n", "logs.backups"),
         ("logs = 3\n", "logs"),
