@@ -22,7 +22,7 @@ TINY = ("--model", "demo", "--size", "32x32", "--frames", "5", "--steps", "2", "
 
 def wantui(
     environment: Mapping[str, str],
-    *arguments: str,
+    *arguments: str | bytes,
     stdin: bytes = b"",
     exits: int = 0,
     cwd: os.PathLike[str] | None = None,

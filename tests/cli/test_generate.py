@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from tests.cli.command import TINY, document, wantui
+from tests.cli.command import TINY, WANTUI, document, wantui
 
 
 def test_the_videos_path_is_alone_on_standard_out(environment: dict[str, str]) -> None:
@@ -63,12 +64,14 @@ def test_detach_prints_the_id_of_a_job_that_goes_on(environment: dict[str, str])
         (["--guidance", "4,3,2"], "guidance: cannot read '4,3,2'"),
         (["--guidance", "nan"], "guidance"),
         (["--size", "33x32"], "size"),
+        (["--negative", b"\xff"], "negative_prompt: it holds half of a surrogate pair"),
+        (["-o", f"/{'a' * 300}.mp4"], "File name too long"),
         (["--frames", "6"], "frames"),
         (["--model", "no\x1b[31mmodel"], "model"),
     ],
 )
 def test_what_cannot_work_is_refused_before_there_is_a_job(
-    environment: dict[str, str], options: list[str], said: str
+    environment: dict[str, str], options: list[str | bytes], said: str
 ) -> None:
     before = document(environment, "queue", "--all", "--limit", "1")["jobs"]
     refused = wantui(environment, "generate", "a red circle", *TINY, *options, exits=2)
@@ -100,3 +103,29 @@ def test_a_cancelled_job_fails_the_command_that_waits_for_it(
     wantui(environment, "cancel", job_id)
     done = wantui(environment, "wait", job_id, exits=1)
     assert "cancelled" in done.stdout
+
+
+def test_a_video_that_cannot_be_saved_is_said_to_be_there(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "vanishes"
+    folder.mkdir()
+    wantui(environment, "pause")
+    command = [*WANTUI, "generate", "a red circle", *TINY, "-o", str(folder / "clip.mp4")]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as waiting:
+        assert waiting.stderr is not None
+        job_id = waiting.stderr.readline().split()[1].removesuffix(":")
+        folder.rmdir()
+        wantui(environment, "resume")
+        told = waiting.stderr.read()
+    assert waiting.returncode == 2
+    assert f"error: job {job_id} has its video, but {folder}/clip.mp4: No such file" in told
+    assert f"wantui get {job_id} -o FILE" in told
+    assert wantui(environment, "get", job_id, "-o", str(tmp_path / "kept.mp4")).returncode == 0
+
+
+def test_json_names_the_file_that_was_saved(environment: dict[str, str], tmp_path: Path) -> None:
+    target = tmp_path / "clip.mp4"
+    told = document(environment, "generate", "a red circle", *TINY, "-o", str(target))
+    assert told["saved"] == str(target)
+    assert target.is_file()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import PATIENCE_S, WANTUI, document, wantui
+from tests.cli.command import PATIENCE_S, TINY, WANTUI, document, wantui
 from wantui import __version__
 
 
@@ -66,6 +66,7 @@ def test_get_saves_under_the_jobs_name_and_replaces_nothing_unasked(
     (tmp_path / name).write_bytes(b"mine")
     refused = wantui(environment, "get", str(finished), cwd=tmp_path, exits=2)
     assert f"{name} exists already" in refused.stderr
+    assert "hint: give --force, or another name" in refused.stderr
     assert (tmp_path / name).read_bytes() == b"mine"
     told = document(environment, "get", str(finished), "-o", str(tmp_path / name), "--force")
     assert told["path"] == str(tmp_path / name)
@@ -179,3 +180,26 @@ def test_a_reader_that_goes_away_is_no_traceback(environment: dict[str, str]) ->
 def _states(environment: dict[str, str], *options: str) -> dict[int, str]:
     jobs = document(environment, "queue", *options)["jobs"]
     return {job["id"]: job["state"] for job in jobs}
+
+
+def test_a_prompt_is_shown_whole_whatever_the_width(environment: dict[str, str]) -> None:
+    prompt = "line one  spaced\n" + "long " * 60 + "end"
+    job_id = wantui(environment, "generate", prompt, *TINY, "--hold").stdout.strip()
+    shown = wantui({**environment, "COLUMNS": "60"}, "job", job_id).stdout
+    wantui(environment, "cancel", job_id)
+    assert "…" not in shown
+    assert [line.strip() for line in shown.splitlines() if line.endswith("end")] == [
+        ("long " * 60 + "end")
+    ]
+
+
+def test_a_number_that_no_job_can_have_is_a_usage_error(environment: dict[str, str]) -> None:
+    refused = wantui(environment, "job", "9" * 23, exits=2)
+    assert "ID" in refused.stderr
+
+
+def test_a_mistyped_address_is_not_called_to_be_removed(environment: dict[str, str]) -> None:
+    for address in ("unix:///etc/passwd", "unix:///nobody/is/here"):
+        refused = wantui(environment, "ls", "--host", address, exits=3)
+        assert "remove" not in refused.stderr
+        assert "daemon start" not in refused.stderr

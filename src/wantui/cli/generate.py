@@ -19,7 +19,7 @@ from wantui.cli.terminal import narrate, show_raw
 from wantui.client import Client, words
 from wantui.client.picture import read_picture
 from wantui.client.saving import check_target, save_output
-from wantui.errors import InvalidRequest, WantuiError
+from wantui.errors import DiskFull, InvalidRequest, WantuiError
 from wantui.paths import Paths
 from wantui.settings import load_settings
 
@@ -106,7 +106,7 @@ def _wait(job: Job, output: Path | None, host: str | None, *, as_json: bool) -> 
     async def finish(client: Client) -> Job:
         (done,) = await wait_for_jobs(client, [job.id])
         if output is not None and done.output is not None:
-            await save_output(client, done.id, output)
+            await _save(client, done.id, output)
         return done
 
     try:
@@ -115,12 +115,24 @@ def _wait(job: Job, output: Path | None, host: str | None, *, as_json: bool) -> 
     except KeyboardInterrupt:
         raise detached([job.id]) from None
     if as_json:
-        show_document(done)
+        saved = output is not None and done.output is not None
+        where = {"saved": str(Path(output).absolute())} if saved and output else {}
+        show_document({**done.model_dump(mode="json"), **where})
     if done.output is None:
         tell(_why_no_video(done))
         raise typer.Exit(exit_code([done]))
     if not as_json:
         show_raw(f"{done.output.path if output is None else output}\n")
+
+
+async def _save(client: Client, job_id: int, target: Path) -> None:
+    try:
+        await save_output(client, job_id, target)
+    except (DiskFull, InvalidRequest) as error:
+        raise type(error)(
+            f"job {job_id} has its video, but {error.message}",
+            hint=f"save it elsewhere: wantui get {job_id} -o FILE",
+        ) from error
 
 
 def _why_no_video(job: Job) -> WantuiError:
@@ -148,7 +160,8 @@ def _request(**given: object) -> JobRequest:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
-        raise InvalidRequest(f"{field}: {first['msg']}") from error
+        said = first["msg"].removeprefix("Value error, ")  # pydantic's way to quote a validator
+        raise InvalidRequest(f"{field}: {said}") from error
 
 
 def _check_output(output: Path, *, leave: bool) -> None:

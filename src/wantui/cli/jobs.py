@@ -80,7 +80,7 @@ def get(
 ) -> None:
     """Save a job's video on this machine; prints the file's path."""
     target = output or Path(f"wantui-{job_id}.mp4")
-    check_target(target, overwrite=force)
+    check_target(target, overwrite=force, instead="give --force, or another name")
     ask(lambda client: save_output(client, job_id, target), host)
     if as_json:
         show_document({"job": job_id, "path": str(target.absolute())})

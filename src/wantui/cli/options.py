@@ -31,5 +31,9 @@ Json = Annotated[
     bool,
     typer.Option("--json", help="Print JSON.", callback=_remember, is_eager=True),
 ]
-JobId = Annotated[int, typer.Argument(metavar="ID", min=1, help="The job's number.")]
-JobIds = Annotated[list[int], typer.Argument(metavar="ID...", min=1, help="Jobs' numbers.")]
+_LAST_ID = 2**63 - 1
+"""More than the daemon can look up."""
+JobId = Annotated[int, typer.Argument(metavar="ID", min=1, max=_LAST_ID, help="The job's number.")]
+JobIds = Annotated[
+    list[int], typer.Argument(metavar="ID...", min=1, max=_LAST_ID, help="Jobs' numbers.")
+]

@@ -28,17 +28,20 @@ def suggested_target(name: str) -> Path:
         return Path("~") / name
 
 
-def check_target(target: Path, *, overwrite: bool) -> None:
-    """See before anything expensive happens that `target` can be written. Raises InvalidRequest."""
+def check_target(target: Path, *, overwrite: bool, instead: str = "give another name") -> None:
+    """See before anything expensive happens that `target` can be written.
+
+    `instead` is what to do about a file that is there already. Raises InvalidRequest.
+    """
     with _typed_failures(target):
-        _check(target, overwrite=overwrite)
+        _check(target, overwrite=overwrite, instead=instead)
 
 
-def _check(target: Path, *, overwrite: bool) -> None:
+def _check(target: Path, *, overwrite: bool, instead: str) -> None:
     if target.is_dir():
         raise InvalidRequest(f"{target} is a folder", hint="give a file's name")
     if not overwrite and target.exists():
-        raise InvalidRequest(f"{target} exists already", hint="give --force, or another name")
+        raise InvalidRequest(f"{target} exists already", hint=instead)
     folder = target.absolute().parent
     if not folder.is_dir():
         raise InvalidRequest(f"there is no folder {folder}", hint=f"run: mkdir -p {folder}")
