@@ -245,3 +245,38 @@ async def test_another_model_is_chosen_by_keys_and_says_how_to_get_its_weights(
         await pilot.press("down", "enter")
         await until(pilot, lambda: "weights absent, 126 GB to fetch" in text(app), "the note")
         assert "wantui pull t2v-a14b" in text(app)
+
+
+async def test_a_reason_is_read_whole_on_a_narrow_terminal(app_alone: Unconnected) -> None:
+    async with app_alone((80, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        reason = "the driver's library was not found in any of the places where " * 3 + "it may be"
+        machine = made.hardware().model_copy(update={"gpu_reason": reason})
+        await show(pilot, made.status(hardware=machine), Area.HARDWARE)
+        assert " ".join(text(app).split()).count(reason) == 1
+
+
+async def test_jobs_beyond_a_snapshot_are_counted_in_the_list(app_alone: Unconnected) -> None:
+    async with app_alone((120, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        sent = [made.job(id) for id in range(1, 501)]
+        counts = {JobState.QUEUED: 567, JobState.HELD: 1}
+        told = made.status(*sent).model_copy(
+            update={"queue": made.queue().model_copy(update={"counts": counts})}
+        )
+        await show(pilot, told, Area.QUEUE)
+        await pilot.press("G")
+        await until(pilot, lambda: "68 more" in text(app), "what is left out")
+        await pilot.press("c", "h", "r")
+        assert "no job to release" in text(app)
+
+
+async def test_a_paused_queue_is_said_in_the_header(app_alone: Unconnected) -> None:
+    async with app_alone((80, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        paused = made.queue().model_copy(update={"paused": True})
+        await show(pilot, made.status().model_copy(update={"queue": paused}), Area.MODELS)
+        assert "‖ queue paused" in text(app)

@@ -41,7 +41,7 @@ def _open(area: Area) -> AreaScreen:
     """A new screen of an area; all but the first are imported when they are first looked at."""
     if area is Area.GENERATE:
         return GenerateScreen()
-    from wantui.tui.screens import gallery, hardware, logs, models, queue  # noqa: PLC0415
+    from wantui.tui.screens import gallery, hardware, logs, models, queue  # noqa: PLC0415 - when looked at
 
     screens: dict[Area, type[AreaScreen]] = {
         Area.QUEUE: queue.QueueScreen,
@@ -86,8 +86,8 @@ class WantuiApp(App[int]):
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self._told_to_leave, number)
         await self.area_screen.complete()
-        from wantui.paths import Paths  # noqa: PLC0415
-        from wantui.tui.session import Session  # noqa: PLC0415
+        from wantui.paths import Paths  # noqa: PLC0415 - after the first frame
+        from wantui.tui.session import Session  # noqa: PLC0415 - as above
 
         try:
             self.session = Session(self._paths or Paths.from_environment(), self._changed)
@@ -239,7 +239,7 @@ class WantuiApp(App[int]):
             await asyncio.to_thread(self.session.save)
         self.exit(code)
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual's
         """The palette: every action of this area and those of everywhere."""
         area = self.area_screen
         for action in (*of(area.AREA), *of(None)):

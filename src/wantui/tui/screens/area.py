@@ -26,8 +26,8 @@ class AreaScreen(Screen[None]):
     """One area. Subclasses say what is in the body, and draw it from a State."""
 
     AREA: ClassVar[Area]
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (15, "-low"), (34, "-high")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # noqa: RUF012 - as Textual
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (15, "-low"), (34, "-high")]  # noqa: RUF012 - as Textual
 
     def compose(self) -> ComposeResult:
         yield Header(self.AREA)
@@ -47,7 +47,7 @@ class AreaScreen(Screen[None]):
         """Bring the body up to date; widgets repaint only what changed."""
         raise NotImplementedError
 
-    def shows(self, job_id: int) -> bool:  # noqa: ARG002
+    def shows(self, job_id: int) -> bool:  # noqa: ARG002 - for subclasses
         """Whether this screen tells how a job ends, so that nothing else has to."""
         return False
 

@@ -66,7 +66,7 @@ class GalleryScreen(AreaScreen):
         session, chosen = self.wantui.session, self.query_one(Table).chosen
         return session.state.jobs.get(chosen) if session and isinstance(chosen, int) else None
 
-    def shows(self, job_id: int) -> bool:  # noqa: ARG002
+    def shows(self, job_id: int) -> bool:  # noqa: ARG002 - a clip appears here
         return True
 
     # --- actions ---

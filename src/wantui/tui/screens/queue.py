@@ -68,7 +68,7 @@ class QueueScreen(AreaScreen):
         session, chosen = self.wantui.session, self._table.chosen
         return session.state.jobs.get(chosen) if session and isinstance(chosen, int) else None
 
-    def shows(self, job_id: int) -> bool:  # noqa: ARG002
+    def shows(self, job_id: int) -> bool:  # noqa: ARG002 - it shows every job
         return True
 
     # --- actions ---

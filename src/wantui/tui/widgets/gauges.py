@@ -21,6 +21,7 @@ class Gauges(Vertical):
     DEFAULT_CSS = """
     Gauges { height: auto; padding: 0 1; }
     Gauges > Quiet { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    Gauges > Quiet.-wraps { height: auto; text-wrap: wrap; }
     """
 
     def __init__(self) -> None:
@@ -42,6 +43,7 @@ class Gauges(Vertical):
     def _draw(self, lines: list[Quiet]) -> None:
         width = min(self.size.width - NAME_WIDTH - TEXT_WIDTH - 5, WIDEST_BAR)
         for line, gauge in zip(lines, self._gauges, strict=False):
+            line.set_class(gauge.fraction is None, "-wraps")  # a reason or a path is read whole
             line.say(*_line(gauge, width))
 
 
