@@ -70,7 +70,10 @@ async def test_a_prompt_becomes_a_clip_without_leaving_the_keyboard(
         await sees(pilot, f"✓ {job_id} completed")
         await pilot.press("escape", "5")
         await sees(pilot, "boats")
+        taken = tmp_path / "taken.mp4"
+        taken.write_bytes(b"mine")
         for hopeless, said in (
+            (str(taken), f"✗ {taken}"),
             ("~nobody-of-that-name/x.mp4", "there is no such place"),
             (f"{tmp_path}/none/x.mp4", "there is no folder"),
             (f"/{'a' * 300}.mp4", "aaaaaaaaaaaa"),
@@ -86,6 +89,7 @@ async def test_a_prompt_becomes_a_clip_without_leaving_the_keyboard(
         await pilot.press("enter")
         await sees(pilot, "saved ")
         assert b"ftyp" in (tmp_path / "copy.mp4").read_bytes()[:16]
+        assert taken.read_bytes() == b"mine"
         await pilot.press("r")
         await until(pilot, lambda: app.current_mode == Area.GENERATE, "the generate screen")
         assert app.screen.query_one(TextArea).text == "boats"
@@ -158,6 +162,14 @@ async def test_the_log_of_the_daemon_is_followed_and_filtered(daemon: RunningDae
         await sees(pilot, "listens at")
         await pilot.press("slash", *"no such line", "enter")
         await until(pilot, lambda: "listens at" not in text(app), "no line that fits")
+
+
+async def test_a_log_that_there_is_not_is_said_and_the_screen_stays(daemon: RunningDaemon) -> None:
+    async with watching(daemon) as (app, pilot):
+        await app.show_log("999999")
+        await sees(pilot, "✗ ")
+        await pilot.press("d")
+        await sees(pilot, "listens at")
 
 
 async def test_hardware_is_measured_while_it_is_looked_at(daemon: RunningDaemon) -> None:
