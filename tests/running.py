@@ -40,8 +40,7 @@ class RunningDaemon:
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Client]:
-        async with Client(Address(self.paths.socket, own=True)) as client:
-            yield client
+        yield Client(Address(self.paths.socket, own=True))
 
     def call(
         self, method: str, url: str, body: bytes | dict[str, Any] | None = None

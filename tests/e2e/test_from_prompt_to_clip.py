@@ -40,8 +40,8 @@ def daemon_pid(environment: dict[str, str]) -> int:
 
 async def finished(environment: dict[str, str], job_id: int) -> Job:
     socket = Paths.from_environment(environment).socket
-    async with Client(Address(socket, own=True)) as client:
-        return await job_when(client, job_id, lambda job: job.state.finished)
+    client = Client(Address(socket, own=True))
+    return await job_when(client, job_id, lambda job: job.state.finished)
 
 
 def type_prompt(screen: Screen) -> None:

@@ -40,7 +40,7 @@ class EventId(NamedTuple):
         boot, dot, seq = text.rpartition(".")
         return (
             cls(boot, int(seq))
-            if dot and seq.isascii() and seq.isdigit() and len(seq) < 19
+            if dot and text.isascii() and boot.isalnum() and seq.isdigit() and len(seq) < 19
             else None
         )
 

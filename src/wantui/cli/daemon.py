@@ -73,8 +73,7 @@ def status(host: Host = None, as_json: Json = False) -> None:
 
 async def _hello(address: Address) -> Hello:
     address.check_owner()
-    async with Client(address) as client:
-        return await client.hello()
+    return await Client(address).hello()
 
 
 async def _stop(address: Address, lock: Path) -> bool:
@@ -85,8 +84,7 @@ async def _stop(address: Address, lock: Path) -> bool:
     try:
         address.check_owner()
         async with asyncio.timeout(STOP_TIMEOUT_S):
-            async with Client(address) as client:
-                await _shut_down(client)
+            await _shut_down(Client(address))
             await _until_gone(address, lock)
     except DaemonUnreachable:
         return False

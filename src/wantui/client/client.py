@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Mapping
-from types import TracebackType
-from typing import Self, TypeVar
-from urllib.parse import quote
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
+from typing import TypeVar
+from urllib.parse import quote, urlencode
 
-import httpx2
 from pydantic import ValidationError
 
 from wantui.api.adapter import (
@@ -34,8 +32,9 @@ from wantui.api.status import Status
 from wantui.api.upload import Upload
 from wantui.api.worker import Workers
 from wantui.client.address import Address
-from wantui.client.events import Event, parse_event
-from wantui.errors import DaemonUnreachable, TimedOut, VersionMismatch, WantuiError
+from wantui.client.events import Event, parse_event, raw_events
+from wantui.client.exchange import Answer, exchange
+from wantui.errors import VersionMismatch, WantuiError
 
 R = TypeVar("R", bound=Reply)
 Query = Mapping[str, str | int | bool | None]
@@ -50,7 +49,7 @@ STREAM_SILENCE_S = 60.0
 
 
 class Client:
-    """A connection to one daemon. Use as an async context manager.
+    """The API of one daemon. It holds nothing open between calls.
 
     Every method raises the daemon's own typed errors, DaemonUnreachable when nobody answers, and
     TimedOut when an answer takes too long.
@@ -58,24 +57,6 @@ class Client:
 
     def __init__(self, address: Address) -> None:
         self.address = address
-        # No TLS on a Unix socket: reading the CA bundle would cost every command 50 ms.
-        self._http = httpx2.AsyncClient(
-            transport=httpx2.AsyncHTTPTransport(uds=str(address.socket), verify=False),
-            trust_env=False,
-            base_url="http://wantui",
-            timeout=REQUEST_TIMEOUT_S,
-        )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._http.aclose()
 
     async def hello(self) -> Hello:
         """Who answers. Raises VersionMismatch if it speaks another version of the API."""
@@ -239,11 +220,9 @@ class Client:
 
     async def output(self, job_id: int) -> AsyncGenerator[bytes]:
         """The bytes of a finished job's mp4, in pieces. Raises NoOutput."""
-        with _typed_failures():
-            async with self._http.stream("GET", f"/api/jobs/{job_id}/output") as response:
-                await _raise_for(response)
-                async for piece in response.aiter_bytes():
-                    yield piece
+        async with self._answer("GET", f"/api/jobs/{job_id}/output") as answer:
+            async for piece in answer.pieces():
+                yield piece
 
     async def events(self, after: str | None = None) -> AsyncGenerator[Event]:
         """What happens from now on, or after the event id `after` (of a Status or an Event).
@@ -251,16 +230,13 @@ class Client:
         Ends when the daemon ends it; raises DaemonUnreachable when the line breaks.
         """
         headers = {"Last-Event-ID": after} if after else {}
-        timeout = httpx2.Timeout(REQUEST_TIMEOUT_S, read=STREAM_SILENCE_S)
-        with _typed_failures():
-            async with self._http.stream(
-                "GET", "/api/events", headers=headers, timeout=timeout
-            ) as response:
-                await _raise_for(response)
-                async for raw in httpx2.EventSource(response):
-                    event = parse_event(raw)
-                    if event is not None:
-                        yield event
+        async with self._answer(
+            "GET", "/api/events", headers=headers, silence_s=STREAM_SILENCE_S
+        ) as answer:
+            async for raw in raw_events(answer.pieces()):
+                event = parse_event(raw)
+                if event is not None:
+                    yield event
 
     async def follow(self) -> AsyncGenerator[Status | Event]:
         """A Status, then the events after it; a new Status whenever events were missed."""
@@ -294,45 +270,55 @@ class Client:
         reply: type[R],
         *,
         query: Query | None = None,
-        body: bytes | AsyncIterable[bytes] | Request | None = None,
+        body: bytes | AsyncIterable[bytes] | Request = b"",
         headers: Mapping[str, str] | None = None,
         timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> R:
-        given = {name: value for name, value in (query or {}).items() if value is not None}
+        headers = dict(headers or {})
         if isinstance(body, Request):
-            headers = {"Content-Type": "application/json"}
+            headers["Content-Type"] = "application/json"
             body = body.model_dump_json(exclude_unset=True).encode()
-        with _typed_failures():
-            response = await self._http.request(
-                method, path, params=given, content=body, headers=headers, timeout=timeout_s
-            )
-            await _raise_for(response)
+        async with self._answer(
+            method, f"{path}{_query(query)}", headers=headers, body=body, silence_s=timeout_s
+        ) as answer:
+            content = await answer.read()
         try:
-            return reply.model_validate_json(response.content)
+            return reply.model_validate_json(content)
         except ValidationError as error:
             raise VersionMismatch(f"{path}: this client cannot read the answer") from error
 
+    @contextlib.asynccontextmanager
+    async def _answer(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | AsyncIterable[bytes] = b"",
+        silence_s: float = REQUEST_TIMEOUT_S,
+    ) -> AsyncIterator[Answer]:
+        """A good answer; raises the daemon's typed error for another one."""
+        async with exchange(
+            self.address.socket, method, target, headers=headers, body=body, silence_s=silence_s
+        ) as answer:
+            if not answer.is_success:
+                raise await _error_of(answer)
+            yield answer
 
-async def _raise_for(response: httpx2.Response) -> None:
-    """Raise the daemon's typed error, if this is one."""
-    if response.is_success:
-        return
-    body = await response.aread()
+
+def _query(given: Query | None) -> str:
+    """Of the values that are given; a truth value as JSON has it."""
+    values = {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in (given or {}).items()
+        if value is not None
+    }
+    return f"?{urlencode(values)}" if values else ""
+
+
+async def _error_of(answer: Answer) -> WantuiError:
+    """The daemon's own, if it is one."""
     try:
-        error = ErrorReply.model_validate_json(body).error.to_error()
+        return ErrorReply.model_validate_json(await answer.read()).error.to_error()
     except ValidationError:
-        error = WantuiError(f"the daemon answered {response.status_code}")
-    raise error
-
-
-@contextlib.contextmanager
-def _typed_failures() -> Iterator[None]:
-    """Turn what the HTTP library raises into our errors."""
-    try:
-        yield
-    except httpx2.ConnectError as error:
-        raise DaemonUnreachable("no daemon answers") from error
-    except httpx2.TimeoutException as error:
-        raise TimedOut("the daemon did not answer in time") from error
-    except httpx2.TransportError as error:
-        raise DaemonUnreachable("the daemon went away") from error
+        return WantuiError(f"the daemon answered {answer.status}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import AsyncGenerator, AsyncIterable
 from dataclasses import dataclass
 
-from httpx2 import ServerSentEvent
 from pydantic import ValidationError
 
 from wantui.api.adapter import AdapterPull
@@ -16,6 +17,9 @@ from wantui.api.model import ModelStatus
 from wantui.api.queue import Queue
 from wantui.api.worker import Worker
 from wantui.errors import VersionMismatch
+
+_LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
+"""A carriage return that ends a piece may be half of an end."""
 
 _OBJECTS: dict[EventKind, type[Reply]] = {
     EventKind.JOB: Job,
@@ -37,10 +41,50 @@ class Event:
     """A Job, ModelStatus, Download, AdapterPull, Worker, Queue or Notice, as `kind` says."""
 
 
-def parse_event(raw: ServerSentEvent) -> Event | None:
+@dataclass(frozen=True)
+class RawEvent:
+    """As it came down the line."""
+
+    kind: str
+    data: str
+    id: str
+    """Of this event, or of the last one that had one."""
+
+
+async def raw_events(pieces: AsyncIterable[bytes]) -> AsyncGenerator[RawEvent]:
+    """The events of a stream, wherever it is cut into pieces; comments and `retry` are passed over.
+
+    An event that the end of the stream cuts off is none.
+    """
+    kind, data, last_id = "", list[str](), ""
+    async for line in _lines(pieces):
+        field, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        match field:
+            case "event":
+                kind = value
+            case "data":
+                data.append(value)
+            case "id" if "\0" not in value:
+                last_id = value
+        if not line:
+            if data:
+                yield RawEvent(kind or "message", "\n".join(data), last_id)
+            kind, data = "", []
+
+
+async def _lines(pieces: AsyncIterable[bytes]) -> AsyncGenerator[str]:
+    rest = b""
+    async for piece in pieces:
+        *whole, rest = _LINE_END.split(rest + piece)
+        for line in whole:
+            yield line.decode("utf-8", "replace")
+
+
+def parse_event(raw: RawEvent) -> Event | None:
     """None for a kind that a newer daemon may send. Raises VersionMismatch if it is unreadable."""
     try:
-        kind = EventKind(raw.event)
+        kind = EventKind(raw.kind)
     except ValueError:
         return None
     try:

@@ -31,16 +31,16 @@ async def open_client(
     Raises DaemonUnreachable, DaemonStartFailed or VersionMismatch.
     """
     address = Address.find(paths, host)
-    async with Client(address) as client:
-        try:
-            address.check_owner()
-            await client.hello()
-        except DaemonUnreachable:
-            if not (start and address.own):
-                raise
-            await start_daemon(paths, settings)
-            await client.hello()
-        yield client
+    client = Client(address)
+    try:
+        address.check_owner()
+        await client.hello()
+    except DaemonUnreachable:
+        if not (start and address.own):
+            raise
+        await start_daemon(paths, settings)
+        await client.hello()
+    yield client
 
 
 async def start_daemon(paths: Paths, settings: Settings) -> Hello:
@@ -69,8 +69,7 @@ async def start_daemon(paths: Paths, settings: Settings) -> Hello:
 async def _answers(address: Address) -> Hello | None:
     try:
         address.check_owner()
-        async with Client(address) as client:
-            return await client.hello()
+        return await Client(address).hello()
     except DaemonUnreachable:
         return None
 
