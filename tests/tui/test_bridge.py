@@ -13,7 +13,6 @@ import pytest
 from tests.tui import made
 from wantui.errors import DaemonUnreachable, VersionMismatch
 from wantui.paths import Paths
-from wantui.settings import load_settings
 from wantui.tui.bridge import Bridge
 from wantui.tui.state import Action, Connecting, Lost, Phase, Snapshot, State, reduce
 
@@ -54,7 +53,7 @@ async def lost_by(
             lost.set()
 
     async with answering(socket, answers):
-        running = asyncio.create_task(Bridge(paths, load_settings(paths), dispatch).run())
+        running = asyncio.create_task(Bridge(paths, dispatch).run())
         async with asyncio.timeout(20):
             await lost.wait()
         running.cancel()
@@ -116,7 +115,7 @@ async def test_nobody_there_is_tried_again_and_no_daemon_is_started_at_a_named_a
         if isinstance(action, Lost):
             losses.put_nowait(action)
 
-    bridge = Bridge(paths, load_settings(paths), dispatch)
+    bridge = Bridge(paths, dispatch)
     running = asyncio.create_task(bridge.run())
     async with asyncio.timeout(20):
         first, second = await losses.get(), await losses.get()

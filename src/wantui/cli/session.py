@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from wantui.client import Client, open_client
 from wantui.paths import Paths
-from wantui.settings import Settings, load_settings
 
 T = TypeVar("T")
 Work = Callable[[Client], Coroutine[Any, Any, T]]
@@ -16,10 +15,9 @@ Work = Callable[[Client], Coroutine[Any, Any, T]]
 
 def ask(work: Work[T], host: str | None) -> T:
     """Do `work` with a client of the daemon, which is started if none runs."""
-    paths = Paths.from_environment()
-    return asyncio.run(_with_client(work, paths, load_settings(paths), host))
+    return asyncio.run(_with_client(work, host))
 
 
-async def _with_client(work: Work[T], paths: Paths, settings: Settings, host: str | None) -> T:
-    async with open_client(paths, settings, host) as client:
+async def _with_client(work: Work[T], host: str | None) -> T:
+    async with open_client(Paths.from_environment(), host) as client:
         return await work(client)

@@ -16,7 +16,7 @@ from wantui.client.client import Client
 from wantui.errors import DaemonStartFailed, DaemonUnreachable
 from wantui.files import PRIVATE_FILE, private_folder
 from wantui.paths import Paths
-from wantui.settings import Settings
+from wantui.settings import Settings, load_settings
 from wantui.text import one_line
 
 POLL_S = 0.03
@@ -24,11 +24,11 @@ POLL_S = 0.03
 
 @contextlib.asynccontextmanager
 async def open_client(
-    paths: Paths, settings: Settings, host: str | None = None, *, start: bool = True
+    paths: Paths, host: str | None = None, *, start: bool = True
 ) -> AsyncIterator[Client]:
     """A client of a daemon that answers; starts ours if none does and `start` allows it.
 
-    Raises DaemonUnreachable, DaemonStartFailed or VersionMismatch.
+    Raises DaemonUnreachable, DaemonStartFailed, SettingsInvalid or VersionMismatch.
     """
     address = Address.find(paths, host)
     client = Client(address)
@@ -38,7 +38,7 @@ async def open_client(
     except DaemonUnreachable:
         if not (start and address.own):
             raise
-        await start_daemon(paths, settings)
+        await start_daemon(paths, load_settings(paths))
         await client.hello()
     yield client
 

@@ -13,7 +13,6 @@ from wantui.api.status import Status
 from wantui.client import Address, Client, Event, open_client
 from wantui.errors import DaemonUnreachable, WantuiError
 from wantui.paths import Paths
-from wantui.settings import Settings
 from wantui.tui import cache
 from wantui.tui.state import Action, Cached, Connecting, Learned, Lost, Snapshot
 
@@ -26,11 +25,8 @@ T = TypeVar("T")
 class Bridge:
     """Tells `dispatch` what happens. Starts a daemon at first, later only on request."""
 
-    def __init__(
-        self, paths: Paths, settings: Settings, dispatch: Callable[[Action], None]
-    ) -> None:
+    def __init__(self, paths: Paths, dispatch: Callable[[Action], None]) -> None:
         self._paths = paths
-        self._settings = settings
         self._dispatch = dispatch
         self._address = Address.find(paths)
         self._client: Client | None = None
@@ -85,7 +81,7 @@ class Bridge:
         start, self._may_start = self._may_start, False
         self._said_goodbye = ""
         try:
-            async with open_client(self._paths, self._settings, start=start) as client:
+            async with open_client(self._paths, start=start) as client:
                 self._client = client
                 async with contextlib.aclosing(client.follow()) as items:
                     async for item in items:

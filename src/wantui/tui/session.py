@@ -38,7 +38,7 @@ class Session:
         self.settings = load_settings(paths)
         self.state = State()
         self._changed = changed
-        self.bridge = Bridge(paths, self.settings, self.dispatch)
+        self.bridge = Bridge(paths, self.dispatch)
 
     def dispatch(self, action: Action) -> None:
         before, self.state = self.state, reduce(self.state, action)
