@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cli.samples import job, running
+from tests import made
 from wantui.api.event import EventKind
+from wantui.api.job import JobState, Progress, Stage
 from wantui.cli.describe import job_facts, state_words
 from wantui.cli.events import event_line
 from wantui.cli.following import NarratedJob
@@ -54,7 +55,7 @@ def test_a_cut_text_fits_and_keeps_its_beginning(text: str, width: int) -> None:
 
 @given(HOSTILE, HOSTILE, st.integers(1, 150))
 def test_nothing_foreign_in_a_job_reaches_a_terminal(name: str, prompt: str, width: int) -> None:
-    hostile = job(model=name, params={"prompt": prompt})
+    hostile = made.job(model=name, prompt=prompt)
     facts = table(
         (Column("A"), Column("B", flexible=True)),
         list(job_facts(hostile)),
@@ -71,32 +72,35 @@ def test_nothing_foreign_in_a_job_reaches_a_terminal(name: str, prompt: str, wid
 
 
 @given(
-    st.sampled_from(["load", "encode", "denoise", "decode", "write"]),
+    st.sampled_from(Stage),
     st.integers(0, 10_000),
     st.floats(0, 1),
     st.none() | st.floats(0, 1e6),
     st.integers(1, 200),
 )
 def test_the_progress_line_fits_any_terminal(
-    stage: str, step: int, fraction: float, eta_s: float | None, width: int
+    stage: Stage, step: int, fraction: float, eta_s: float | None, width: int
 ) -> None:
-    job = running(stage=stage, step=step, of=step, fraction=fraction, eta_s=eta_s)
-    line = NarratedJob(job).live(width, blocks=True)
+    progress = Progress(stage=stage, step=step, of=step, fraction=fraction, eta_s=eta_s)
+    line = NarratedJob(made.job(state=JobState.RUNNING, progress=progress)).live(width, blocks=True)
     assert display_width(line) <= width
 
 
 def test_the_progress_line_of_an_80_column_terminal_has_all_of_it() -> None:
-    line = NarratedJob(running()).live(79, blocks=True)
+    line = NarratedJob(made.running(12)).live(79, blocks=True)
     assert line.startswith("job 12  denoise 7/20  █")
-    assert line.endswith("░   43%  eta 12.0 s")
+    assert line.endswith("░   35%  eta 12.4 s")
 
 
 def test_a_narrow_terminal_loses_the_bar_first() -> None:
-    assert NarratedJob(running()).live(45, blocks=True) == "job 12  denoise 7/20   43%  eta 12.0 s"
+    assert (
+        NarratedJob(made.running(12)).live(45, blocks=True)
+        == "job 12  denoise 7/20   35%  eta 12.4 s"
+    )
 
 
 def test_a_terminal_without_block_characters_gets_ascii() -> None:
-    assert NarratedJob(running()).live(79, blocks=False).isascii()
+    assert NarratedJob(made.running(12)).live(79, blocks=False).isascii()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.tui import made
+from tests import made
 from wantui.errors import DaemonUnreachable, VersionMismatch
 from wantui.paths import Paths
 from wantui.tui.bridge import Bridge

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.content import Content
 
-from tests.tui import made
+from tests import made
 from wantui.api.job import JobState
 from wantui.tui.form import offer_of
 from wantui.tui.gauges import Gauge

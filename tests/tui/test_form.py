@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tui import made
+from tests import made
 from wantui.api.job import ImageUsed
 from wantui.api.model import WeightsState
 from wantui.errors import InvalidRequest, WantuiError, WeightsAbsent

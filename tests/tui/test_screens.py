@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.tui import made
+from tests import made
 from tests.tui.conftest import Unconnected
 from tests.tui.screens import SNAPSHOTS, lines, session_of, show, text, until
 from wantui.api.error import ErrorBody

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tui import made
+from tests import made
 from wantui.api.base import Reply
 from wantui.api.error import ErrorBody
 from wantui.api.job import Job, JobState
