@@ -97,7 +97,10 @@ class PeerProtocol(H11Protocol):
 
     _refused = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(
+        self,
+        transport: asyncio.Transport,  # type: ignore[override] # as uvicorn's: a socket's is one
+    ) -> None:
         uid = peer_uid(transport.get_extra_info("socket"))
         if uid not in (os.getuid(), 0):
             self._refused = True
