@@ -68,7 +68,10 @@ def environment_for(home: Path, settings: str = "") -> dict[str, str]:
     """A process environment in which all of wantui lives below `home`, the hub's cache too."""
     (home / "config").mkdir(parents=True, exist_ok=True)
     (home / "config" / "wantui.toml").write_text(settings, "utf-8")
-    hidden = ("WANTUI_HOST", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "NO_COLOR", "HF_TOKEN")
+    hidden = (
+        *("WANTUI_HOST", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN"),
+        *("NO_COLOR", "COLUMNS", "LINES"),
+    )
     kept = {name: value for name, value in os.environ.items() if name not in hidden}
     return {**kept, "WANTUI_HOME": str(home), "HF_HOME": str(home / "hf")}
 

@@ -49,10 +49,10 @@ class Paths:
             return cls(root / "config", root / "state", root / "data", root / "cache", hub_cache)
         dirs = platformdirs.PlatformDirs("wantui", appauthor=False)
         return cls(
-            dirs.user_config_path,
-            dirs.user_state_path,
-            dirs.user_data_path,
-            dirs.user_cache_path,
+            dirs.user_config_path.absolute(),
+            dirs.user_state_path.absolute(),
+            dirs.user_data_path.absolute(),
+            dirs.user_cache_path.absolute(),
             hub_cache,
         )
 
@@ -126,5 +126,5 @@ def _hub_cache(environment: Mapping[str, str]) -> Path:
 
 
 def _expanded(path: str) -> Path:
-    """With `~` and `$VARIABLES`, which huggingface_hub takes too, resolved."""
-    return Path(os.path.expandvars(path)).expanduser()
+    """Absolute, with `~` and `$VARIABLES`, which huggingface_hub takes too, resolved."""
+    return Path(os.path.expandvars(path)).expanduser().absolute()

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import PATIENCE_S, TINY, WANTUI, document, wantui
+from tests.running import running_daemon, tiny
 from wantui import __version__
+from wantui.api.status import MAX_UNFINISHED
 
 
 def test_ls_says_what_there_is_and_how_to_get_the_rest(environment: dict[str, str]) -> None:
@@ -203,3 +205,37 @@ def test_a_mistyped_address_is_not_called_to_be_removed(environment: dict[str, s
         refused = wantui(environment, "ls", "--host", address, exits=3)
         assert "remove" not in refused.stderr
         assert "daemon start" not in refused.stderr
+
+
+@pytest.mark.anyio
+async def test_more_jobs_than_a_status_holds_are_listed_in_their_order(tmp_path: Path) -> None:
+    with running_daemon(tmp_path) as daemon:
+        async with daemon.client() as client:
+            await client.pause()
+            for _ in range(MAX_UNFINISHED + 2):
+                await client.submit(tiny())
+        ids = list(range(1, MAX_UNFINISHED + 3))
+        first = wantui(daemon.environment, "queue")
+        assert f"{len(ids) - 50} more: wantui queue --limit {len(ids)}" in first.stderr
+        assert list(_states(daemon.environment, "--limit", str(len(ids)))) == ids
+        whole = wantui(daemon.environment, "queue", "--limit", str(len(ids)))
+        assert "more" not in whole.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "hint"),
+    [
+        (("generate", "--nope"), "no such option: --nope", "wantui generate --help"),
+        (("wait", "x"), "invalid value for 'ID...'", "wantui wait --help"),
+        (("lsx",), "no such command 'lsx'. Did you mean 'ls'?", "wantui --help"),
+    ],
+)
+def test_a_misused_command_is_told_like_every_failure(
+    environment: dict[str, str], arguments: tuple[str, ...], message: str, hint: str
+) -> None:
+    told = wantui(environment, *arguments, exits=2).stderr.splitlines()
+    assert told[0].startswith(f"error: {message}")
+    assert told[1:] == [f"hint: see: {hint}"]
+    error = document(environment, *arguments, exits=2)["error"]
+    assert error["code"] == "invalid_request"
+    assert error["message"].startswith(message)

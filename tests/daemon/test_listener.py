@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -9,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import environment_for, pid_that_answers, running_daemon, spawn
+from tests.running import call, environment_for, pid_that_answers, running_daemon, spawn
 from wantui.errors import DaemonRunning
 from wantui.paths import MAX_SOCKET_PATH_BYTES, Paths
 from wantui.settings import load_settings
@@ -132,3 +135,34 @@ def test_bad_settings_are_refused_by_key(tmp_path: Path, line: str) -> None:
 def test_the_shipped_settings_load(tmp_path: Path) -> None:
     settings = load_settings(Paths.from_environment({"WANTUI_HOME": str(tmp_path)}))
     assert settings.default_model == "auto"
+
+
+def test_nothing_where_it_was_started_holds_or_misleads_it(tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "queue.py").write_text("raise SystemExit('not the standard library')\n")
+    home = tmp_path / "home"
+    environment = environment_for(home) | {"HF_HOME": "models", "PYTHONPATH": _absolute_modules()}
+    started = subprocess.run(
+        [sys.executable, "-P", "-m", "wantui", "daemon", "start", "--json"],
+        env=environment,
+        cwd=here,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert started.returncode == 0, started.stderr
+    pid = json.loads(started.stdout)["pid"]
+    try:
+        assert Path(f"/proc/{pid}/cwd").readlink() == Path("/")
+        shutil.rmtree(here)
+        models = call(Paths.from_environment(environment).socket, "GET", "/api/models")
+        assert models.status_code == 200
+    finally:
+        os.kill(pid, signal.SIGTERM)
+
+
+def _absolute_modules() -> str:
+    entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return os.pathsep.join(str(Path(entry).absolute()) for entry in entries if entry)

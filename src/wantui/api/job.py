@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated
 
@@ -191,3 +192,11 @@ class Jobs(Reply):
     jobs: tuple[Job, ...]
     next_before: int | None
     """Ask again with `before` this id for older ones."""
+
+
+_RANK = {JobState.RUNNING: 0, JobState.QUEUED: 1, JobState.HELD: 2}
+
+
+def in_order(unfinished: Iterable[Job]) -> list[Job]:
+    """Running jobs, then queued ones in the order they will run, then held ones."""
+    return sorted(unfinished, key=lambda job: (_RANK[job.state], job.id))

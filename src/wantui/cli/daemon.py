@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
 def run() -> None:
     """Run the daemon in the foreground."""
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "wantui.daemon", "run"])  # noqa: S606 - no shell is meant
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "wantui.daemon", "run"])  # noqa: S606 - no shell is meant
 
 
 def start(as_json: Json = False) -> None:

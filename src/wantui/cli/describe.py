@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from wantui.api.job import Job, JobState
 from wantui.cli.table import Cell, Colour, Column, table
 from wantui.cli.terminal import colours_wanted, columns, show
-from wantui.client import words
+from wantui.client import facts, words
 from wantui.text import bytes_text, duration_text, one_line
 
 _COLOURS: dict[JobState, Colour] = {
@@ -35,10 +35,10 @@ def show_jobs(jobs: Sequence[Job]) -> None:
     show(table(_JOB_COLUMNS, rows, width=columns(), colours=colours_wanted()))
 
 
-def show_facts(facts: Sequence[tuple[str, str | Cell]]) -> None:
+def show_facts(known: Sequence[tuple[str, str | Cell]]) -> None:
     """Names and values in two columns, without a head, on standard out; no value is cut."""
     heads = (Column("".ljust(LABEL_WIDTH)), Column("", flexible=True))
-    rows = [row for name, value in facts for row in _lines(name, value)]
+    rows = [row for name, value in known for row in _lines(name, value)]
     show(table(heads, rows, width=None, colours=colours_wanted())[1:])
 
 
@@ -70,41 +70,15 @@ def job_facts(job: Job) -> Iterator[tuple[str, str | Cell]]:
         yield "hint", job.error.hint
     if job.progress and not job.state.finished:
         yield "progress", _going(job)
-    yield from _request_facts(job)
+    yield from facts.asked_for(job)
     yield from (("warning", warning.message) for warning in job.warnings)
-    yield from _run_facts(job)
+    yield from facts.ran(job)
+    if len(job.attempts) > 1:
+        yield "attempts", str(len(job.attempts))
     if job.output:
         yield "output", job.output.path
         yield "", f"{words.size(job.output)}, {bytes_text(job.output.bytes)}"
         yield "sha256", job.output.sha256
-
-
-def _request_facts(job: Job) -> Iterator[tuple[str, str | Cell]]:
-    params = job.params
-    yield "prompt", params.prompt
-    if params.negative_prompt:
-        yield "negative", params.negative_prompt
-    yield "model", f"{job.model}, {job.quality}"
-    yield "size", words.size(params)
-    yield "steps", words.steps(params)
-    yield "guidance", words.guidance(params)
-    yield "seed", str(params.seed)
-    if params.image:
-        yield "image", words.image(params.image)
-
-
-def _run_facts(job: Job) -> Iterator[tuple[str, str | Cell]]:
-    if job.plan:
-        yield "device", f"{job.plan.device_name}: {job.plan.reason}"
-    yield "created", words.clock(job.created_at)
-    if job.started_at is not None:
-        yield "started", words.clock(job.started_at)
-    if job.finished_at is not None:
-        yield "finished", words.clock(job.finished_at)
-    if len(job.attempts) > 1:
-        yield "attempts", str(len(job.attempts))
-    if job.timings:
-        yield "timings", words.timings(job.timings)
 
 
 def _going(job: Job) -> str:

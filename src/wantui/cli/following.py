@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 
 from wantui.api.download import Download
 from wantui.api.job import Job, JobState, WaitsFor
 from wantui.api.status import Status
 from wantui.cli.describe import state_words
 from wantui.cli.narrated_download import NarratedDownload
+from wantui.cli.patience import patiently
 from wantui.cli.progress import Narrator, live_line, narrator
 from wantui.client import Client, words
 from wantui.errors import DaemonUnreachable, ExitCode, Interrupted, TimedOut
 from wantui.text import duration_text, one_line
-
-RETRY_S = 0.2
-PATIENCE_S = 30.0
-"""How long the daemon may be away: a restart takes seconds, and a stopped one stays stopped."""
 
 
 async def wait_for_jobs(
@@ -92,7 +89,8 @@ async def _until_finished(
 ) -> dict[int, Job]:
     latest: dict[int, Job] = {}
     waiting = set(job_ids)
-    async with contextlib.aclosing(_versions(client, waiting, shown.say)) as versions:
+    versions = patiently(lambda: _versions(client, waiting), shown.say, lambda: _lost(waiting))
+    async with contextlib.aclosing(versions):
         async for item in versions:
             if isinstance(item, Download):
                 if any(_waits_for(latest[job_id], item) for job_id in waiting & latest.keys()):
@@ -111,38 +109,16 @@ async def _until_finished(
     return latest
 
 
-async def _versions(
-    client: Client, waiting: set[int], say: Callable[[str], None]
-) -> AsyncGenerator[Job | Download]:
-    """Every version of the jobs in `waiting` from now on, and of what is fetched meanwhile.
-
-    Asks again while the daemon is away.
-    """
-    loop = asyncio.get_running_loop()
-    lost_at: float | None = None
-    while True:
-        try:
-            async with contextlib.aclosing(_until_lost(client, waiting)) as versions:
-                async for item in versions:
-                    if lost_at is not None:
-                        say("the daemon is back")
-                        lost_at = None
-                    yield item
-        except (DaemonUnreachable, TimedOut):
-            if lost_at is None:
-                say("the daemon is away: waiting for it")
-                lost_at = loop.time()
-            if loop.time() - lost_at > PATIENCE_S:
-                ids = " ".join(map(str, sorted(waiting)))
-                raise DaemonUnreachable(
-                    f"the daemon went away; {jobs_words(sorted(waiting))} kept",
-                    hint=f"run: wantui daemon start && wantui wait {ids}",
-                ) from None
-        await asyncio.sleep(RETRY_S)
+def _lost(waiting: Collection[int]) -> DaemonUnreachable:
+    ids = " ".join(map(str, sorted(waiting)))
+    return DaemonUnreachable(
+        f"the daemon went away; {jobs_words(sorted(waiting))} kept",
+        hint=f"run: wantui daemon start && wantui wait {ids}",
+    )
 
 
-async def _until_lost(client: Client, waiting: set[int]) -> AsyncGenerator[Job | Download]:
-    """Versions of the jobs and of downloads, until the daemon ends the stream."""
+async def _versions(client: Client, waiting: set[int]) -> AsyncGenerator[Job | Download]:
+    """Every version of the jobs in `waiting` and of downloads, until the daemon ends the stream."""
     async with contextlib.aclosing(client.follow()) as items:
         async for item in items:
             if isinstance(item, Status):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
 from typing import Annotated
 
 import typer
@@ -10,9 +12,11 @@ import typer
 from wantui.api.log import LogText
 from wantui.cli.document import show_document
 from wantui.cli.options import Host, Json
+from wantui.cli.patience import patiently
 from wantui.cli.session import ask
-from wantui.cli.terminal import show_raw
+from wantui.cli.terminal import narrate, show_raw
 from wantui.client import Client
+from wantui.errors import DaemonUnreachable
 
 POLL_S = 0.3
 
@@ -40,8 +44,10 @@ class _Printer:
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
         self._rest = ""
+        self.next_offset = 0
 
     def add(self, piece: LogText) -> None:
+        self.next_offset = piece.next_offset
         if self._as_json:
             show_document(piece)
             return
@@ -55,18 +61,32 @@ class _Printer:
 
 
 async def _print(client: Client, name: str, printer: _Printer, *, follow: bool) -> None:
-    piece = await client.log(name)
-    printer.add(piece)
-    while follow:
-        ended = await _ended(client, name)
-        piece = await client.log(name, piece.next_offset)
-        if piece.text:
-            printer.add(piece)
-        elif ended:
-            break
-        else:
-            await asyncio.sleep(POLL_S)
+    printer.add(await client.log(name))
+    if follow:
+        pieces = patiently(lambda: _pieces(client, name, printer), narrate, _lost)
+        async with contextlib.aclosing(pieces):
+            async for piece, last in pieces:
+                if piece.text:
+                    printer.add(piece)
+                elif last:
+                    break
     printer.end()
+
+
+async def _pieces(
+    client: Client, name: str, printer: _Printer
+) -> AsyncGenerator[tuple[LogText, bool]]:
+    """What was written since the printer's last piece, and whether more can come."""
+    while True:
+        ended = await _ended(client, name)
+        piece = await client.log(name, printer.next_offset)
+        yield piece, ended
+        if not piece.text:
+            await asyncio.sleep(POLL_S)
+
+
+def _lost() -> DaemonUnreachable:
+    return DaemonUnreachable("the daemon went away", hint="run: wantui daemon start")
 
 
 async def _ended(client: Client, name: str) -> bool:

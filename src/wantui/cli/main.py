@@ -14,7 +14,7 @@ import typer
 from wantui import __version__
 from wantui.cli.failure import report, tell
 from wantui.cli.options import Invocation
-from wantui.errors import ExitCode, WantuiError
+from wantui.errors import ExitCode, InvalidRequest, WantuiError
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "generate": ("generate",),
@@ -41,18 +41,21 @@ def main() -> int:
     _never_fail_to_encode(sys.stdout, sys.stderr)
     invocation = Invocation()
     try:
-        build_app(sys.argv[1] if len(sys.argv) > 1 else "")(prog_name="wantui", obj=invocation)
-    except SystemExit as ended:
-        return _flushed(ended.code if isinstance(ended.code, int) else ExitCode.OK)
+        app = build_app(sys.argv[1] if len(sys.argv) > 1 else "")
+        code = app(prog_name="wantui", obj=invocation, standalone_mode=False)
+    except SystemExit as ended:  # completions
+        code = ended.code
     except WantuiError as error:
-        return _flushed(report(error, as_json=invocation.as_json))
+        code = report(error, as_json=invocation.as_json)
+    except typer.TyperException as error:  # often before an option was looked at
+        code = report(_misused(error), as_json="--json" in sys.argv)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         return _nobody_reads()
     except OSError as error:
         return _unwritable(error)
-    return ExitCode.OK
+    return _flushed(code if isinstance(code, int) else ExitCode.OK)
 
 
 def build_app(verb: str) -> typer.Typer:
@@ -88,6 +91,14 @@ def _root(
     ] = False,
 ) -> None:
     """Options of `wantui` itself."""
+
+
+def _misused(error: typer.TyperException) -> InvalidRequest:
+    """What typer found wrong with the words of the command, as every other failure is told."""
+    text = error.format_message().replace("Value error, ", "").rstrip(".")
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "wantui"
+    return InvalidRequest(f"{text[:1].lower()}{text[1:]}", hint=f"see: {command} --help")
 
 
 def _never_fail_to_encode(*streams: TextIO) -> None:

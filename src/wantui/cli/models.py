@@ -17,12 +17,12 @@ from wantui.cli.terminal import colours_wanted, columns, narrate, show
 from wantui.client import words
 from wantui.text import bytes_text
 
-_STATES: dict[WeightsState, tuple[str, Colour | None]] = {
-    WeightsState.UNVERIFIED: ("●", Colour.YELLOW),
-    WeightsState.VERIFIED: ("●", Colour.GREEN),
-    WeightsState.CORRUPT: ("✗", Colour.RED),
-    WeightsState.PARTIAL: ("◐", Colour.YELLOW),
-    WeightsState.ABSENT: ("○", Colour.DIM),
+_COLOURS: dict[WeightsState, Colour] = {
+    WeightsState.UNVERIFIED: Colour.YELLOW,
+    WeightsState.VERIFIED: Colour.GREEN,
+    WeightsState.CORRUPT: Colour.RED,
+    WeightsState.PARTIAL: Colour.YELLOW,
+    WeightsState.ABSENT: Colour.DIM,
 }
 _MODEL_COLUMNS = (
     Column("MODEL"),
@@ -64,7 +64,7 @@ def ls(host: Host = None, as_json: Json = False) -> None:
         (
             model.id,
             _state(model.weights.state),
-            _size(model.weights.bytes_present, model.weights.bytes_needed),
+            words.have(model.weights),
             "yes" if model.loaded else "",
             model.license,
             model.summary,
@@ -102,15 +102,6 @@ def _next_step(model: ModelStatus) -> str | None:
     return f"wantui repair {model.id}" if model.weights.bad else model.weights.get_command
 
 
-def count_words(count: int | None) -> str:
-    """14.3 B, 127 M, 43 k: how many parameters."""
-    if count is None:
-        return ""
-    if count >= 1e9:
-        return f"{count / 1e9:.1f} B"
-    return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e3:.0f} k"
-
-
 def _facts(model: ModelStatus) -> Iterator[tuple[str, str | Cell]]:
     weights, defaults, limits = model.weights, model.defaults, model.limits
     yield "model", f"{model.id}: {model.name}"
@@ -120,9 +111,9 @@ def _facts(model: ModelStatus) -> Iterator[tuple[str, str | Cell]]:
         yield "aliases", ", ".join(model.aliases)
     yield "license", model.license
     if model.parameter_count is not None:
-        yield "parameters", count_words(model.parameter_count)
+        yield "parameters", words.parameters(model.parameter_count)
     yield "weights", _state(weights.state)
-    yield "size", _size(weights.bytes_present, weights.bytes_needed)
+    yield "size", words.have(weights)
     if weights.folder:
         yield "folder", weights.folder
     if weights.revision:
@@ -151,8 +142,8 @@ def _component_row(component: ComponentStatus) -> tuple[str | Cell, ...]:
     return (
         component.name,
         _state(component.state),
-        _size(component.bytes_present, component.bytes_needed),
-        count_words(component.parameter_count),
+        words.have(component),
+        words.parameters(component.parameter_count),
         component.class_name,
     )
 
@@ -168,12 +159,4 @@ def _file_row(file: FileStatus) -> tuple[str | Cell, ...]:
 
 
 def _state(state: WeightsState) -> Cell:
-    glyph, colour = _STATES[state]
-    return Cell(f"{glyph} {state}", colour)
-
-
-def _size(present: int, needed: int) -> str:
-    """What is there of what is needed; once where they are the same."""
-    if present >= needed:
-        return bytes_text(present)
-    return f"{bytes_text(present)} of {bytes_text(needed)}"
+    return Cell(f"{words.WEIGHTS_GLYPHS[state]} {state}", _COLOURS[state])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
-from wantui.api.job import Job, JobState
+from wantui.api.job import Job, JobState, in_order
 from wantui.api.queue import Queue
-from wantui.api.status import MAX_UNFINISHED
 from wantui.cli.describe import show_jobs
 from wantui.cli.document import show_document
 from wantui.cli.options import Host, Json
@@ -18,6 +18,7 @@ from wantui.client import Client
 
 PAGE = 100
 """Jobs asked for at once."""
+MOST = sys.maxsize
 
 
 def register(app: typer.Typer) -> None:
@@ -38,7 +39,10 @@ def queue(
         if every or state:
             return await client.queue(), await _history(client, state, limit)
         status = await client.status()
-        return status.queue, [job for job in status.jobs if not job.state.finished][:limit]
+        jobs = [job for job in status.jobs if not job.state.finished]
+        if limit > len(jobs) < _unfinished(status.queue):
+            jobs = await _all_unfinished(client)
+        return status.queue, jobs[:limit]
 
     now, jobs = ask(look, host)
     if as_json:
@@ -71,13 +75,20 @@ async def _history(client: Client, state: JobState | None, limit: int) -> list[J
     return jobs
 
 
+async def _all_unfinished(client: Client) -> list[Job]:
+    """More than a status holds. A job that changes its state meanwhile is in it once."""
+    states = (state for state in JobState if not state.finished)
+    found = {job.id: job for state in states for job in await _history(client, state, MOST)}
+    return in_order(found.values())
+
+
+def _unfinished(now: Queue) -> int:
+    return sum(count for state, count in now.counts.items() if not state.finished)
+
+
 def _narrate_queue(now: Queue, shown: int, *, whole: bool) -> None:
-    if whole:
-        unfinished = sum(count for state, count in now.counts.items() if not state.finished)
-        if unfinished > shown:
-            all_known = unfinished <= MAX_UNFINISHED
-            how = f"--limit {unfinished}" if all_known else "--state queued --limit 10000"
-            narrate(f"{unfinished - shown} more: wantui queue {how}")
+    if whole and (more := _unfinished(now) - shown) > 0:
+        narrate(f"{more} more: wantui queue --limit {shown + more}")
     if not shown:
         narrate("no unfinished jobs; finished ones: wantui queue --all" if whole else "no jobs")
     if now.paused:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from enum import StrEnum
 from typing import Annotated
 
@@ -17,6 +17,7 @@ from wantui.cli.document import show_document
 from wantui.cli.failure import tell
 from wantui.cli.narrated_download import NarratedDownload
 from wantui.cli.options import Host, Json
+from wantui.cli.patience import patiently
 from wantui.cli.progress import narrator
 from wantui.cli.session import ask
 from wantui.cli.table import Column, table
@@ -193,22 +194,39 @@ def _follow(
         raise typer.Exit(ExitCode.FAILED)
     if not as_json:
         narrate(f"{download.model}: {words.downloading(download)}")
+    if download.state is DownloadState.PAUSED:
+        narrate(f"go on: wantui downloads resume {download.id}")
     if not detach and download.state is not DownloadState.COMPLETED:
         raise typer.Exit(ExitCode.FAILED)
 
 
 async def _until_ended(client: Client, download_id: int) -> Download:
-    """Tell how it goes until it is over or paused."""
+    """Tell how it goes until it is over or paused, over restarts of the daemon."""
     shown = narrator()
+    versions = patiently(lambda: _versions(client, download_id), shown.say, _lost)
     try:
-        async with contextlib.aclosing(client.follow()) as news:
-            async for item in news:
-                known = item.downloads if isinstance(item, Status) else (item.object,)
-                for download in known:
-                    if isinstance(download, Download) and download.id == download_id:
-                        shown.update(NarratedDownload(download))
-                        if not download.state.open or download.state is DownloadState.PAUSED:
-                            return download
+        async with contextlib.aclosing(versions):
+            async for download in versions:
+                shown.update(NarratedDownload(download))
+                if not download.state.open or download.state is DownloadState.PAUSED:
+                    break
     finally:
         shown.close()
-    raise DaemonUnreachable("the daemon went away; the pull goes on when it is back")
+    return download
+
+
+async def _versions(client: Client, download_id: int) -> AsyncGenerator[Download]:
+    """Raises UnknownDownload when it is too long over to be remembered."""
+    async with contextlib.aclosing(client.follow()) as news:
+        async for item in news:
+            if isinstance(item, Status):
+                yield await client.download(download_id)
+            elif isinstance(item.object, Download) and item.object.id == download_id:
+                yield item.object
+
+
+def _lost() -> DaemonUnreachable:
+    return DaemonUnreachable(
+        "the daemon went away; what it was doing goes on when it is back",
+        hint="run: wantui daemon start && wantui downloads",
+    )

@@ -114,6 +114,9 @@ class Client:
     async def downloads(self) -> Downloads:
         return await self._get("/api/downloads", Downloads)
 
+    async def download(self, download_id: int) -> Download:
+        return await self._get(f"/api/downloads/{download_id}", Download)
+
     async def pause_download(self, download_id: int) -> Download:
         return await self._call("POST", f"/api/downloads/{download_id}/pause", Download)
 

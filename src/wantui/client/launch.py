@@ -75,8 +75,11 @@ async def _answers(address: Address) -> Hello | None:
 
 
 def _spawn(log: Path) -> int:
-    """A daemon with a session of its own, so that the terminal's end does not reach it."""
-    command = [sys.executable, "-m", "wantui.daemon", "run", "--if-none"]
+    """A daemon with a session of its own, so that the terminal's end does not reach it.
+
+    `-P`: a module that lies where the command was given is none of ours.
+    """
+    command = [sys.executable, "-P", "-m", "wantui.daemon", "run", "--if-none"]
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     return os.posix_spawn(
         sys.executable,

@@ -7,7 +7,7 @@ import time
 from wantui.api.adapter import AdapterPull
 from wantui.api.download import Depth, Download
 from wantui.api.job import ImageUsed, Job, JobState, Output, Params, Progress, Timings, WaitsFor
-from wantui.api.model import Defaults
+from wantui.api.model import ComponentStatus, Defaults, WeightsState, WeightsStatus
 from wantui.text import bytes_text, duration_text
 
 GLYPHS: dict[JobState, str] = {
@@ -17,6 +17,13 @@ GLYPHS: dict[JobState, str] = {
     JobState.COMPLETED: "✓",
     JobState.FAILED: "✗",
     JobState.CANCELLED: "–",
+}
+WEIGHTS_GLYPHS: dict[WeightsState, str] = {
+    WeightsState.ABSENT: "○",
+    WeightsState.PARTIAL: "◐",
+    WeightsState.UNVERIFIED: "●",
+    WeightsState.VERIFIED: "●",
+    WeightsState.CORRUPT: "✗",
 }
 _WAITS: dict[WaitsFor, str] = {
     WaitsFor.PAUSED: "the queue is paused",
@@ -72,6 +79,23 @@ def timings(spent: Timings) -> str:
     """load 1.2 s, encode 0.1 s, …"""
     stages = spent.model_dump()
     return ", ".join(f"{name[:-2]} {duration_text(seconds)}" for name, seconds in stages.items())
+
+
+def have(weights: WeightsStatus | ComponentStatus) -> str:
+    """9.5 of 34.2 GB: what is there of what is needed; once where they are the same."""
+    if weights.bytes_present >= weights.bytes_needed:
+        return bytes_text(weights.bytes_present)
+    return f"{bytes_text(weights.bytes_present)} of {bytes_text(weights.bytes_needed)}"
+
+
+def parameters(count: int | None) -> str:
+    """14.3 B, 126.9 M, 43.1 k; empty where it is not known."""
+    if count is None:
+        return ""
+    for unit, size in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return str(count)
 
 
 def doing(download: Download) -> str:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
+from pathlib import Path
 
 from wantui.daemon.lifecycle import serve
 from wantui.errors import DaemonRunning, ExitCode, WantuiError
 from wantui.paths import Paths
 from wantui.settings import load_settings
+
+_FOLDERS = ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN_PATH", "XDG_CACHE_HOME")
+"""What huggingface_hub looks up in the environment."""
 
 
 def main() -> int:
@@ -22,12 +27,26 @@ def main() -> int:
     options = parser.parse_args()
     try:
         paths = Paths.from_environment()
+        _leave_folder()
         asyncio.run(serve(paths, load_settings(paths)))
     except DaemonRunning as error:
         return ExitCode.OK if options.if_none else _fail(error)
     except WantuiError as error:
         return _fail(error)
     return ExitCode.OK
+
+
+def _leave_folder() -> None:
+    """Stay in no folder of whoever started us: it may be removed, or its disk taken away.
+
+    What the environment names from there is named from the root, for our children too.
+    """
+    for name in _FOLDERS:
+        if value := os.environ.get(name):
+            os.environ[name] = str(Path(os.path.expandvars(value)).expanduser().absolute())
+    if modules := os.environ.get("PYTHONPATH"):
+        os.environ["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, modules.split(os.pathsep)))
+    os.chdir("/")
 
 
 def _fail(error: WantuiError) -> int:

@@ -43,7 +43,7 @@ class Child:
             try:
                 with log_file.open("ab") as output:
                     process = await asyncio.create_subprocess_exec(
-                        *(sys.executable, "-m", module),
+                        *(sys.executable, "-P", "-m", module),
                         *flags,
                         stdin=asyncio.subprocess.DEVNULL,
                         stdout=output,

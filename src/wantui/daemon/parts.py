@@ -12,7 +12,7 @@ from wantui import __version__
 from wantui.api.base import API_VERSION
 from wantui.api.event import EventKind
 from wantui.api.hello import Hello
-from wantui.api.job import Job
+from wantui.api.job import Job, in_order
 from wantui.api.queue import Queue
 from wantui.api.status import MAX_FINISHED, MAX_UNFINISHED, Status
 from wantui.catalog.catalog import Catalog
@@ -41,7 +41,6 @@ from wantui.files import private_folder, sweep
 from wantui.hardware.plan import devices
 from wantui.paths import Paths, demo_weights, shipped_config
 from wantui.queue.jobs import Jobs
-from wantui.queue.order import in_order
 from wantui.settings import Settings
 
 RESCAN_S = 5.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from wantui.api.hardware import Hardware
-from wantui.api.job import Job, JobState, WaitsFor
+from wantui.api.job import Job, JobState, WaitsFor, in_order
 from wantui.api.model import WeightsStatus
 from wantui.api.plan import Plan
 from wantui.catalog.catalog import Catalog
@@ -20,7 +20,6 @@ from wantui.daemon.provision import Provision
 from wantui.errors import DiskFull, DoesNotFit, FetchError, UnknownModel, WrongState
 from wantui.hardware.plan import devices, plan
 from wantui.queue.jobs import Jobs
-from wantui.queue.order import to_run
 
 ROOM_BYTES = 64 << 20
 """What must be free before a job is tried again that found the disk full."""
@@ -140,7 +139,9 @@ class Scheduler:
     ) -> Claim | None:
         passed = _PassedOver()
         claim = None
-        for job in to_run(self._jobs.live.values()):
+        for job in in_order(self._jobs.live.values()):
+            if job.state is not JobState.QUEUED:
+                continue
             if job.model in passed.unfit or _kind(job) in passed.lacking:
                 continue
             try:

@@ -16,7 +16,7 @@ from wantui.api.download import Download, DownloadState
 from wantui.api.error import ErrorBody
 from wantui.api.hardware import Hardware
 from wantui.api.hello import Hello
-from wantui.api.job import Job, JobState
+from wantui.api.job import Job, JobState, in_order
 from wantui.api.model import ModelStatus
 from wantui.api.queue import Queue
 from wantui.api.status import MAX_FINISHED, MAX_UNFINISHED, Status
@@ -24,8 +24,6 @@ from wantui.api.worker import Worker, WorkerState
 
 MAX_KEPT_FINISHED = 1000
 """Finished jobs kept over the life of a boot, the newest."""
-
-_ORDER = {JobState.RUNNING: 0, JobState.QUEUED: 1, JobState.HELD: 2}
 
 
 class Phase(StrEnum):
@@ -67,9 +65,8 @@ class State:
 
     @property
     def unfinished(self) -> list[Job]:
-        """Running jobs, then queued ones in the order they will run, then held ones."""
-        found = (job for job in self.jobs.values() if not job.state.finished)
-        return sorted(found, key=lambda job: (_ORDER[job.state], job.id))
+        """As `in_order` has them."""
+        return in_order(job for job in self.jobs.values() if not job.state.finished)
 
     @property
     def running(self) -> list[Job]:

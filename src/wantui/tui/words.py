@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from wantui.api.download import Download, DownloadState
 from wantui.api.job import Job, JobState, Progress
 from wantui.api.model import ComponentStatus, FileStatus, ModelStatus, WeightsState
-from wantui.client import words
+from wantui.client import facts, words
 from wantui.text import bytes_text, duration_text
 from wantui.tui.tone import Fact, Said, Tone
 
@@ -19,12 +19,12 @@ _TONES: dict[JobState, Tone] = {
     JobState.FAILED: Tone.BAD,
     JobState.CANCELLED: Tone.MUTED,
 }
-_WEIGHTS: dict[WeightsState, Said] = {
-    WeightsState.ABSENT: ("○", Tone.MUTED),
-    WeightsState.PARTIAL: ("◐", Tone.WARN),
-    WeightsState.UNVERIFIED: ("●", Tone.WARN),
-    WeightsState.VERIFIED: ("●", Tone.GOOD),
-    WeightsState.CORRUPT: ("✗", Tone.BAD),
+_WEIGHTS: dict[WeightsState, Tone] = {
+    WeightsState.ABSENT: Tone.MUTED,
+    WeightsState.PARTIAL: Tone.WARN,
+    WeightsState.UNVERIFIED: Tone.WARN,
+    WeightsState.VERIFIED: Tone.GOOD,
+    WeightsState.CORRUPT: Tone.BAD,
 }
 
 
@@ -40,8 +40,7 @@ def job_glyph(state: JobState) -> Said:
 
 
 def weights_state(state: WeightsState) -> Said:
-    glyph, tone = _WEIGHTS[state]
-    return f"{glyph} {state.value}", tone
+    return f"{words.WEIGHTS_GLYPHS[state]} {state}", _WEIGHTS[state]
 
 
 def waiting(job: Job) -> str:
@@ -88,23 +87,8 @@ def job_facts(job: Job) -> Iterator[Fact]:
     if job.output:
         yield "output", (job.output.path, Tone.PLAIN)
         yield "", (bytes_text(job.output.bytes), Tone.PLAIN)
-    yield from request_facts(job)
+    yield from _plain(facts.asked_for(job))
     yield from _run_facts(job)
-
-
-def request_facts(job: Job) -> Iterator[Fact]:
-    """What was asked for, with every value resolved."""
-    params = job.params
-    yield "prompt", (params.prompt, Tone.PLAIN)
-    if params.negative_prompt:
-        yield "negative", (params.negative_prompt, Tone.PLAIN)
-    yield "model", (f"{job.model}, {job.quality}", Tone.PLAIN)
-    yield "size", (words.size(params), Tone.PLAIN)
-    yield "steps", (words.steps(params), Tone.PLAIN)
-    yield "guidance", (words.guidance(params), Tone.PLAIN)
-    yield "seed", (str(params.seed), Tone.PLAIN)
-    if params.image:
-        yield "image", (words.image(params.image), Tone.PLAIN)
 
 
 def timing_facts(job: Job) -> Iterator[Fact]:
@@ -122,7 +106,7 @@ def clip_facts(job: Job) -> Iterator[Fact]:
         yield "clip", (f"{plays_s:.1f} s of video, {size}", Tone.PLAIN)
     for warning in job.warnings:
         yield "warning", (warning.message, Tone.WARN)
-    yield from request_facts(job)
+    yield from _plain(facts.asked_for(job))
     if (seconds := words.took_s(job)) is not None:
         yield "took", (duration_text(seconds), Tone.PLAIN)
     yield from timing_facts(job)
@@ -131,18 +115,15 @@ def clip_facts(job: Job) -> Iterator[Fact]:
 
 
 def _run_facts(job: Job) -> Iterator[Fact]:
-    if job.plan:
-        yield "device", (f"{job.plan.device_name}: {job.plan.reason}", Tone.PLAIN)
-    yield "created", (words.clock(job.created_at), Tone.PLAIN)
-    if job.started_at is not None:
-        yield "started", (words.clock(job.started_at), Tone.PLAIN)
-    if job.finished_at is not None:
-        yield "finished", (words.clock(job.finished_at), Tone.PLAIN)
-    yield from timing_facts(job)
+    yield from _plain(facts.ran(job))
     for attempt in job.attempts:
         if attempt.error or attempt.interrupted:
             what = attempt.error.message if attempt.error else "interrupted"
             yield f"attempt {attempt.number}", (what, Tone.WARN)
+
+
+def _plain(known: Iterable[tuple[str, str]]) -> Iterator[Fact]:
+    return ((name, (text, Tone.PLAIN)) for name, text in known)
 
 
 _DOWNLOADS: dict[DownloadState, Said] = {
@@ -169,25 +150,6 @@ def download_facts(download: Download) -> Iterator[Fact]:
     if download.error:
         yield "error", (download.error.message, Tone.BAD)
         yield "hint", (download.error.hint, Tone.STRONG)
-
-
-def have(model: ModelStatus | ComponentStatus) -> str:
-    """9.5 of 34.2 GB; a dash where nothing is needed."""
-    weights = model.weights if isinstance(model, ModelStatus) else model
-    present, needed = weights.bytes_present, weights.bytes_needed
-    if present == needed:
-        return bytes_text(present)
-    return f"{bytes_text(present)} of {bytes_text(needed)}"
-
-
-def parameters(count: int | None) -> str:
-    """14.3 B, 126.9 M."""
-    if count is None:
-        return "–"
-    for unit, size in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return str(count)
 
 
 def model_facts(model: ModelStatus) -> Iterator[Fact]:
@@ -232,12 +194,13 @@ def health_facts(model: ModelStatus) -> Iterator[Fact]:
 def _component_facts(component: ComponentStatus) -> Iterator[Fact]:
     state, tone = weights_state(component.state)
     count = component.parameter_count
-    parts = [state, have(component), f"{parameters(count)} parameters" if count else ""]
+    has = words.have(component)
+    parts = [state, has, f"{words.parameters(count)} parameters" if count else ""]
     yield component.name, ("  ".join(part for part in parts if part), tone)
 
 
 def _file_fact(file: FileStatus) -> Said:
     """● model-00001-of-00003.safetensors  4.9 GB."""
-    glyph, tone = _WEIGHTS[file.state]
     name = file.path.partition("/")[2]
-    return f"  {glyph} {name}" + (f"  {bytes_text(file.bytes)}" if file.bytes else ""), tone
+    size = f"  {bytes_text(file.bytes)}" if file.bytes else ""
+    return f"  {words.WEIGHTS_GLYPHS[file.state]} {name}{size}", _WEIGHTS[file.state]

@@ -19,6 +19,11 @@ async def downloads(parts: PartsOf) -> Response:
     return answer(Downloads(downloads=parts.downloads.all()))
 
 
+@router.get("/downloads/{download_id}", response_model=Download)
+async def download(download_id: DownloadId, parts: PartsOf) -> Response:
+    return answer(parts.downloads.get(download_id))
+
+
 @router.post("/downloads/{download_id}/pause", response_model=Download)
 async def pause(download_id: DownloadId, parts: PartsOf) -> Response:
     """What came is kept."""

@@ -23,9 +23,7 @@ from wantui.tui.widgets.table import Column, Row, Table
 from wantui.tui.words import (
     download_cell,
     download_facts,
-    have,
     model_facts,
-    parameters,
     weights_state,
 )
 
@@ -173,9 +171,9 @@ def model_row(model: ModelStatus, download: Download | None = None) -> Row:
         (
             (model.id, Tone.PLAIN),
             download_cell(download) if download else weights_state(model.weights.state),
-            (have(model), Tone.PLAIN),
+            (words.have(model.weights), Tone.PLAIN),
             loaded,
-            (parameters(model.parameter_count), Tone.PLAIN),
+            (words.parameters(model.parameter_count) or "–", Tone.PLAIN),
             (model.license, Tone.MUTED),
         ),
     )
