@@ -260,9 +260,9 @@ def worker(rev: int = 1, state: WorkerState = WorkerState.BUSY) -> Worker:
     )
 
 
-def queue(*jobs: Job, paused: bool = False, rev: int = 1) -> Queue:
+def queue(*jobs: Job, paused: bool = False, rev: int = 1, **fields: Any) -> Queue:
     counts = {state: sum(job.state is state for job in jobs) for state in JobState}
-    return Queue(paused=paused, counts=counts, rev=rev)
+    return Queue(paused=paused, counts=counts, rev=rev, **fields)
 
 
 def status(

@@ -20,6 +20,7 @@ from typing import Any
 import httpx2
 
 from wantui.api.job import Job, JobRequest
+from wantui.api.queue import Queue
 from wantui.api.status import Status
 from wantui.client import Address, Client
 from wantui.paths import Paths
@@ -156,6 +157,16 @@ async def job_when(client: Client, job_id: int, met: Callable[[Job], bool]) -> J
             for job in known:
                 if isinstance(job, Job) and job.id == job_id and met(job):
                     return job
+    raise AssertionError("the events ended")
+
+
+async def queue_when(client: Client, met: Callable[[Queue], bool]) -> Queue:
+    """The queue as soon as an event says that it is as wanted."""
+    async with asyncio.timeout(PATIENCE_S):
+        async for item in client.follow():
+            queue = item.queue if isinstance(item, Status) else item.object
+            if isinstance(queue, Queue) and met(queue):
+                return queue
     raise AssertionError("the events ended")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.running import RunningDaemon, job_when, running_daemon, tiny
+from tests.running import RunningDaemon, job_when, queue_when, running_daemon, tiny
 from wantui.api.job import Job, JobRequest, JobState, Stage, WaitsFor
 
 pytestmark = pytest.mark.anyio
@@ -154,6 +154,7 @@ async def test_a_job_waits_for_weights_that_vanished_and_neither_jobs_nor_gpu_wa
         async with daemon.client() as client:
             await client.release(accepted.id)
             other = await client.submit(tiny())
+            lacking = await queue_when(client, lambda queue: bool(queue.lacking))
             done = await job_when(client, other.id, finished)
             waiting = await client.job(accepted.id)
             async for _ in client.follow():
@@ -161,6 +162,7 @@ async def test_a_job_waits_for_weights_that_vanished_and_neither_jobs_nor_gpu_wa
                     break
     assert done.state is JobState.COMPLETED
     assert waiting.waits_for == (WaitsFor.WEIGHTS,)
+    assert lacking.reasons(waiting) == (WaitsFor.WEIGHTS,)
 
 
 async def test_an_idle_worker_gives_its_memory_back(tmp_path: Path) -> None:

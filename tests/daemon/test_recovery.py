@@ -16,7 +16,7 @@ import pytest
 from tests.daemon.test_api import picture
 from tests.hub import Hub
 from tests.pulling import daemon_with, hub_with_ti2v, when
-from tests.running import RunningDaemon, job_when, running_daemon, tiny
+from tests.running import RunningDaemon, job_when, queue_when, running_daemon, tiny
 from tests.unit.machines import GIB, gpu, machine
 from wantui.api.download import DownloadState
 from wantui.api.hardware import Hardware
@@ -84,10 +84,9 @@ async def test_a_worker_that_cannot_start_costs_no_job(tmp_path: Path) -> None:
     with running_daemon(tmp_path) as daemon:
         async with daemon.client() as client:
             jobs = [await client.submit(tiny()) for _ in range(2)]
-            async for _ in client.follow():
-                if (await client.job(jobs[0].id)).waits_for == (WaitsFor.WORKER,):
-                    break
+            await queue_when(client, lambda queue: queue.waits_for == (WaitsFor.WORKER,))
             waiting = await client.job(jobs[1].id)
+            assert waiting.waits_for == (WaitsFor.WORKER,)
             assert (waiting.state, waiting.attempts) == (JobState.QUEUED, ())
             in_the_way.rmdir()
             done = [await job_when(client, job.id, finished) for job in jobs]
@@ -276,7 +275,9 @@ async def test_a_driver_that_hiccups_fails_no_job(
     job = await accepted(jobs, "demo")
     paths = Paths.from_environment({"WANTUI_HOME": str(tmp_path)})
     made = Flickering(paths)
-    scheduler = Scheduler(jobs, CATALOG, Store(database, paths).provision, made)
+    scheduler = Scheduler(
+        jobs, CATALOG, Store(database, paths).provision, made, changed=lambda: None
+    )
     scheduler.start({"GPU-1"})
     made.named = False
     assert await scheduler.claim("GPU-1", lambda _: None) is None

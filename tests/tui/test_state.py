@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from tests import made
 from wantui.api.base import Reply
 from wantui.api.error import ErrorBody
-from wantui.api.job import Job, JobState
+from wantui.api.job import Job, JobState, WaitsFor
+from wantui.api.queue import Lacking
 from wantui.tui.state import (
     Action,
     Cached,
@@ -122,3 +123,14 @@ def test_what_is_cached_is_what_was_known(ids: list[int]) -> None:
     again = after(Cached(status))
     assert again.jobs == state.jobs
     assert again.models == state.models
+
+
+def test_jobs_say_what_they_wait_for_now() -> None:
+    waiting = made.job(3, waits_for=(WaitsFor.DEVICE,))
+    state = reduce(State(), Snapshot(made.status(waiting, made.job(4, state=JobState.RUNNING))))
+    paused = Learned("b00t", (made.queue(paused=True, waits_for=(WaitsFor.PAUSED,), rev=2),))
+    state = reduce(state, paused)
+    assert state.jobs[3].waits_for == (WaitsFor.PAUSED,)
+    assert state.jobs[4].waits_for == ()
+    lacking = made.queue(lacking=(Lacking.like(waiting),), rev=3)
+    assert reduce(state, Learned("b00t", (lacking,))).jobs[3].waits_for == (WaitsFor.WEIGHTS,)

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Collection, Sequence
 
 from wantui.api.download import Download
 from wantui.api.job import Job, JobState, WaitsFor
+from wantui.api.queue import Queue
 from wantui.api.status import Status
 from wantui.cli.describe import state_words
 from wantui.cli.narrated_download import NarratedDownload
@@ -87,26 +88,46 @@ def exit_code(jobs: Collection[Job]) -> ExitCode:
 async def _until_finished(
     client: Client, job_ids: Sequence[int], shown: Narrator
 ) -> dict[int, Job]:
-    latest: dict[int, Job] = {}
-    waiting = set(job_ids)
-    versions = patiently(lambda: _versions(client, waiting), shown.say, lambda: _lost(waiting))
+    told = _Told(set(job_ids), shown)
+    open_ids = told.open_ids
+    versions = patiently(lambda: _versions(client, open_ids), shown.say, lambda: _lost(open_ids))
     async with contextlib.aclosing(versions):
         async for item in versions:
-            if isinstance(item, Download):
-                if any(_waits_for(latest[job_id], item) for job_id in waiting & latest.keys()):
-                    shown.update(NarratedDownload(item))
-                continue
-            job = item
-            known = len(latest[job.id].warnings) if job.id in latest else 0
-            for warning in job.warnings[known:]:
-                shown.say(f"warning: job {job.id}: {warning.message}")
-            latest[job.id] = job
-            shown.update(NarratedJob(job))
-            if job.state.finished:
-                waiting.discard(job.id)
-            if not waiting:
+            told.hear(item)
+            if not open_ids:
                 break
-    return latest
+    return told.latest
+
+
+class _Told:
+    """What is known of the jobs that are waited for, and has been told."""
+
+    def __init__(self, open_ids: set[int], shown: Narrator) -> None:
+        self.open_ids = open_ids
+        self.latest: dict[int, Job] = {}
+        self._shown = shown
+
+    def hear(self, item: Job | Download | Queue) -> None:
+        match item:
+            case Job():
+                self._know(item)
+            case Download():
+                waiting = (job for id, job in self.latest.items() if id in self.open_ids)
+                if any(_waits_for(job, item) for job in waiting):
+                    self._shown.update(NarratedDownload(item))
+            case Queue():
+                for job in list(self.latest.values()):
+                    if (explained := item.explain(job)) is not job:
+                        self._know(explained)
+
+    def _know(self, job: Job) -> None:
+        known = len(self.latest[job.id].warnings) if job.id in self.latest else 0
+        for warning in job.warnings[known:]:
+            self._shown.say(f"warning: job {job.id}: {warning.message}")
+        self.latest[job.id] = job
+        self._shown.update(NarratedJob(job))
+        if job.state.finished:
+            self.open_ids.discard(job.id)
 
 
 def _lost(waiting: Collection[int]) -> DaemonUnreachable:
@@ -117,8 +138,8 @@ def _lost(waiting: Collection[int]) -> DaemonUnreachable:
     )
 
 
-async def _versions(client: Client, waiting: set[int]) -> AsyncGenerator[Job | Download]:
-    """Every version of the jobs in `waiting` and of downloads, until the daemon ends the stream."""
+async def _versions(client: Client, waiting: set[int]) -> AsyncGenerator[Job | Download | Queue]:
+    """Every version of the jobs in `waiting`, and what they wait for, until the stream ends."""
     async with contextlib.aclosing(client.follow()) as items:
         async for item in items:
             if isinstance(item, Status):
@@ -127,7 +148,7 @@ async def _versions(client: Client, waiting: set[int]) -> AsyncGenerator[Job | D
                     yield in_snapshot.get(job_id) or await client.job(job_id)
                 continue
             news = item.object
-            if isinstance(news, Download) or (isinstance(news, Job) and news.id in waiting):
+            if isinstance(news, Download | Queue) or (isinstance(news, Job) and news.id in waiting):
                 yield news
 
 

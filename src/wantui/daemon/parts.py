@@ -94,7 +94,13 @@ class Parts:
             )
             for actions in (NETWORK, DISK)
         )
-        self.scheduler = Scheduler(self.jobs, self.inventory.catalog, self.provision, self.machine)
+        self.scheduler = Scheduler(
+            self.jobs,
+            self.inventory.catalog,
+            self.provision,
+            self.machine,
+            changed=self._queue_changed,
+        )
         self.housekeeping = Housekeeping(
             inventory=self.inventory,
             downloads=self.downloads,
@@ -219,14 +225,17 @@ class Parts:
         return self.queue()
 
     def queue(self) -> Queue:
-        return Queue(paused=self.jobs.paused, counts=self.jobs.counts, rev=self._queue_rev)
+        return Queue(
+            paused=self.jobs.paused,
+            counts=self.jobs.counts,
+            waits_for=self.scheduler.waits_for,
+            lacking=self.scheduler.lacking,
+            rev=self._queue_rev,
+        )
 
     def view(self, job: Job) -> Job:
         """As clients see it: with the reasons why it waits."""
-        waits_for = self.scheduler.waits_for(job)
-        if waits_for == job.waits_for:
-            return job
-        return job.model_copy(update={"waits_for": waits_for})
+        return self.queue().explain(job)
 
     def hello(self) -> Hello:
         return Hello(
@@ -248,12 +257,13 @@ class Parts:
         live = in_order(self.jobs.live.values())[:MAX_UNFINISHED]
         finished = await self.jobs.finished(MAX_FINISHED)
         ended = {job.id for job in finished}  # some of them only just now
-        unfinished = [job for job in live if job.id not in ended]
+        queue = self.queue()
+        unfinished = [queue.explain(job) for job in live if job.id not in ended]
         return Status(
             hello=self.hello(),
             event_id=str(event_id),
-            queue=self.queue(),
-            jobs=(*map(self.view, unfinished), *finished),
+            queue=queue,
+            jobs=(*unfinished, *finished),
             models=models,
             downloads=self.downloads.all(),
             workers=self.board.all(),

@@ -6,12 +6,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from wantui.api.hardware import Hardware
 from wantui.api.job import Job, JobState, WaitsFor, in_order
 from wantui.api.model import WeightsStatus
 from wantui.api.plan import Plan
+from wantui.api.queue import Lacking
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.engine import missing_packages
@@ -37,41 +37,43 @@ class Claim:
     plan: Plan
 
 
-class _Kind(NamedTuple):
-    """All jobs of a kind have their weights, or none has."""
-
-    model: str
-    fetch: bool
-    unverified: bool
-
-
 @dataclass
 class _PassedOver:
     """What one search need not look at again."""
 
-    lacking: set[_Kind] = field(default_factory=set)
+    lacking: set[Lacking] = field(default_factory=set)
     """Jobs without weights that they may load."""
     unfit: set[str] = field(default_factory=set)
     """Models too large for this device, but not for another."""
 
 
 class Scheduler:
-    """Decides which job a free device runs next, and why the others wait."""
+    """Decides which job a free device runs next, and why the others wait.
+
+    `changed` is called when the reasons are others than before.
+    """
 
     def __init__(
-        self, jobs: Jobs, catalog: Catalog, provision: Provision, machine: Machine
+        self,
+        jobs: Jobs,
+        catalog: Catalog,
+        provision: Provision,
+        machine: Machine,
+        changed: Callable[[], None],
     ) -> None:
         self._jobs = jobs
         self._catalog = catalog
         self._provision = provision
         self._machine = machine
+        self._changed = changed
         self._claiming = asyncio.Lock()
-        self._lacking: set[_Kind] = set()
+        self._lacking: set[Lacking] = set()
         self._devices: frozenset[str] = frozenset()
         self._without_worker: set[str] = set()
         self._device_gone = False
         self._draining = False
         self._disk_full = False
+        self._told: tuple[object, ...] = ((), ())
 
     def start(self, devices: Iterable[str]) -> None:
         """The devices that have a lane, for as long as this daemon lives."""
@@ -89,27 +91,34 @@ class Scheduler:
     def disk_is_full(self) -> None:
         """An attempt found no room: nothing is handed out until there is some."""
         self._disk_full = True
+        self._tell()
 
     def worker_starts(self, device: str, *, well: bool) -> None:
         """Whether a device's worker could be started when it was last tried."""
         (self._without_worker.discard if well else self._without_worker.add)(device)
+        self._tell()
 
-    def waits_for(self, job: Job) -> tuple[WaitsFor, ...]:
-        """Why a queued job is not running."""
-        if job.state is not JobState.QUEUED:
-            return ()
-        reasons = []
-        if self._jobs.paused:
-            reasons.append(WaitsFor.PAUSED)
-        if missing_packages():
-            reasons.append(WaitsFor.ENGINE)
-        if _kind(job) in self._lacking:
-            reasons.append(WaitsFor.WEIGHTS)
-        if self._disk_full:
-            reasons.append(WaitsFor.DISK)
-        if self._devices and self._without_worker >= self._devices:
-            reasons.append(WaitsFor.WORKER)
-        return tuple(reasons) or (WaitsFor.DEVICE,)
+    @property
+    def waits_for(self) -> tuple[WaitsFor, ...]:
+        """What keeps every queued job from running."""
+        holds = {
+            WaitsFor.PAUSED: self._jobs.paused,
+            WaitsFor.ENGINE: bool(missing_packages()),
+            WaitsFor.DISK: self._disk_full,
+            WaitsFor.WORKER: bool(self._devices) and self._without_worker >= self._devices,
+        }
+        return tuple(reason for reason, is_so in holds.items() if is_so)
+
+    @property
+    def lacking(self) -> tuple[Lacking, ...]:
+        """The kinds of job that have no weights yet."""
+        return tuple(sorted(self._lacking, key=str))
+
+    def _tell(self) -> None:
+        now = self.waits_for, self.lacking
+        if now != self._told:
+            self._told = now
+            self._changed()
 
     async def claim(self, device: str, chosen: Callable[[int], None]) -> Claim | None:
         """The next job for a device, now running; None if there is none.
@@ -131,7 +140,7 @@ class Scheduler:
                 return await self._first(device, hardware, chosen)
             except DiskFull:
                 log.warning("no job is started: the disk is full")
-                self._disk_full = True
+                self.disk_is_full()
                 return None
 
     async def _first(
@@ -142,7 +151,7 @@ class Scheduler:
         for job in in_order(self._jobs.live.values()):
             if job.state is not JobState.QUEUED:
                 continue
-            if job.model in passed.unfit or _kind(job) in passed.lacking:
+            if job.model in passed.unfit or Lacking.like(job) in passed.lacking:
                 continue
             try:
                 claim = await self._try(job, device, hardware, chosen, passed)
@@ -152,6 +161,7 @@ class Scheduler:
             if claim is not None:
                 break
         self._lacking = passed.lacking  # at once: who asks meanwhile is told the last reasons
+        self._tell()
         return claim
 
     async def _try(
@@ -170,7 +180,7 @@ class Scheduler:
             await self._jobs.refuse(job.id, error)
             return None
         if weights is None:
-            passed.lacking.add(_kind(job))
+            passed.lacking.add(Lacking.like(job))
             return None
         try:
             lawful = plan(recipe, weights, hardware, device)
@@ -195,10 +205,6 @@ class Scheduler:
                 continue
             return True
         return False
-
-
-def _kind(job: Job) -> _Kind:
-    return _Kind(job.model, job.fetch, job.unverified)
 
 
 def _room(hardware: Hardware) -> bool:

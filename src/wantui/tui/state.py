@@ -202,7 +202,7 @@ def _with(state: State, item: Reply) -> State:
     match item:
         case Queue():
             old = state.queue is not None and state.queue.rev >= item.rev
-            return state if old else replace(state, queue=item)
+            return state if old else replace(state, queue=item, jobs=_explained(state.jobs, item))
         case Hardware():
             before = state.hardware
             old = before is not None and before.measured_at >= item.measured_at
@@ -223,6 +223,12 @@ V = TypeVar("V", bound=_Revised)
 def _newer(known: Mapping[K, V], key: K, item: V) -> Mapping[K, V]:
     before = known.get(key)
     return known if before is not None and before.rev >= item.rev else {**known, key: item}
+
+
+def _explained(jobs: Mapping[int, Job], queue: Queue) -> Mapping[int, Job]:
+    """With the reasons why they wait now; the same object when none is new."""
+    told = {id: queue.explain(job) for id, job in jobs.items() if job.state is JobState.QUEUED}
+    return {**jobs, **told} if any(told[id] is not jobs[id] for id in told) else jobs
 
 
 def _trimmed(jobs: Mapping[int, Job]) -> Mapping[int, Job]:
