@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
+import functools
 import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from wantui.errors import DiskFull, FolderUnsafe
 
 TEMPORARY_SUFFIX = ".wantui-tmp"
+SYNC_BYTES = 32 << 20
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
 _UMASK = os.umask(0o077)
@@ -41,6 +45,40 @@ def private_folder(path: Path) -> Path:
     except OSError as error:
         raise FolderUnsafe(f"cannot make {path}: {error.strerror}") from error
     return path
+
+
+@functools.cache
+def boot_id() -> str:
+    """Of the running kernel (random(4)): what is written and not synced lives as long as it."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return secrets.token_hex(16)
+
+
+def sync_file(path: Path, stopped: Callable[[], bool] = lambda: False) -> bool:
+    """Make a file's content durable; False if it was `stopped` before. Raises OSError.
+
+    Piece by piece (sync_file_range(2)), for a process that waits for the disk cannot be killed.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        for start in range(0, os.fstat(handle).st_size, SYNC_BYTES):
+            if stopped():
+                return False
+            _write_out(handle, start, SYNC_BYTES)
+        os.fdatasync(handle)
+    finally:
+        os.close(handle)
+    return True
+
+
+def _write_out(handle: int, start: int, length: int) -> None:
+    """Wait until a range is written; where that is not to be had, fdatasync will do it all."""
+    if sys.platform == "linux":
+        whole = 1 | 2 | 4  # SYNC_FILE_RANGE_WAIT_BEFORE | _WRITE | _WAIT_AFTER
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.sync_file_range(handle, ctypes.c_int64(start), ctypes.c_int64(length), whole)
 
 
 def sync_folder(path: Path) -> None:
@@ -75,27 +113,31 @@ def full_disk_named(target: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def atomic_path(target: Path, mode: int = PRIVATE_FILE) -> Iterator[Path]:
+def atomic_path(target: Path, mode: int = PRIVATE_FILE, *, durable: bool = True) -> Iterator[Path]:
     """A temporary path beside `target` to write to; on success it is synced and renamed over it.
 
-    Raises DiskFull, also for what the writing itself raises.
+    Without `durable` it is not synced: whole after a kill, perhaps not after a power cut. Raises
+    DiskFull, also for what the writing itself raises.
     """
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
     try:
         with full_disk_named(target):
             yield temporary
             temporary.chmod(mode)
-            with temporary.open("rb") as written:
-                os.fsync(written.fileno())
+            if durable:
+                sync_file(temporary)
             temporary.replace(target)
-            sync_folder(target.parent)
+            if durable:
+                sync_folder(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_atomic(target: Path, content: bytes, mode: int = PRIVATE_FILE) -> None:
-    """Replace a whole file: temporary name, fsync, rename, fsync of the folder. Raises DiskFull."""
-    with atomic_path(target, mode) as temporary:
+def write_atomic(
+    target: Path, content: bytes, mode: int = PRIVATE_FILE, *, durable: bool = True
+) -> None:
+    """Replace a whole file: temporary name, sync, rename, sync of the folder. Raises DiskFull."""
+    with atomic_path(target, mode, durable=durable) as temporary:
         temporary.write_bytes(content)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import subprocess
 import time
@@ -26,6 +27,7 @@ from wantui.errors import (
     RevisionNotFound,
     UnsafePath,
 )
+from wantui.files import boot_id
 from wantui.pipe.fetch import Halted
 from wantui.store.digest import digest_of
 
@@ -268,10 +270,9 @@ def test_a_journal_that_lies_costs_a_fetch_and_no_trust(hub: Hub, tmp_path: Path
     staging.mkdir(parents=True)
     digest = hub.repositories[REPOSITORY].files[BIG].digest
     (staging / f"{digest}.part").write_bytes(contents(BYTES, 3))
-    (staging / f"{digest}.json").write_text(
-        f'{{"digest": "{digest}", "size": {BYTES}, '
-        f'"segments": [{{"start": 0, "end": {BYTES}, "at": {BYTES}}}]}}'
-    )
+    whole = {"start": 0, "end": BYTES, "at": BYTES, "synced": BYTES}
+    journal = {"digest": digest, "size": BYTES, "boot": boot_id(), "segments": [whole]}
+    (staging / f"{digest}.json").write_text(json.dumps(journal))
     done = pull(hub, tmp_path, PATHS)
     check(hub, tmp_path, done.folder)
 

@@ -92,9 +92,13 @@ class Child:
 
     async def kill(self) -> None:
         """End it now, with everything that it started."""
+        self.dismiss()
+        await self.end()
+
+    def dismiss(self) -> None:
+        """As `kill`, without waiting: who waits for a slow disk ends when that is done."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        await self._process.wait()
         self._writer.close()
 
     async def ending(self) -> str:

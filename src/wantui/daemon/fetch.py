@@ -85,6 +85,7 @@ class Fetch:
         except OSError as error:
             raise FetcherCrashed(f"the fetcher cannot be started: {error}") from error
         halting = asyncio.create_task(self._halt_on_request(child))
+        fetched = False
         try:
             child.send(order)
             while (line := await child.line()) is not None:
@@ -92,6 +93,7 @@ class Fetch:
                 if isinstance(report, FetchFailed):
                     raise report.error.to_error()
                 if isinstance(report, Fetched | Halted):
+                    fetched = isinstance(report, Fetched)
                     return report
                 if isinstance(report, Fetching):
                     self._done = report.done
@@ -101,7 +103,10 @@ class Fetch:
             raise FetcherCrashed(f"the fetcher {await child.ending()}")
         finally:
             halting.cancel()
-            await asyncio.shield(child.kill())
+            if fetched:
+                child.dismiss()
+            else:
+                await asyncio.shield(child.kill())
 
     async def _halt_on_request(self, child: Child) -> None:
         await self._halt.wait()

@@ -163,6 +163,7 @@ class Parts:
         self._tasks = [asyncio.create_task(lane.run()) for lane in self.lanes]
         self._tasks += [asyncio.create_task(lane.run()) for lane in self.fetch_lanes]
         self._tasks.append(asyncio.create_task(self.adapter_pulls.run()))
+        self._tasks.append(asyncio.create_task(self.book.run()))
         self._tasks.append(asyncio.create_task(self._rescan()))
         self._tasks.append(asyncio.create_task(self._tidy()))
 

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
+import threading
 import time
+from pathlib import Path
+from typing import NoReturn
 
 from wantui.database import Database
 from wantui.errors import DiskFull
+from wantui.files import boot_id, sync_file
 from wantui.pipe.fetch import Checked, Outcome, Proven, StatKey
 from wantui.store import verdicts as table
 from wantui.store.verdicts import Verdict, Verdicts
+
+log = logging.getLogger(__name__)
 
 
 class VerdictBook:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.verdicts = Verdicts()
+        self._unsynced: asyncio.Queue[Verdict] = asyncio.Queue()
 
     async def start(self) -> None:
-        self.verdicts = Verdicts(await self._database.run(table.load))
+        self.verdicts = Verdicts(await self._database.run(lambda c: table.load(c, boot_id())))
+        for verdict in self.verdicts:
+            self._sync_soon(verdict)
 
     async def learn(self, report: Checked) -> None:
         """What there is no room to write down is read again one day, and no worse."""
-        verdict = Verdict(report.key, report.outcome, report.digest, report.problem, time.time())
-        self.verdicts.learn(verdict)
-        with contextlib.suppress(DiskFull):
-            await self._database.run(lambda c: table.put(c, verdict))
+        facts = report.outcome, report.digest, report.problem, time.time(), report.unsynced
+        verdict = Verdict(report.key, *facts)
+        await self._know(verdict)
+        self._sync_soon(verdict)
 
     async def forget(self, verdict: Verdict) -> None:
         """Have a file read again before anyone believes it."""
@@ -36,9 +47,7 @@ class VerdictBook:
         """One of a file's names was made or removed by us: that is all that has changed."""
         verdict = self.verdicts.of_key(before)
         if verdict is not None and now == before._replace(ctime_ns=now.ctime_ns):
-            moved = verdict._replace(key=now)
-            self.verdicts.learn(moved)
-            await self._database.run(lambda c: table.put(c, moved))
+            await self._know(verdict._replace(key=now))
 
     def proven(self) -> tuple[Proven, ...]:
         """Every file that was what it must be when it was last read."""
@@ -47,3 +56,32 @@ class VerdictBook:
             for verdict in self.verdicts
             if verdict.outcome is Outcome.VERIFIED and verdict.digest is not None
         )
+
+    async def run(self) -> NoReturn:
+        """Have what was just written brought to the disk, one file after another."""
+        while True:
+            verdict = await self._unsynced.get()
+            stop = threading.Event()
+            try:
+                await asyncio.to_thread(sync_file, Path(verdict.unsynced or ""), stop.is_set)
+            except FileNotFoundError:  # removed meanwhile
+                continue
+            except OSError as error:
+                log.warning("%s did not reach the disk: %s", verdict.unsynced, error.strerror)
+                with contextlib.suppress(DiskFull):
+                    await self.forget(verdict)
+                continue
+            finally:
+                stop.set()
+            now = self.verdicts.of_inode(verdict.key)
+            if now is not None and now.unsynced is not None:
+                await self._know(now._replace(unsynced=None))
+
+    def _sync_soon(self, verdict: Verdict) -> None:
+        if verdict.unsynced is not None:
+            self._unsynced.put_nowait(verdict)
+
+    async def _know(self, verdict: Verdict) -> None:
+        self.verdicts.learn(verdict)
+        with contextlib.suppress(DiskFull):
+            await self._database.run(lambda c: table.put(c, verdict, boot_id()))

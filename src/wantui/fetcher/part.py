@@ -1,7 +1,7 @@
 """A file on its way: `<digest>.part` with the bytes, `<digest>.json` saying which of them count.
 
-The journal is written after the bytes it speaks of are on disk, so that whatever it says is true
-after a kill at any moment, and after a power cut.
+The journal says what is written, which a kill at any moment leaves true, and what of it has been
+synced, which is what counts after a power cut: then another kernel runs.
 """
 
 from __future__ import annotations
@@ -14,23 +14,33 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from wantui.files import PRIVATE_FILE, SHARED_FILE, atomic_path, full_disk_named, write_atomic
+from wantui.files import (
+    PRIVATE_FILE,
+    SHARED_FILE,
+    boot_id,
+    full_disk_named,
+    sync_file,
+    write_atomic,
+)
 
-JOURNAL_BYTES = 64 << 20
+JOURNAL_BYTES = 16 << 20
 JOURNAL_S = 1.0
 """At most so much of a file, or what came in so long, is fetched again after a kill."""
+SYNC_S = 20.0
+"""What came in so long is fetched again after a power cut."""
 SEGMENT_BYTES = 32 << 20
 """A smaller file is not split."""
 
 
 class Segment(BaseModel):
-    """Bytes `start` to `end` of a file, of which those before `at` are there."""
+    """Bytes `start` to `end` of a file: before `at` written, before `synced` on the disk."""
 
     model_config = ConfigDict(extra="forbid")
 
     start: int
     end: int
     at: int
+    synced: int
 
     @property
     def done(self) -> bool:
@@ -42,13 +52,16 @@ class _Journal(BaseModel):
 
     digest: str
     size: int
+    boot: str
+    """The kernel's that has what is written; another one has what is synced."""
     segments: list[Segment]
 
     def sound(self, digest: str, size: int) -> bool:
         """Whether it speaks of this file, and its segments cover it once."""
         at = 0
         for segment in self.segments:
-            if segment.start != at or not segment.start <= segment.at <= segment.end:
+            inside = segment.start <= segment.synced <= segment.at <= segment.end
+            if segment.start != at or not inside:
                 return False
             at = segment.end
         return (self.digest, self.size, at) == (digest, size, size)
@@ -64,10 +77,12 @@ class Part:
         self._digest = digest
         self._lock = threading.Lock()
         self._unsaved, self._saved_at = 0, time.monotonic()
+        self._begun = 0
         journal = self._kept()
         if journal is None:
             self._journal_path.unlink(missing_ok=True)
-            journal = _Journal(digest=digest, size=size, segments=_split(size, segments))
+            split = _split(size, segments)
+            journal = _Journal(digest=digest, size=size, boot=boot_id(), segments=split)
         self._journal = journal
         self.placed = False
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
@@ -101,29 +116,45 @@ class Part:
             self.save()
 
     def save(self) -> None:
-        """Have the journal say what is on disk. Raises DiskFull."""
-        with self._lock, full_disk_named(self.path):
-            seen = self._journal.model_copy(deep=True)  # before the sync: later bytes do not count
-            os.fdatasync(self._file)
-            write_atomic(self._journal_path, seen.model_dump_json().encode())
-            self._unsaved, self._saved_at = 0, time.monotonic()
+        """Have the journal say what is written. Raises DiskFull."""
+        with self._lock:
+            if not self.placed:
+                self._save(durable=False)
+
+    def sync(self) -> None:
+        """Put what is written on the disk, while more is written. Raises OSError or DiskFull."""
+        with self._lock:
+            reached, begun = [segment.at for segment in self.segments], self._begun
+        sync_file(self.path)
+        with self._lock:
+            if self._begun == begun and not self.placed:
+                for segment, at in zip(self.segments, reached, strict=True):
+                    segment.synced = at
+                self._save(durable=True)
+
+    def _save(self, *, durable: bool) -> None:
+        content = self._journal.model_dump_json().encode()
+        write_atomic(self._journal_path, content, durable=durable)
+        self._unsaved, self._saved_at = 0, time.monotonic()
 
     def forget(self) -> None:
         """Start over: what came is not what was asked for."""
         with self._lock:
             self._journal_path.unlink(missing_ok=True)
             for segment in self.segments:
-                segment.at = segment.start
+                segment.at = segment.synced = segment.start
+            self._begun += 1
             os.ftruncate(self._file, 0)
             self._unsaved = 0
 
     def place(self, target: Path) -> None:
-        """Make the whole, verified file durable under its final name."""
+        """Give the whole, verified file its final name; it may not be on the disk yet."""
         self.close()
-        with atomic_path(target, SHARED_FILE) as temporary:
-            self.path.rename(temporary)
-        self._journal_path.unlink(missing_ok=True)
-        self.placed = True
+        with self._lock:
+            self.placed = True
+            self.path.chmod(SHARED_FILE)
+            self.path.replace(target)
+            self._journal_path.unlink(missing_ok=True)
 
     def close(self) -> None:
         if self._file >= 0:
@@ -147,6 +178,10 @@ def _believed(journal_path: Path, part: Path, digest: str, size: int) -> _Journa
         there = part.stat().st_size
     except (OSError, ValidationError):
         return None
+    if journal.boot != boot_id():
+        journal.boot = boot_id()
+        for segment in journal.segments:
+            segment.at = segment.synced
     most = max((s.at for s in journal.segments if s.at > s.start), default=0)
     return journal if journal.sound(digest, size) and there >= most else None
 
@@ -154,4 +189,7 @@ def _believed(journal_path: Path, part: Path, digest: str, size: int) -> _Journa
 def _split(size: int, segments: int) -> list[Segment]:
     count = min(segments, max(size // SEGMENT_BYTES, 1))
     edges = [size * n // count for n in range(count + 1)]
-    return [Segment(start=start, end=end, at=start) for start, end in itertools.pairwise(edges)]
+    return [
+        Segment(start=start, end=end, at=start, synced=start)
+        for start, end in itertools.pairwise(edges)
+    ]

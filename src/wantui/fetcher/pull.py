@@ -20,7 +20,7 @@ from huggingface_hub.utils._fixes import WeakFileLock
 from wantui.errors import DigestMismatch, DiskFull, DownloadBusy, FileNotOnHub
 from wantui.fetcher.halt import Stopped, finish
 from wantui.fetcher.hub import Listing, RemoteFile, locate, typed_errors
-from wantui.fetcher.part import Part, Segment, begun_bytes
+from wantui.fetcher.part import SYNC_S, Part, Segment, begun_bytes
 from wantui.fetcher.patience import Patience
 from wantui.fetcher.tally import Tally, free_bytes, need_room
 from wantui.fetcher.transfer import Throttle, Transfer
@@ -29,6 +29,7 @@ from wantui.files import (
     SHARED_FILE,
     atomic_path,
     private_folder,
+    sweep,
     write_atomic,
 )
 from wantui.pipe.fetch import (
@@ -107,6 +108,7 @@ class Pull:
         # A repository without this folder is a broken one to the hub's own tools.
         (self._folder / "snapshots").mkdir(exist_ok=True)
         with self._alone():
+            sweep(self._folder / STAGING)
             missing = [file for file in self._contents if not self._have(file)]
             self._open(missing)
             if missing:
@@ -182,14 +184,16 @@ class Pull:
             return False
         return True
 
-    def _vouch(self, file: RemoteFile) -> None:
+    def _vouch(self, file: RemoteFile, *, fresh: bool = False) -> None:
         """Tell that the blob is proven, as it is now."""
+        blob = self._blob(file)
         self._tell(
             Checked(
                 path=file.path,
-                key=StatKey.of(self._blob(file).stat()),
+                key=StatKey.of(blob.stat()),
                 outcome=Outcome.VERIFIED,
                 digest=file.digest,
+                unsynced=str(blob) if fresh else None,
             )
         )
 
@@ -214,9 +218,32 @@ class Pull:
     def _fetch(self, files: Sequence[RemoteFile]) -> None:
         """All files, largest first, their segments side by side."""
         ordered = sorted(files, key=lambda file: file.size, reverse=True)
-        with ThreadPoolExecutor(self._order.connections, "fetch") as pool:
+        with self._syncing(), ThreadPoolExecutor(self._order.connections, "fetch") as pool:
             tasks = [task for file in ordered for task in self._tasks(file, pool)]
             finish(pool, tasks, self._stop)
+
+    @contextlib.contextmanager
+    def _syncing(self) -> Iterator[None]:
+        """Bring to the disk, beside the work and now and then, what a power cut shall not cost."""
+        over = threading.Event()
+
+        def sync() -> None:
+            while not over.wait(SYNC_S):
+                for part in self._unplaced():
+                    with contextlib.suppress(
+                        OSError, DiskFull
+                    ):  # the next write says so, or next time
+                        part.sync()
+
+        threading.Thread(target=sync, name="sync", daemon=True).start()
+        try:
+            yield
+        finally:
+            over.set()
+
+    def _unplaced(self) -> list[Part]:
+        with self._lock:
+            return [part for part in self._parts.values() if part.present and not part.placed]
 
     def _tasks(self, file: RemoteFile, pool: ThreadPoolExecutor) -> list[Future[None]]:
         part = self._parts[file.digest]
@@ -269,7 +296,7 @@ class Pull:
             part.place(self._target(blob))
             if bad is not None and bad.st_nlink > 1:
                 self._mend_others(file, bad)
-        self._vouch(file)
+        self._vouch(file, fresh=True)
 
     def _target(self, blob: Path) -> Path:
         """Where a blob's bytes are: its own place, or the hub's store that repositories share."""

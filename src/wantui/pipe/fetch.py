@@ -141,6 +141,8 @@ class Checked(Message):
     digest: str | None
     """What it hashes to; None if it was not hashed."""
     problem: str | None = None
+    unsynced: str | None = None
+    """Where it is, if it was written just now and may not be on the disk yet."""
 
 
 class Fetched(Message):

@@ -20,6 +20,8 @@ class Verdict(NamedTuple):
     """What the content hashed to."""
     problem: str | None
     checked_at: float
+    unsynced: str | None = None
+    """Where the file is, while its content may not be on the disk."""
 
 
 class Verdicts:
@@ -39,6 +41,10 @@ class Verdicts:
         verdict = self._by_inode.get(key[:2])
         return verdict if verdict is not None and verdict.key == key else None
 
+    def of_inode(self, key: StatKey) -> Verdict | None:
+        """The newest of the file that `key` was of, whatever its stat is now."""
+        return self._by_inode.get(key[:2])
+
     def learn(self, verdict: Verdict) -> None:
         self._by_inode[verdict.key[:2]] = verdict
 
@@ -46,10 +52,12 @@ class Verdicts:
         self._by_inode.pop(key[:2], None)
 
 
-def load(connection: sqlite3.Connection) -> list[Verdict]:
+def load(connection: sqlite3.Connection, boot: str) -> list[Verdict]:
+    """All that count under the kernel that runs now; the others are removed."""
+    connection.execute("DELETE FROM verdicts WHERE unsynced IS NOT NULL AND boot != ?", (boot,))
     rows = connection.execute(
-        "SELECT device, inode, size, mtime_ns, ctime_ns, outcome, digest, problem, checked_at "
-        "FROM verdicts"
+        "SELECT device, inode, size, mtime_ns, ctime_ns, outcome, digest, problem, checked_at, "
+        "unsynced FROM verdicts"
     )
     return [
         Verdict(
@@ -58,16 +66,17 @@ def load(connection: sqlite3.Connection) -> list[Verdict]:
             row["digest"],
             row["problem"],
             row["checked_at"],
+            row["unsynced"],
         )
         for row in rows
     ]
 
 
-def put(connection: sqlite3.Connection, verdict: Verdict) -> None:
+def put(connection: sqlite3.Connection, verdict: Verdict, boot: str) -> None:
     device, inode, *times = verdict.key
     connection.execute(
-        "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (_signed(device), _signed(inode), *times, *verdict[1:]),
+        "INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (_signed(device), _signed(inode), *times, *verdict[1:], boot),
     )
 
 
