@@ -28,7 +28,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 async def book_of(database: Database) -> VerdictBook:
-    book = VerdictBook(database)
+    book = VerdictBook(database, sync_after_s=0.0)
     await book.start()
     return book
 

@@ -17,12 +17,16 @@ from wantui.pipe.fetch import Checked, Outcome, Proven, StatKey
 from wantui.store import verdicts as table
 from wantui.store.verdicts import Verdict, Verdicts
 
+SYNC_AFTER_S = 30.0
+"""By then Linux has written most of a file by itself, and waiting for the rest costs little."""
+
 log = logging.getLogger(__name__)
 
 
 class VerdictBook:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, sync_after_s: float = SYNC_AFTER_S) -> None:
         self._database = database
+        self._sync_after_s = sync_after_s
         self.verdicts = Verdicts()
         self._unsynced: asyncio.Queue[Verdict] = asyncio.Queue()
 
@@ -61,6 +65,7 @@ class VerdictBook:
         """Have what was just written brought to the disk, one file after another."""
         while True:
             verdict = await self._unsynced.get()
+            await asyncio.sleep(verdict.checked_at + self._sync_after_s - time.time())
             stop = threading.Event()
             try:
                 await asyncio.to_thread(sync_file, Path(verdict.unsynced or ""), stop.is_set)

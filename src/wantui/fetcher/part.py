@@ -26,8 +26,8 @@ from wantui.files import (
 JOURNAL_BYTES = 16 << 20
 JOURNAL_S = 1.0
 """At most so much of a file, or what came in so long, is fetched again after a kill."""
-SYNC_S = 20.0
-"""What came in so long is fetched again after a power cut."""
+SYNC_S = 30.0
+"""What came in so long is fetched again after a power cut; Linux writes by itself what is older."""
 SEGMENT_BYTES = 32 << 20
 """A smaller file is not split."""
 
