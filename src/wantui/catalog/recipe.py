@@ -49,7 +49,7 @@ class Component(_Entry):
     parameter_count: int | None = None
     weights: Weights | None = None
 
-    @property
+    @cached_property
     def paths(self) -> tuple[str, ...]:
         """Every file, relative to the repository."""
         weights = self.weights.files if self.weights else ()

@@ -24,7 +24,7 @@ class Published:
     """Who vouches for the files of one snapshot."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        self._folder = snapshot.folder
+        self._folder = str(snapshot.folder)
         tree = snapshot.folder.parent.parent / "trees" / f"{snapshot.revision}.json"
         self._listed = _read(tree, _tree) if snapshot.revision else {}
         self._listed = self._listed or _read(snapshot.folder / SUMS, _sums)

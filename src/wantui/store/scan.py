@@ -87,7 +87,8 @@ def _travels(folder: Path) -> bool:
 
 
 def _found(folder: Path, paths: Iterable[str]) -> _Found:
-    looked = ((path, file_at(f"{folder}/{path}")) for path in paths)
+    root = str(folder)
+    looked = ((path, file_at(f"{root}/{path}")) for path in paths)
     return {path: info for path, info in looked if info is not None}
 
 

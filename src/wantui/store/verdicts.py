@@ -35,7 +35,8 @@ class Verdicts:
 
     def of(self, info: os.stat_result) -> Verdict | None:
         """What is known of a file that has this stat now."""
-        return self.of_key(StatKey.of(info))
+        verdict = self._by_inode.get((info.st_dev, info.st_ino))
+        return verdict if verdict is not None and verdict.key == StatKey.of(info) else None
 
     def of_key(self, key: StatKey) -> Verdict | None:
         verdict = self._by_inode.get(key[:2])
