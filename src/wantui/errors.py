@@ -342,6 +342,7 @@ class RepositoryNotFound(FetchError):
 class RevisionNotFound(FetchError):
     code = "revision_not_found"
     http_status = 404
+    default_hint = "name another revision, or none"
 
 
 class FileNotOnHub(FetchError):

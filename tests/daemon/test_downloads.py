@@ -140,3 +140,51 @@ def test_the_command_line_pulls_and_tells(daemon: RunningDaemon, hub: Hub) -> No
     hub.repositories.clear()
     refused = wantui(daemon.environment, "pull", "t2v-a14b", "--json", exits=1)
     assert json.loads(refused.stdout)["error"]["code"] == "repository_not_found"
+
+
+async def test_a_publisher_who_moves_on_is_told_and_followed_by_a_pull(
+    daemon: RunningDaemon, hub: Hub
+) -> None:
+    repository = hub.repositories[RECIPE.repository or ""]
+    async with daemon.client() as client:
+        assert (await client.model("ti2v-5b")).upstream is None
+        await when(client, (await client.pull("ti2v-5b")).id, ended)
+        model = await client.model("ti2v-5b")
+        assert (model.stale, model.upstream and model.upstream.commit) == (False, "c" * 40)
+        repository.commit = "d" * 40
+        assert (await client.pull_plan("ti2v-5b")).commit == "d" * 40
+        model = await client.model("ti2v-5b")
+        assert (model.stale, model.weights.revision) == (True, "c" * 40)
+        told = wantui(daemon.environment, "ls").stderr
+        assert "ti2v-5b has a newer revision: wantui pull ti2v-5b" in told
+        shown = wantui(daemon.environment, "show", "ti2v-5b").stdout
+        assert f"a newer revision, {'d' * 12}, when the hub was asked" in shown
+    daemon.stop()
+    successor = daemon.restart()
+    async with successor.client() as client:
+        assert (await client.model("ti2v-5b")).stale
+        await when(client, (await client.pull("ti2v-5b")).id, ended)
+        model = await client.model("ti2v-5b")
+        assert (model.stale, model.weights.revision) == (False, "d" * 40)
+        assert (model.weights.state, model.weights.pinned) == (WeightsState.VERIFIED, True)
+    successor.stop()
+
+
+async def test_a_commit_that_is_taken_back_ends_a_pull_and_not_the_next(
+    daemon: RunningDaemon, hub: Hub
+) -> None:
+    repository = hub.repositories[RECIPE.repository or ""]
+    hub.faults = [Fault(SHARD, bytes_a_second=500_000)]
+    async with daemon.client() as client:
+        asked = await client.pull("ti2v-5b")
+        await when(client, asked.id, lambda download: download.bytes_done > 0)
+        await client.pause_download(asked.id)
+        repository.commit = "d" * 40
+        await client.resume_download(asked.id)
+        failed = await when(client, asked.id, ended)
+        assert failed.error is not None
+        assert failed.error.code == "revision_not_found"
+        assert failed.error.hint.endswith("comes with: wantui pull ti2v-5b")
+        again = await client.pull("ti2v-5b")
+        done = await when(client, again.id, ended)
+        assert (done.state, done.commit) == (DownloadState.COMPLETED, "d" * 40)

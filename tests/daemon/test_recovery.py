@@ -33,6 +33,7 @@ from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.machine import Machine
 from wantui.daemon.provision import Provision
 from wantui.daemon.scheduler import Scheduler
+from wantui.daemon.upstream import UpstreamBook
 from wantui.daemon.verdict_book import VerdictBook
 from wantui.database import Database
 from wantui.errors import DiskFull, QueueFull
@@ -186,6 +187,7 @@ async def _pull_over_a_full_disk(
         store.downloads,
         inventory=store.inventory,
         book=store.book,
+        upstream=store.upstream,
         orders=store.orders,
         log_file=store.log_file,
         landed=land,
@@ -209,18 +211,25 @@ class Store:
     def __init__(self, database: Database, paths: Paths) -> None:
         self.log_file = lambda: paths.logs / "fetcher.log"
         self.book = VerdictBook(database)
+        self.upstream = UpstreamBook(database)
         self.inventory = Inventory(
             CATALOG,
             paths.hub_cache,
             demo_weights(),
             self.book,
+            self.upstream,
             loaded=lambda _: False,
             changed=ignore,
         )
         self.downloads = Downloads(database, ignore)
         self.orders = FetchOrders(paths, load_settings(paths).store, self.book)
         self.provision = Provision(
-            self.inventory, self.downloads, self.orders, paths.hub_cache, self.log_file
+            self.inventory,
+            self.downloads,
+            self.orders,
+            upstream=self.upstream,
+            hub_cache=paths.hub_cache,
+            log_file=self.log_file,
         )
 
 

@@ -86,6 +86,16 @@ class Health(Reply):
     """When the file that was proven longest ago was; None unless all are."""
 
 
+class Upstream(Reply):
+    """What the hub said of a repository when it was last asked: by a pull, or the plan of one."""
+
+    commit: str
+    """Of its main branch."""
+    gated: bool
+    """Whether its terms must be accepted on its page."""
+    asked_at: float
+
+
 class Defaults(Reply):
     """The official parameters; `guidance` is the high-noise expert's where there are two."""
 
@@ -127,6 +137,10 @@ class ModelStatus(Reply):
     parameter_count: int | None
     weights: WeightsStatus
     health: Health
+    upstream: Upstream | None = None
+    """None if the hub was never asked, or the model is in no repository."""
+    stale: bool = False
+    """The publisher has moved on from the revision that is here; a pull brings the new one."""
     loaded: bool
     """Whether a worker holds it now."""
     takes_image: bool

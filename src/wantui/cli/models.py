@@ -75,6 +75,8 @@ def ls(host: Host = None, as_json: Json = False) -> None:
     for model in models:
         if (step := _next_step(model)) is not None:
             narrate(f"{'mend' if model.weights.bad else 'get'} {model.id}: {step}")
+        if model.stale:
+            narrate(f"{model.id} has a newer revision: {model.weights.get_command}")
 
 
 def show_model(
@@ -122,6 +124,8 @@ def _facts(model: ModelStatus) -> Iterator[tuple[str, str | Cell]]:
             word for word, is_so in (("pinned", weights.pinned), ("kept", weights.kept)) if is_so
         ]
         yield "", ", ".join(pins) or "not pinned"
+    if model.upstream is not None:
+        yield "upstream", words.upstream(model, model.upstream)
     if model.health.last_verified_at is not None:
         yield "verified", words.clock(model.health.last_verified_at)
     if model.health.last_error is not None:

@@ -7,7 +7,14 @@ import time
 from wantui.api.adapter import AdapterPull
 from wantui.api.download import Depth, Download
 from wantui.api.job import ImageUsed, Job, JobState, Output, Params, Progress, Timings, WaitsFor
-from wantui.api.model import ComponentStatus, Defaults, WeightsState, WeightsStatus
+from wantui.api.model import (
+    ComponentStatus,
+    Defaults,
+    ModelStatus,
+    Upstream,
+    WeightsState,
+    WeightsStatus,
+)
 from wantui.text import bytes_text, duration_text
 
 GLYPHS: dict[JobState, str] = {
@@ -86,6 +93,13 @@ def have(weights: WeightsStatus | ComponentStatus) -> str:
     if weights.bytes_present >= weights.bytes_needed:
         return bytes_text(weights.bytes_present)
     return f"{bytes_text(weights.bytes_present)} of {bytes_text(weights.bytes_needed)}"
+
+
+def upstream(model: ModelStatus, told: Upstream) -> str:
+    """a newer revision, 0123456789ab, when the hub was asked: 2026-11-23 10:00:00."""
+    is_new = f"a newer revision, {told.commit[:12]}," if model.stale else "the same"
+    gated = "; gated: its terms must be accepted" if told.gated else ""
+    return f"{is_new} when the hub was asked: {clock(told.asked_at)}{gated}"
 
 
 def parameters(count: int | None) -> str:

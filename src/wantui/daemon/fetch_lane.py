@@ -14,8 +14,9 @@ from wantui.daemon.fetch_orders import FetchOrders
 from wantui.daemon.inventory import Inventory, need_whole
 from wantui.daemon.pace import Pace
 from wantui.daemon.settle import settle
+from wantui.daemon.upstream import UpstreamBook
 from wantui.daemon.verdict_book import VerdictBook
-from wantui.errors import DiskFull, WantuiError
+from wantui.errors import DiskFull, RevisionNotFound, WantuiError
 from wantui.pipe.fetch import Checked, Fetching, FetchOrder, Halted, Listed
 
 NETWORK = (DownloadAction.PULL, DownloadAction.REPAIR)
@@ -34,6 +35,7 @@ class FetchLane:
         *,
         inventory: Inventory,
         book: VerdictBook,
+        upstream: UpstreamBook,
         orders: FetchOrders,
         log_file: Callable[[], Path],
         landed: Callable[[Recipe], Awaitable[None]],
@@ -42,6 +44,7 @@ class FetchLane:
         self._downloads = downloads
         self._inventory = inventory
         self._book = book
+        self._upstream = upstream
         self._orders = orders
         self._log_file = log_file
         self._landed = landed
@@ -69,6 +72,9 @@ class FetchLane:
         except DiskFull as error:
             await self._downloads.wait_for_room(download.id, _with_next_step(error, recipe))
             return
+        except RevisionNotFound as error:  # asked for again, it will be what the hub has then
+            state, failure = DownloadState.FAILED, _taken_back(error, recipe)
+            await settle(lambda: self._downloads.learn(download.id, commit=None))
         except WantuiError as error:
             state, failure = DownloadState.FAILED, error
         await settle(lambda: self._downloads.end(download.id, state, failure))
@@ -104,6 +110,9 @@ class FetchLane:
     async def _told(self, download_id: int, report: Telling, pace: Pace) -> None:
         match report:
             case Listed():
+                download = self._downloads.get(download_id)
+                if download.commit is None and download.repository is not None:
+                    await self._upstream.learn(download.repository, report)
                 facts = {
                     "commit": report.commit,
                     "license": report.license,
@@ -122,6 +131,12 @@ class FetchLane:
                     bytes_per_second=rate,
                     eta_s=(report.total - report.done) / rate if rate else None,
                 )
+
+
+def _taken_back(error: RevisionNotFound, recipe: Recipe | None) -> RevisionNotFound:
+    command = recipe.get_command if recipe else "wantui downloads"
+    hint = f"its publisher has taken it back; what is there now comes with: {command}"
+    return RevisionNotFound(error.message, hint=hint)
 
 
 def _with_next_step(error: DiskFull, recipe: Recipe | None) -> DiskFull:

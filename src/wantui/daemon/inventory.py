@@ -7,9 +7,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from wantui.api.model import Defaults, Health, ModelStatus, WeightsState, WeightsStatus
+from wantui.api.model import (
+    Defaults,
+    Health,
+    ModelStatus,
+    Upstream,
+    WeightsState,
+    WeightsStatus,
+)
 from wantui.catalog.catalog import DEMO, Catalog
 from wantui.catalog.recipe import Recipe
+from wantui.daemon.upstream import UpstreamBook
 from wantui.daemon.verdict_book import VerdictBook
 from wantui.errors import WeightsAbsent, WeightsCorrupt
 from wantui.store.cache import file_at
@@ -29,6 +37,7 @@ class Inventory:
         hub_cache: Path,
         demo_weights: Path,
         book: VerdictBook,
+        upstream: UpstreamBook,
         *,
         loaded: Callable[[str], bool],
         changed: Callable[[ModelStatus], None],
@@ -37,6 +46,7 @@ class Inventory:
         self._hub_cache = hub_cache
         self._demo_weights = demo_weights
         self._book = book
+        self._upstream = upstream
         self._loaded = loaded
         self._changed = changed
         self._scanner = ThreadPoolExecutor(1, "scan")
@@ -51,7 +61,9 @@ class Inventory:
         """One of them, scanned now."""
         weights = await self.weights(recipe)
         before = self._known.get(recipe.id)
-        now = _status(recipe, weights, self.catalog, loaded=self._loaded(recipe.id))
+        upstream = self._upstream.of(recipe.repository)
+        loaded = self._loaded(recipe.id)
+        now = _status(recipe, weights, self.catalog, upstream, loaded=loaded)
         if before is not None and now == before.model_copy(update={"rev": now.rev}):
             return before
         now = now.model_copy(update={"rev": before.rev + 1 if before else 1})
@@ -132,7 +144,12 @@ def _health(weights: WeightsStatus) -> Health:
 
 
 def _status(
-    recipe: Recipe, weights: WeightsStatus, catalog: Catalog, *, loaded: bool
+    recipe: Recipe,
+    weights: WeightsStatus,
+    catalog: Catalog,
+    upstream: Upstream | None,
+    *,
+    loaded: bool,
 ) -> ModelStatus:
     counts = [part.parameter_count for part in weights.components]
     known = [count for count in counts if count is not None]
@@ -147,6 +164,8 @@ def _status(
         parameter_count=sum(known) if known else None,
         weights=weights,
         health=_health(weights),
+        upstream=upstream,
+        stale=upstream is not None and weights.revision not in (None, upstream.commit),
         loaded=loaded,
         takes_image=recipe.takes_image,
         needs_image=recipe.needs_image,

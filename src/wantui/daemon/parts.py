@@ -33,6 +33,7 @@ from wantui.daemon.machine import Machine
 from wantui.daemon.provision import Provision
 from wantui.daemon.scheduler import Scheduler
 from wantui.daemon.uploads import Uploads
+from wantui.daemon.upstream import UpstreamBook
 from wantui.daemon.verdict_book import VerdictBook
 from wantui.daemon.workers import WorkerBoard
 from wantui.database import Database
@@ -67,11 +68,13 @@ class Parts:
         self.jobs = Jobs(self.database, settings.queue, self._job_changed)
         self.board = WorkerBoard(lambda worker: self.events.publish(EventKind.WORKER, worker))
         self.book = VerdictBook(self.database)
+        self.upstream = UpstreamBook(self.database)
         self.inventory = Inventory(
             Catalog.load(shipped_config(), paths.recipes),
             paths.hub_cache,
             demo_weights(),
             self.book,
+            self.upstream,
             loaded=self.board.holds,
             changed=lambda model: self.events.publish(EventKind.MODEL, model),
         )
@@ -80,7 +83,12 @@ class Parts:
         )
         orders = FetchOrders(paths, settings.store, self.book)
         self.provision = Provision(
-            self.inventory, self.downloads, orders, paths.hub_cache, self._fetcher_log
+            self.inventory,
+            self.downloads,
+            orders,
+            upstream=self.upstream,
+            hub_cache=paths.hub_cache,
+            log_file=self._fetcher_log,
         )
         self.fetch_lanes = tuple(
             FetchLane(
@@ -88,6 +96,7 @@ class Parts:
                 self.downloads,
                 inventory=self.inventory,
                 book=self.book,
+                upstream=self.upstream,
                 orders=orders,
                 log_file=self._fetcher_log,
                 landed=self._landed,
@@ -141,6 +150,7 @@ class Parts:
         if interrupted := await self.jobs.start():
             log.info("%d job(s) were interrupted and are queued again", interrupted)
         await self.book.start()
+        await self.upstream.start()
         await self.downloads.start()
         await self.adapters.start()
         await self.adapter_pulls.start()

@@ -15,6 +15,7 @@ from wantui.daemon.downloads import Downloads
 from wantui.daemon.fetch import Fetch, Telling
 from wantui.daemon.fetch_orders import FetchOrders, repository_of
 from wantui.daemon.inventory import Inventory, need_whole
+from wantui.daemon.upstream import UpstreamBook
 from wantui.errors import (
     FetchError,
     FileNotOnHub,
@@ -40,12 +41,15 @@ class Provision:
         inventory: Inventory,
         downloads: Downloads,
         orders: FetchOrders,
+        *,
+        upstream: UpstreamBook,
         hub_cache: Path,
         log_file: Callable[[], Path],
     ) -> None:
         self._inventory = inventory
         self._downloads = downloads
         self._orders = orders
+        self._upstream = upstream
         self._hub_cache = hub_cache
         self._log_file = log_file
 
@@ -89,6 +93,8 @@ class Provision:
         await Fetch(ordered, self._log_file, told).run()
         if not heard:
             raise FetchError(f"the fetcher did not list {order.repository}")
+        await self._upstream.learn(order.repository, heard[0])
+        await self._inventory.model(recipe)
         return PullPlan(
             model=recipe.id,
             repository=order.repository,

@@ -1,0 +1,43 @@
+"""What the hub has of each repository now, as far as it was asked: kept over restarts."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+
+from wantui.api.model import Upstream
+from wantui.database import Database
+from wantui.errors import DiskFull
+from wantui.pipe.fetch import Listed
+
+
+class UpstreamBook:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[str, Upstream] = {}
+
+    async def start(self) -> None:
+        self._known = await self._database.run(_load)
+
+    def of(self, repository: str | None) -> Upstream | None:
+        """None if the hub was never asked."""
+        return self._known.get(repository or "")
+
+    async def learn(self, repository: str, listed: Listed) -> None:
+        """What there is no room to write down is asked again one day."""
+        told = Upstream(commit=listed.commit, gated=listed.gated, asked_at=time.time())
+        self._known[repository] = told
+        with contextlib.suppress(DiskFull):
+            await self._database.run(lambda connection: _put(connection, repository, told))
+
+
+def _load(connection: sqlite3.Connection) -> dict[str, Upstream]:
+    rows = connection.execute("SELECT repository, document FROM upstream")
+    return {row["repository"]: Upstream.model_validate_json(row["document"]) for row in rows}
+
+
+def _put(connection: sqlite3.Connection, repository: str, upstream: Upstream) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO upstream VALUES (?, ?)", (repository, upstream.model_dump_json())
+    )
