@@ -24,7 +24,7 @@ from wantui.files import (
 )
 
 JOURNAL_BYTES = 16 << 20
-JOURNAL_S = 1.0
+JOURNAL_S = 0.25
 """At most so much of a file, or what came in so long, is fetched again after a kill."""
 SYNC_S = 30.0
 """What came in so long is fetched again after a power cut; Linux writes by itself what is older."""
