@@ -67,18 +67,25 @@ def sync_file(path: Path, stopped: Callable[[], bool] = lambda: False) -> bool:
             if stopped():
                 return False
             _write_out(handle, start, SYNC_BYTES)
-        os.fdatasync(handle)
+        os.fsync(handle)
     finally:
         os.close(handle)
     return True
 
 
 def _write_out(handle: int, start: int, length: int) -> None:
-    """Wait until a range is written; where that is not to be had, fdatasync will do it all."""
+    """Wait until a range is written; where that is not to be had, fsync will do it all.
+
+    Raises OSError for what the disk did not take: it is reported here, and then to nobody else.
+    """
     if sys.platform == "linux":
         whole = 1 | 2 | 4  # SYNC_FILE_RANGE_WAIT_BEFORE | _WRITE | _WAIT_AFTER
         libc = ctypes.CDLL(None, use_errno=True)
-        libc.sync_file_range(handle, ctypes.c_int64(start), ctypes.c_int64(length), whole)
+        span = (ctypes.c_int64(start), ctypes.c_int64(length), whole)
+        if libc.sync_file_range(handle, *span) != 0:
+            error = ctypes.get_errno()
+            if error in (errno.EIO, errno.ENOSPC, errno.EDQUOT):
+                raise OSError(error, os.strerror(error))
 
 
 def sync_folder(path: Path) -> None:

@@ -8,7 +8,6 @@ import os
 import signal
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -50,14 +49,6 @@ PARAMS = resolve(CATALOG.model("t2v-a14b"), JobRequest(prompt="a red circle"), N
 
 def finished(job: Job) -> bool:
     return job.state.finished
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(tmp_path / "wantui.db")
-    await database.start()
-    yield database
-    await database.stop()
 
 
 @pytest.fixture

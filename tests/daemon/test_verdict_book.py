@@ -19,14 +19,6 @@ from wantui.store.verdicts import Verdict
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(tmp_path / "wantui.db")
-    await database.start()
-    yield database
-    await database.stop()
-
-
 async def book_of(database: Database) -> VerdictBook:
     book = VerdictBook(database, sync_after_s=0.0)
     await book.start()

@@ -59,7 +59,7 @@ def test_a_sync_speaks_of_nothing_that_was_forgotten_meanwhile(
     def slow_disk(handle: int) -> None:
         part.forget()
 
-    monkeypatch.setattr(os, "fdatasync", slow_disk)
+    monkeypatch.setattr(os, "fsync", slow_disk)
     part.sync()
     assert (part.segments[0].at, part.segments[0].synced) == (0, 0)
     assert begun_bytes(tmp_path, "digest", SIZE) == 0
@@ -75,7 +75,7 @@ def test_a_sync_leaves_no_journal_of_a_file_that_was_placed(
     def slow_disk(handle: int) -> None:
         part.place(tmp_path / "whole")
 
-    monkeypatch.setattr(os, "fdatasync", slow_disk)
+    monkeypatch.setattr(os, "fsync", slow_disk)
     part.sync()
     assert [path.name for path in tmp_path.iterdir()] == ["whole"]
     assert (tmp_path / "whole").read_bytes() == bytes(SIZE)

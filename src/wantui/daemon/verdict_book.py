@@ -65,7 +65,8 @@ class VerdictBook:
         """Have what was just written brought to the disk, one file after another."""
         while True:
             verdict = await self._unsynced.get()
-            await asyncio.sleep(verdict.checked_at + self._sync_after_s - time.time())
+            due_s = verdict.checked_at + self._sync_after_s - time.time()
+            await asyncio.sleep(min(due_s, self._sync_after_s))  # whatever the clock was set to
             stop = threading.Event()
             try:
                 await asyncio.to_thread(sync_file, Path(verdict.unsynced or ""), stop.is_set)

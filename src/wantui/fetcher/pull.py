@@ -230,9 +230,8 @@ class Pull:
         def sync() -> None:
             while not over.wait(SYNC_S):
                 for part in self._unplaced():
-                    with contextlib.suppress(
-                        OSError, DiskFull
-                    ):  # the next write says so, or next time
+                    # Who writes next is told of a full disk; what is placed meanwhile is gone.
+                    with contextlib.suppress(OSError, DiskFull):
                         part.sync()
 
         threading.Thread(target=sync, name="sync", daemon=True).start()
