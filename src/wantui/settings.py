@@ -37,6 +37,11 @@ class WorkerSettings(_Section):
     keep_alive_s: Seconds
     start_timeout_s: Seconds
     stop_grace_s: Seconds
+    checkpoint_every_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class CacheSettings(_Section):
+    embeddings_bytes: Annotated[int, Field(ge=0)]
 
 
 class StoreSettings(_Section):
@@ -77,6 +82,7 @@ class Settings(_Section):
     daemon: DaemonSettings
     queue: QueueSettings
     worker: WorkerSettings
+    cache: CacheSettings
     store: StoreSettings
     events: EventSettings
     limits: LimitSettings

@@ -15,6 +15,7 @@ from wantui.api.plan import DType, Plan, Residency
 from wantui.pipe.framing import MAX_LINE_BYTES, decode_order, decode_report, encode
 from wantui.pipe.messages import (
     Completed,
+    EmbeddingCache,
     Exit,
     Failed,
     Generate,
@@ -75,6 +76,9 @@ def generate(prompt: str = "a cat", seed: int = 7) -> Generate:
         quality="faithful",
         image=None,
         output="/o.mp4",
+        checkpoint="/w/checkpoint",
+        checkpoint_every_s=2.0,
+        embeddings=EmbeddingCache(folder="/e", most_bytes=1),
         log="/l",
     )
 

@@ -13,7 +13,7 @@ from PIL import Image
 from tests.tiny_models import BOUNDARY, TEXT_TOKENS
 from wantui.api.job import ImageUsed, Params
 from wantui.api.plan import DType, Plan, Residency
-from wantui.pipe.messages import Generate, ModelFiles, WeightsFile
+from wantui.pipe.messages import EmbeddingCache, Generate, ModelFiles, WeightsFile
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,9 @@ class Desk:
             quality="faithful",
             image=str(image) if image else None,
             output=str(self.output),
+            checkpoint=str(self.checkpoint),
+            checkpoint_every_s=0.0,
+            embeddings=EmbeddingCache(folder=str(self.folder / "embeddings"), most_bytes=1 << 30),
             log=str(self.log),
         )
 
@@ -108,6 +111,10 @@ class Desk:
     @property
     def output(self) -> Path:
         return self.folder / f"{self.job}.mp4"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / f"{self.job}.checkpoint"
 
     @property
     def log(self) -> Path:

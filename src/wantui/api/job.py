@@ -128,6 +128,10 @@ class Attempt(Reply):
     """The daemon ended, the job was held, or the disk was full: not the worker's fault."""
     daemon_died: bool = False
     """It was interrupted by a daemon that died, rather than one that was stopped."""
+    from_step: int = 0
+    """Denoising steps that a checkpoint spared it."""
+    checkpoint_step: int | None = None
+    """The last step that it kept itself."""
 
 
 class JobWarning(Reply):
@@ -176,6 +180,8 @@ class Job(Reply):
     """It may load weights that nobody has proven."""
     plan: Plan | None = None
     progress: Progress | None = None
+    checkpoint_step: int | None = None
+    """Denoising steps that need not be done again, whatever happens."""
     attempts: tuple[Attempt, ...] = ()
     warnings: tuple[JobWarning, ...] = ()
     timings: Timings | None = None

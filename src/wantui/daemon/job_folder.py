@@ -1,8 +1,9 @@
-"""A job's folder: request.json, the picture, the log and the output."""
+"""A job's folder: request.json, the picture, the log, the checkpoint and the output."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from wantui.api.job import Job
 from wantui.daemon.logs import JOB_LOG
 from wantui.errors import FolderUnsafe
 from wantui.files import full_disk_named, private_folder, sweep, write_atomic
+
+log = logging.getLogger(__name__)
 
 
 class JobFolder:
@@ -25,6 +28,10 @@ class JobFolder:
     @property
     def output(self) -> Path:
         return self.path / "output.mp4"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint.safetensors"
 
     def image(self, job: Job) -> Path | None:
         """The picture that belongs to the job, whatever happens to the upload."""
@@ -48,6 +55,13 @@ class JobFolder:
         """Remove what an interrupted attempt left."""
         with contextlib.suppress(OSError):
             sweep(self.path)
+
+    def drop_checkpoint(self) -> None:
+        """Of a job that goes on no more. What cannot be removed is logged."""
+        try:
+            self.checkpoint.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("%s: %s", self.checkpoint, error.strerror)
 
     def _fill(self, job: Job, upload: Path | None) -> None:
         request = self.path / "request.json"

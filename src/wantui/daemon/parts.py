@@ -12,7 +12,7 @@ from wantui import __version__
 from wantui.api.base import API_VERSION
 from wantui.api.event import EventKind
 from wantui.api.hello import Hello
-from wantui.api.job import Job, in_order
+from wantui.api.job import Job, JobState, in_order
 from wantui.api.queue import Queue
 from wantui.api.status import MAX_FINISHED, MAX_UNFINISHED, Status
 from wantui.catalog.catalog import Catalog
@@ -27,6 +27,7 @@ from wantui.daemon.fetch_orders import FetchOrders
 from wantui.daemon.housekeeping import Housekeeping
 from wantui.daemon.intake import Intake
 from wantui.daemon.inventory import Inventory
+from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.lane import Lane
 from wantui.daemon.logs import rotated
 from wantui.daemon.machine import Machine
@@ -283,6 +284,9 @@ class Parts:
 
     def _job_changed(self, job: Job) -> None:
         self.events.publish(EventKind.JOB, self.view(job))
+        if job.state in (JobState.COMPLETED, JobState.CANCELLED):  # a failed one may be retried
+            folder = JobFolder(self.paths.job(job.id))
+            asyncio.get_running_loop().run_in_executor(None, folder.drop_checkpoint)
         if job.progress is None or job.progress.fraction == 0.0:
             self._queue_changed()
 

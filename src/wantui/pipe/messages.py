@@ -37,6 +37,13 @@ class ModelFiles(Message):
     files: tuple[WeightsFile, ...]
 
 
+class EmbeddingCache(Message):
+    """Where encoded prompts are kept, and how many bytes of them; 0 keeps none."""
+
+    folder: str
+    most_bytes: int
+
+
 class Generate(Message):
     """Run one attempt of a job."""
 
@@ -51,6 +58,11 @@ class Generate(Message):
     """Absolute path of the picture."""
     output: str
     """Absolute path of the mp4 to make; written under a temporary name first."""
+    checkpoint: str
+    """Absolute path of what the job goes on from: read if it is there, replaced after steps."""
+    checkpoint_every_s: float
+    """Seconds between two checkpoints at the least."""
+    embeddings: EmbeddingCache
     log: str
     """Absolute path of the job's log, to which the worker's stdout and stderr go meanwhile."""
 
@@ -104,6 +116,22 @@ class Step(Message):
     of: int
 
 
+class Began(Message):
+    """Denoising goes on after `step` steps that a checkpoint holds; 0 when it starts from noise."""
+
+    kind: Literal["began"] = "began"
+    job: int
+    step: int
+
+
+class Checkpointed(Message):
+    """The job's folder holds all that is needed to go on after this step."""
+
+    kind: Literal["checkpointed"] = "checkpointed"
+    job: int
+    step: int
+
+
 class Warned(Message):
     kind: Literal["warned"] = "warned"
     job: int
@@ -136,7 +164,9 @@ class Failed(Message):
     ends: bool
 
 
-Report = Ready | Loaded | Unloaded | Step | Warned | Completed | Stopped | Failed
+Report = (
+    Ready | Loaded | Unloaded | Step | Began | Checkpointed | Warned | Completed | Stopped | Failed
+)
 
 AnyOrder = Annotated[Order, Field(discriminator="kind")]
 AnyReport = Annotated[Report, Field(discriminator="kind")]
