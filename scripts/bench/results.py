@@ -27,6 +27,8 @@ SCRIPTS = (
     "inventory",
     "warm_generation",
     "denoise_step",
+    "checkpoint",
+    "worker_start",
 )
 TABLE_HEAD = "| name | ours | reference | ratio | budget |\n|---|---|---|---|---|\n"
 
