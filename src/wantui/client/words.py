@@ -137,6 +137,13 @@ def coming(what: str, item: Download | AdapterPull) -> str:
     return ", ".join(parts)
 
 
+def attempts(job: Job) -> str:
+    """3, the last from step 13."""
+    last = job.attempts[-1]
+    spared = f", the last from step {last.from_step}" if last.from_step else ""
+    return f"{len(job.attempts)}{spared}"
+
+
 def took_s(job: Job) -> float | None:
     """Wall seconds from a job's first start to its end."""
     if job.started_at is None or job.finished_at is None:
