@@ -270,7 +270,7 @@ def test_a_journal_that_lies_costs_a_fetch_and_no_trust(hub: Hub, tmp_path: Path
     staging.mkdir(parents=True)
     digest = hub.repositories[REPOSITORY].files[BIG].digest
     (staging / f"{digest}.part").write_bytes(contents(BYTES, 3))
-    whole = {"start": 0, "end": BYTES, "at": BYTES, "synced": BYTES}
+    whole = {"start": 0, "end": BYTES, "at": BYTES}
     journal = {"digest": digest, "size": BYTES, "boot": boot_id(), "segments": [whole]}
     (staging / f"{digest}.json").write_text(json.dumps(journal))
     done = pull(hub, tmp_path, PATHS)
