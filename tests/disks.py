@@ -56,6 +56,13 @@ def image_disk(mount: Path, image: Path, size: int, *make: str) -> Iterator[Disk
         yield disk
 
 
+def fill(path: Path) -> None:
+    """Until its disk is full."""
+    with contextlib.suppress(OSError), path.open("wb", buffering=0) as file:
+        while file.write(bytes(1 << 16)):
+            pass
+
+
 @contextlib.contextmanager
 def _mounted(mount: Path, *options: str) -> Iterator[Disk]:
     mount.mkdir(parents=True, exist_ok=True)

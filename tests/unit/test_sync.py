@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 
 import pytest
 
-from tests.disks import image_disk, small_disk
+from tests.disks import fill, image_disk, small_disk
 from wantui.files import sync_file
 
 SIZE = 4 << 20
@@ -19,20 +18,13 @@ def test_what_the_disk_refused_is_read_as_the_disk_has_it(tmp_path: Path) -> Non
     with small_disk(tmp_path / "below", 4 * SIZE) as below:
         image, mount = below.seen / "image", tmp_path / "disk"
         with image_disk(mount, image, 16 * SIZE) as disk:
-            _fill(below.seen / "filling")  # no block of the image can be written any more
+            fill(below.seen / "filling")  # no block of the image can be written any more
             file = disk.seen / "file"
             file.write_bytes(content)
             assert file.read_bytes() == content  # from memory
             with pytest.raises(OSError, match=r"space|Input/output"):
                 sync_file(file)
             assert _as_read(file) != content
-
-
-def _fill(path: Path) -> None:
-    """Until its disk is full."""
-    with contextlib.suppress(OSError), path.open("wb", buffering=0) as file:
-        while file.write(bytes(1 << 16)):
-            pass
 
 
 def _as_read(file: Path) -> bytes:
