@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +33,10 @@ class Disk:
     def seen(self) -> Path:
         """Where it is for us. Links that are absolute lead elsewhere."""
         return Path(f"/proc/{self.holder}/root{self.mount}")
+
+    @property
+    def used(self) -> int:
+        return shutil.disk_usage(self.seen).used
 
     def resize(self, size: int) -> None:
         """A small disk's, in bytes; not below what is on it."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,11 +15,13 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 
+from tests.disks import small_disk
 from tests.fetcher.process import REPOSITORY, fetcher, pull, refusal
 from tests.hub import TLS, Fault, File, Hub, Repository, running_hub, wait_until
 from tests.proxy import running_proxy
 from wantui.errors import (
     DigestMismatch,
+    DiskFull,
     FileNotOnHub,
     GatedRepository,
     HubOffline,
@@ -28,6 +32,7 @@ from wantui.errors import (
     RevisionNotFound,
     UnsafePath,
 )
+from wantui.fetcher.part import begun_bytes
 from wantui.files import boot_id
 from wantui.pipe.fetch import Halted
 from wantui.store.digest import digest_of
@@ -39,6 +44,8 @@ PATHS = (BIG, SMALL, "transformer/config.json", TWIN)
 UNWANTED = "assets/logo.png"
 BYTES = 3_000_000
 LARGE = 70 << 20
+ROOMY = 1 << 30
+"""More than a pull leaves free."""
 JUNK = b"HTTP/1.1 206 Partial Content\r\nContent-Length: 4\r\n\r\nevil"
 """What a connection that is used again would take for the next answer."""
 
@@ -327,6 +334,36 @@ def test_a_listing_of_several_pages_is_read_to_its_end(hub: Hub, tmp_path: Path)
     pages = {seen.path for seen in hub.requests("GET", f"/tree/{'c' * 40}")}
     assert len(pages) == 1
     assert len(hub.requests("GET", *pages)) >= 2
+
+
+@pytest.mark.parametrize("room", [0, 1, 100_000, 1_000_000])
+def test_a_disk_that_gets_full_costs_nothing_that_came(hub: Hub, tmp_path: Path, room: int) -> None:
+    hub.faults = [Fault(BIG, bytes_a_second=2_000_000)]
+    digest = hub.repositories[REPOSITORY].files[BIG].digest
+    with small_disk(tmp_path / "disk", ROOMY) as disk:
+        staging = disk.seen / "hub" / f"models--{REPOSITORY.replace('/', '--')}" / ".wantui"
+        with fetcher(hub, disk.mount, disk.enter) as running:
+            running.order(PATHS)
+            wait_until(lambda: begun_bytes(staging, digest, BYTES) > 500_000)
+            running.process.send_signal(signal.SIGSTOP)
+            disk.resize(disk.used + room)
+            running.process.send_signal(signal.SIGCONT)
+            with pytest.raises(DiskFull):
+                running.fetched()
+        begun, asked = begun_bytes(staging, digest, BYTES), hub.requests("GET", BIG)
+        assert 500_000 < begun < BYTES
+        with fetcher(hub, disk.mount, disk.enter) as running:
+            running.order(PATHS)
+            with pytest.raises(DiskFull):  # before a byte is asked for
+                running.fetched()
+        assert hub.requests("GET", BIG) == asked
+        disk.resize(ROOMY)
+        with fetcher(hub, disk.mount, disk.enter) as running:
+            running.order(PATHS)
+            done = running.fetched()
+        assert done.fetched <= BYTES - begun + 1000
+        shutil.copytree(disk.seen / "hub", tmp_path / "hub", symlinks=True)
+    check(hub, tmp_path, str(tmp_path / Path(done.folder).relative_to(disk.mount)))
 
 
 def test_a_limit_is_kept(hub: Hub, tmp_path: Path) -> None:
