@@ -34,7 +34,9 @@ FETCHER = (sys.executable, "-m", "wantui.fetcher")
 
 
 class Fetcher:
-    def __init__(self, hub: Hub, home: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, hub: Hub, home: Path, environment: dict[str, str], enter: Sequence[str] = ()
+    ) -> None:
         self.home = home
         ours, theirs = socket.socketpair()
         ours.settimeout(PATIENCE_S)
@@ -42,7 +44,7 @@ class Fetcher:
         kept = {name: value for name, value in os.environ.items() if name not in hidden}
         with theirs:
             self.process = subprocess.Popen(
-                [*FETCHER, "--fd", str(theirs.fileno()), "--parent", str(os.getpid())],
+                [*enter, *FETCHER, "--fd", str(theirs.fileno()), "--parent", str(os.getpid())],
                 env={
                     **kept,
                     "HF_ENDPOINT": hub.endpoint,
@@ -138,8 +140,11 @@ class Fetcher:
 
 
 @contextlib.contextmanager
-def fetcher(hub: Hub, home: Path, **environment: str) -> Iterator[Fetcher]:
-    running = Fetcher(hub, home, environment)
+def fetcher(
+    hub: Hub, home: Path, enter: Sequence[str] = (), **environment: str
+) -> Iterator[Fetcher]:
+    """`enter` is what its command begins with, if it is to see another disk."""
+    running = Fetcher(hub, home, environment, enter)
     try:
         yield running
     finally:

@@ -25,7 +25,7 @@ from wantui.errors import (
     UnsafePath,
 )
 from wantui.pipe.fetch import FetchOrder, Listed
-from wantui.store.cache import drop_staging
+from wantui.store.alone import drop_staging
 
 AGAIN_S = 60.0
 """After a failure a job's weights are tried again once this has passed."""

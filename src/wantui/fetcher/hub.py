@@ -96,7 +96,8 @@ def locate(repository: str, commit: str, file: RemoteFile) -> Location:
 def _file(entry: RepoFile) -> RemoteFile:
     digest = entry.lfs.sha256 if entry.lfs else entry.blob_id
     path = PurePosixPath(entry.path)
-    if path.is_absolute() or not path.parts or ".." in path.parts or "\\" in entry.path:
+    strange = ".." in path.parts or "\\" in entry.path or "\0" in entry.path
+    if path.is_absolute() or not path.parts or strange:
         raise UnsafePath(f"the hub names the path {one_line(entry.path, 80)!r}")
     if not is_digest(digest):
         raise UnsafePath(f"the hub names the digest {one_line(digest, 80)!r}")
