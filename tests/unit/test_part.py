@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
 
 import pytest
 
+from tests.disks import fill, image_disk, small_disk
+from wantui.errors import DiskFull
 from wantui.fetcher.part import Part, begun_bytes
 
 SIZE = 1000
@@ -83,3 +86,23 @@ def test_a_sync_leaves_no_journal_of_a_file_that_was_placed(
     part.sync()
     assert [path.name for path in tmp_path.iterdir()] == ["whole"]
     assert (tmp_path / "whole").read_bytes() == bytes(SIZE)
+
+
+def test_what_the_disk_refused_does_not_count(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        below = stack.enter_context(small_disk(tmp_path / "below", 16 << 20))
+        image = below.seen / "image"
+        disk = stack.enter_context(image_disk(tmp_path / "disk", image, 64 << 20))
+        folder, size = disk.seen, 8 << 20
+        part = Part(folder, "digest", size, segments=1)
+        part.write(part.segments[0], bytes(1 << 20))
+        part.sync()
+        fill(below.seen / "filling")
+        part.write(part.segments[0], os.urandom(6 << 20))
+        part.save()
+        assert begun_bytes(folder, "digest", size) == 7 << 20
+        with pytest.raises((OSError, DiskFull)):
+            part.sync()
+        part.save()
+        part.close()
+        assert begun_bytes(folder, "digest", size) == 1 << 20

@@ -16,6 +16,7 @@ from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from wantui.errors import DiskFull
 from wantui.files import (
     PRIVATE_FILE,
     SHARED_FILE,
@@ -83,6 +84,7 @@ class Part:
         begun = kept.segments if kept else _split(size, segments)
         self._journal = _Journal(digest=digest, size=size, boot=boot_id(), segments=begun)
         self.placed = False
+        self._refused = False
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
 
     @property
@@ -116,17 +118,27 @@ class Part:
     def save(self) -> None:
         """Have the journal say what is written. Raises DiskFull."""
         with self._lock:
-            if not self.placed:
+            if not self.placed and not self._refused:
                 content = self._journal.model_dump_json().encode()
                 write_atomic(self._files.written, content, durable=False)
                 self._unsaved, self._saved_at = 0, time.monotonic()
 
     def sync(self) -> None:
-        """Put what is written on the disk, while more is written. Raises OSError or DiskFull."""
+        """Put what is written on the disk, while more is written. Raises OSError or DiskFull.
+
+        After that what the last sync brought there is all that counts: the rest may be lost.
+        """
         with self._lock:
             reached = self._journal.model_copy(deep=True, update={"boot": None})
             begun = self._begun
-        sync_file(self.path)
+        try:
+            with full_disk_named(self.path):
+                sync_file(self.path)
+        except (OSError, DiskFull):
+            with self._lock:
+                self._refused = True
+                self._files.written.unlink(missing_ok=True)
+            raise
         with self._lock:
             if self._begun == begun and not self.placed:
                 write_atomic(self._files.synced, reached.model_dump_json().encode())
@@ -138,6 +150,7 @@ class Part:
             for segment in self.segments:
                 segment.at = segment.start
             self._begun += 1
+            self._refused = False
             os.ftruncate(self._file, 0)
             self._unsaved = 0
 

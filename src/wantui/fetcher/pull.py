@@ -217,19 +217,31 @@ class Pull:
 
     @contextlib.contextmanager
     def _syncing(self) -> Iterator[None]:
-        """Bring to the disk, beside the work and now and then, what a power cut shall not cost."""
+        """Bring to the disk, beside the work and now and then, what a power cut shall not cost.
+
+        A disk that refuses ends the work, and is what it failed of.
+        """
         over = threading.Event()
+        refused: list[OSError | DiskFull] = []
 
         def sync() -> None:
             while not over.wait(SYNC_S):
                 for part in self._unplaced():
-                    # Who writes next is told of a full disk; what is placed meanwhile is gone.
-                    with contextlib.suppress(OSError, DiskFull):
+                    try:
                         part.sync()
+                    except FileNotFoundError:  # it was placed meanwhile
+                        continue
+                    except (OSError, DiskFull) as error:
+                        refused.append(error)
+                        self._stop.set()
 
         threading.Thread(target=sync, name="sync", daemon=True).start()
         try:
             yield
+        except Stopped:
+            if refused:
+                raise refused[0] from None
+            raise
         finally:
             over.set()
 
