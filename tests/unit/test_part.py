@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from wantui.fetcher.part import Part, begun_bytes
+from tests.hub import wait_until
+from wantui.fetcher import part as parts
+from wantui.fetcher.part import Part, begun_bytes, syncing
 
 SIZE = 1000
 
@@ -79,3 +81,16 @@ def test_a_sync_leaves_no_journal_of_a_file_that_was_placed(
     part.sync()
     assert [path.name for path in tmp_path.iterdir()] == ["whole"]
     assert (tmp_path / "whole").read_bytes() == bytes(SIZE)
+
+
+def test_what_is_on_its_way_is_synced_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "SYNC_S", 0.01)
+    part = begun(tmp_path)
+    with syncing(lambda: (part,)):
+        part.write(part.segments[0], bytes(400))
+        wait_until(lambda: part.segments[0].synced == 400)
+    in_another_boot(tmp_path)
+    assert begun_bytes(tmp_path, "digest", SIZE) == 400
+    part.close()

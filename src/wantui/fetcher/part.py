@@ -6,14 +6,17 @@ synced, which is what counts after a power cut: then another kernel runs.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from wantui.errors import DiskFull
 from wantui.files import (
     PRIVATE_FILE,
     SHARED_FILE,
@@ -163,6 +166,26 @@ class Part:
 
     def _kept(self) -> _Journal | None:
         return _believed(self._journal_path, self.path, self._digest, self.size)
+
+
+@contextlib.contextmanager
+def syncing(parts: Callable[[], Iterable[Part]]) -> Iterator[None]:
+    """Bring to the disk, beside the work and now and then, what a power cut shall not cost."""
+    over = threading.Event()
+
+    def sync() -> None:
+        while not over.wait(SYNC_S):
+            for part in parts():
+                # Who writes next is told of a full disk; what is placed meanwhile is gone.
+                with contextlib.suppress(OSError, DiskFull):
+                    if part.present and not part.placed:
+                        part.sync()
+
+    threading.Thread(target=sync, name="sync", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def begun_bytes(folder: Path, digest: str, size: int) -> int:
