@@ -93,6 +93,11 @@ class Repository:
     files: dict[str, File]
     commit: str = "c" * 40
     gated: bool = False
+    """Its files are for those who bring a token."""
+    secret: bool = False
+    """If it is gated it is not even listed for others; the real hub lists them for everyone
+    (huggingface.js issue 945).
+    """
     named: dict[str, str] = field(default_factory=dict)
     """Paths to show in the tree under another name: a hub that lies."""
 
@@ -205,6 +210,10 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Nothing: `Hub.seen` has it."""
 
+    @property
+    def token(self) -> str | None:
+        return self.headers.get("Authorization")
+
     def do_HEAD(self) -> None:
         self._answer("HEAD")
 
@@ -219,7 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
                 method,
                 url.path,
                 self.headers.get("Range"),
-                self.headers.get("Authorization"),
+                self.token,
             )
         )
         fault = hub.fault(method, url.path)
@@ -234,18 +243,19 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(404, b"")
 
-    def _repository(self, id: str) -> Repository | None:
+    def _repository(self, id: str, *, listing: bool = False) -> Repository | None:
+        """None if that was answered already."""
         repository = self.server.hub.repositories.get(id)
         if repository is None:
             self._send(404, b"", {"X-Error-Code": "RepoNotFound"})
-        elif repository.gated and not self.headers.get("Authorization"):
+        elif repository.gated and (repository.secret or not listing) and not self.token:
             self._send(403, b"", {"X-Error-Code": "GatedRepo"})
             return None
         return repository
 
     def _api(self, rest: str, query: dict[str, list[str]]) -> None:
         parts = rest.split("/")
-        repository = self._repository("/".join(parts[:2]))
+        repository = self._repository("/".join(parts[:2]), listing=True)
         if repository is None:
             return
         if len(parts) > 3 and parts[3] not in ("main", repository.commit):
