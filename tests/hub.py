@@ -94,6 +94,11 @@ class Repository:
     files: dict[str, File]
     commit: str = "c" * 40
     gated: bool = False
+    """Its files are for those who bring a token."""
+    secret: bool = False
+    """If it is gated it is not even listed for others; the real hub lists them for everyone
+    (huggingface.js issue 945).
+    """
     named: dict[str, str] = field(default_factory=dict)
     """Paths to show in the tree under another name: a hub that lies."""
     past: dict[str, dict[str, File]] = field(default_factory=dict)
@@ -224,6 +229,10 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Nothing: `Hub.seen` has it."""
 
+    @property
+    def token(self) -> str | None:
+        return self.headers.get("Authorization")
+
     def do_HEAD(self) -> None:
         self._answer("HEAD")
 
@@ -232,8 +241,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, method: str) -> None:
         hub, url = self.server.hub, urlsplit(self.path)
-        told, port = self.headers.get, self.server.server_port
-        hub.seen.append(Seen(port, method, url.path, told("Range"), told("Authorization")))
+        hub.seen.append(
+            Seen(
+                self.server.server_port,
+                method,
+                url.path,
+                self.headers.get("Range"),
+                self.token,
+            )
+        )
         fault = hub.fault(method, url.path)
         if fault is not None and fault.status is not None:
             self._send(fault.status, b"", fault.headers)
@@ -246,18 +262,19 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(404, b"")
 
-    def _repository(self, id: str) -> Repository | None:
+    def _repository(self, id: str, *, listing: bool = False) -> Repository | None:
+        """None if that was answered already."""
         repository = self.server.hub.repositories.get(id)
         if repository is None:
             self._send(404, b"", {"X-Error-Code": "RepoNotFound"})
-        elif repository.gated and not self.headers.get("Authorization"):
+        elif repository.gated and (repository.secret or not listing) and not self.token:
             self._send(403, b"", {"X-Error-Code": "GatedRepo"})
             return None
         return repository
 
     def _api(self, rest: str, query: dict[str, list[str]]) -> None:
         parts = rest.split("/")
-        repository = self._repository("/".join(parts[:2]))
+        repository = self._repository("/".join(parts[:2]), listing=True)
         if repository is None:
             return
         revision = parts[3] if len(parts) > 3 else "main"

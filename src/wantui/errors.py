@@ -8,7 +8,7 @@
      |   +- InvalidAdapter        a file that is no LoRA we take
      |       +- AdapterUnfit      a LoRA that fits no model of the catalog
      +- UnknownJob, UnknownUpload, UnknownDownload, UnknownLog, NoOutput
-     +- UnknownAdapter, UnknownAdapterPull, NameTaken
+     +- UnknownAdapter, NameTaken
      +- WrongState                the job is not in a state that allows it
      +- EngineMissing, WeightsAbsent, WeightsCorrupt, WeightsInUse, DoesNotFit
      +- QueueFull, DiskFull
@@ -139,12 +139,6 @@ class UnknownAdapter(WantuiError):
     code = "unknown_adapter"
     http_status = 404
     default_hint = "see: wantui lora ls"
-
-
-class UnknownAdapterPull(WantuiError):
-    code = "unknown_adapter_pull"
-    http_status = 404
-    default_hint = "pulls of adapters are forgotten when the daemon stops: add it again"
 
 
 class NameTaken(WantuiError):
@@ -327,7 +321,7 @@ class RateLimited(FetchError):
 
 
 class GatedRepository(FetchError):
-    """The repository wants its terms accepted, or a token."""
+    """The repository wants its terms accepted, or a token. Detail: page, if known."""
 
     code = "gated_repository"
     http_status = 403

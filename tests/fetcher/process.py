@@ -35,7 +35,11 @@ FETCHER = (sys.executable, "-m", "wantui.fetcher")
 
 class Fetcher:
     def __init__(
-        self, hub: Hub, home: Path, environment: dict[str, str], enter: Sequence[str] = ()
+        self,
+        hub: Hub,
+        home: Path,
+        environment: dict[str, str],
+        command: Sequence[str] = FETCHER,
     ) -> None:
         self.home = home
         ours, theirs = socket.socketpair()
@@ -44,7 +48,7 @@ class Fetcher:
         kept = {name: value for name, value in os.environ.items() if name not in hidden}
         with theirs:
             self.process = subprocess.Popen(
-                [*enter, *FETCHER, "--fd", str(theirs.fileno()), "--parent", str(os.getpid())],
+                [*command, "--fd", str(theirs.fileno()), "--parent", str(os.getpid())],
                 env={
                     **kept,
                     "HF_ENDPOINT": hub.endpoint,
@@ -141,10 +145,10 @@ class Fetcher:
 
 @contextlib.contextmanager
 def fetcher(
-    hub: Hub, home: Path, enter: Sequence[str] = (), **environment: str
+    hub: Hub, home: Path, command: Sequence[str] = FETCHER, **environment: str
 ) -> Iterator[Fetcher]:
-    """`enter` is what its command begins with, if it is to see another disk."""
-    running = Fetcher(hub, home, environment, enter)
+    """`command` is another, if it is to see another disk or to be of another kind."""
+    running = Fetcher(hub, home, environment, command)
     try:
         yield running
     finally:

@@ -16,7 +16,7 @@ import huggingface_hub
 import pytest
 
 from tests.disks import small_disk
-from tests.fetcher.process import REPOSITORY, fetcher, pull, refusal
+from tests.fetcher.process import FETCHER, REPOSITORY, fetcher, pull, refusal
 from tests.hub import TLS, Fault, File, Hub, Repository, running_hub, wait_until
 from tests.proxy import running_proxy
 from wantui.errors import (
@@ -342,7 +342,7 @@ def test_a_disk_that_gets_full_costs_nothing_that_came(hub: Hub, tmp_path: Path,
     digest = hub.repositories[REPOSITORY].files[BIG].digest
     with small_disk(tmp_path / "disk", ROOMY) as disk:
         staging = disk.seen / "hub" / f"models--{REPOSITORY.replace('/', '--')}" / ".wantui"
-        with fetcher(hub, disk.mount, disk.enter) as running:
+        with fetcher(hub, disk.mount, (*disk.enter, *FETCHER)) as running:
             running.order(PATHS)
             wait_until(lambda: begun_bytes(staging, digest, BYTES) > 500_000)
             running.process.send_signal(signal.SIGSTOP)
@@ -352,13 +352,13 @@ def test_a_disk_that_gets_full_costs_nothing_that_came(hub: Hub, tmp_path: Path,
                 running.fetched()
         begun, asked = begun_bytes(staging, digest, BYTES), hub.requests("GET", BIG)
         assert 500_000 < begun < BYTES
-        with fetcher(hub, disk.mount, disk.enter) as running:
+        with fetcher(hub, disk.mount, (*disk.enter, *FETCHER)) as running:
             running.order(PATHS)
             with pytest.raises(DiskFull):  # before a byte is asked for
                 running.fetched()
         assert hub.requests("GET", BIG) == asked
         disk.resize(ROOMY)
-        with fetcher(hub, disk.mount, disk.enter) as running:
+        with fetcher(hub, disk.mount, (*disk.enter, *FETCHER)) as running:
             running.order(PATHS)
             done = running.fetched()
         assert done.fetched <= BYTES - begun + 1000

@@ -14,7 +14,7 @@ import huggingface_hub
 import pytest
 
 from tests.disks import fill, image_disk, small_disk
-from tests.fetcher.process import REPOSITORY, Fetcher, fetcher
+from tests.fetcher.process import FETCHER, REPOSITORY, Fetcher, fetcher
 from tests.hub import Fault, File, Hub, Repository, running_hub
 from wantui.api.download import Depth
 from wantui.errors import DownloadBusy, WeightsUnreadable
@@ -146,7 +146,7 @@ def test_what_the_disk_refuses_is_not_verified(hub: Hub, tmp_path: Path) -> None
         file = disk.seen / "file"
         file.write_bytes(os.urandom(8 << 20))
         wanted = FileToVerify(path=file.name, digest=digest_of(file, "0" * 64))
-        running = stack.enter_context(fetcher(hub, tmp_path, disk.enter))
+        running = stack.enter_context(fetcher(hub, tmp_path, (*disk.enter, *FETCHER)))
         running.send(verify(disk.mount, wanted, Depth.CONTENT))
         with pytest.raises(WeightsUnreadable, match=r"space|Input/output"):
             list(running.checked())

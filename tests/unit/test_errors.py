@@ -18,7 +18,6 @@ CODES = {
     "invalid_adapter": "InvalidAdapter",
     "adapter_unfit": "AdapterUnfit",
     "unknown_adapter": "UnknownAdapter",
-    "unknown_adapter_pull": "UnknownAdapterPull",
     "name_taken": "NameTaken",
     "unknown_job": "UnknownJob",
     "unknown_upload": "UnknownUpload",

@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from tests.disks import fill, image_disk, small_disk
+from tests.hub import wait_until
 from wantui.errors import DiskFull
-from wantui.fetcher.part import Part, begun_bytes
+from wantui.fetcher import part as parts
+from wantui.fetcher.part import Part, begun_bytes, syncing
 
 SIZE = 1000
 
@@ -106,3 +109,18 @@ def test_what_the_disk_refused_does_not_count(tmp_path: Path) -> None:
         part.save()
         part.close()
         assert begun_bytes(folder, "digest", size) == 1 << 20
+
+
+def test_what_is_on_its_way_is_synced_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "SYNC_S", 0.01)
+    part = begun(tmp_path)
+    with syncing(lambda: (part,), threading.Event()):
+        part.write(part.segments[0], bytes(400))
+        synced = tmp_path / "digest.synced.json"
+        wait_until(lambda: synced.exists() and '"at":400' in synced.read_text())
+    part.save()
+    power_cut(tmp_path, "whole")
+    assert begun_bytes(tmp_path, "digest", SIZE) == 400
+    part.close()

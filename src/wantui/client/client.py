@@ -12,9 +12,7 @@ from pydantic import ValidationError
 from wantui.api.adapter import (
     Adapter,
     AdapterCheck,
-    AdapterPull,
     AdapterPullRequest,
-    AdapterPulls,
     Adapters,
 )
 from wantui.api.base import API_VERSION, Reply, Request
@@ -155,17 +153,9 @@ class Client:
             timeout_s=SENDING_TIMEOUT_S,
         )
 
-    async def pull_adapter(self, request: AdapterPullRequest) -> AdapterPull:
-        return await self._call("POST", "/api/adapters/pull", AdapterPull, body=request)
-
-    async def adapter_pulls(self) -> tuple[AdapterPull, ...]:
-        return (await self._get("/api/adapters/pulls", AdapterPulls)).pulls
-
-    async def adapter_pull(self, pull_id: int) -> AdapterPull:
-        return await self._get(f"/api/adapters/pulls/{pull_id}", AdapterPull)
-
-    async def cancel_adapter_pull(self, pull_id: int) -> AdapterPull:
-        return await self._call("POST", f"/api/adapters/pulls/{pull_id}/cancel", AdapterPull)
+    async def pull_adapter(self, request: AdapterPullRequest) -> Download:
+        """Returns at once: see `download` and `follow`."""
+        return await self._call("POST", "/api/adapters/pull", Download, body=request)
 
     async def remove_adapter(self, adapter_id: str) -> Adapter:
         return await self._call("DELETE", f"/api/adapters/{adapter_id}", Adapter)

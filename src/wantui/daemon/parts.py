@@ -10,6 +10,7 @@ from pathlib import Path
 
 from wantui import __version__
 from wantui.api.base import API_VERSION
+from wantui.api.download import Download
 from wantui.api.event import EventKind
 from wantui.api.hello import Hello
 from wantui.api.job import Job, JobState, in_order
@@ -19,6 +20,7 @@ from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.adapter_pulls import AdapterPulls
 from wantui.daemon.adapters import Adapters
+from wantui.daemon.cargo import Cargo
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.engine import missing_packages
 from wantui.daemon.events import Events
@@ -36,6 +38,7 @@ from wantui.daemon.scheduler import Scheduler
 from wantui.daemon.uploads import Uploads
 from wantui.daemon.upstream import UpstreamBook
 from wantui.daemon.verdict_book import VerdictBook
+from wantui.daemon.weights_cargo import WeightsCargo
 from wantui.daemon.workers import WorkerBoard
 from wantui.database import Database
 from wantui.errors import TimedOut
@@ -82,25 +85,32 @@ class Parts:
         self.downloads = Downloads(
             self.database, lambda download: self.events.publish(EventKind.DOWNLOAD, download)
         )
-        orders = FetchOrders(paths, settings.store, self.book)
+        orders = FetchOrders(paths, settings, self.book)
         self.provision = Provision(
             self.inventory,
             self.downloads,
             orders,
             upstream=self.upstream,
-            hub_cache=paths.hub_cache,
             log_file=self._fetcher_log,
+        )
+        self.adapters = Adapters(
+            paths.adapters, self.inventory.catalog, settings.limits.adapter_bytes
+        )
+        self.adapter_pulls = AdapterPulls(self.adapters, self.downloads, orders, paths.adapters)
+        self.weights_cargo = WeightsCargo(
+            self.inventory,
+            self.upstream,
+            orders,
+            hub_cache=paths.hub_cache,
+            landed=self._landed,
         )
         self.fetch_lanes = tuple(
             FetchLane(
                 actions,
                 self.downloads,
-                inventory=self.inventory,
+                cargo_of=self._cargo_of,
                 book=self.book,
-                upstream=self.upstream,
-                orders=orders,
                 log_file=self._fetcher_log,
-                landed=self._landed,
             )
             for actions in (NETWORK, DISK)
         )
@@ -118,16 +128,6 @@ class Parts:
             book=self.book,
             hub_cache=paths.hub_cache,
             loaded=self.board.holds,
-        )
-        self.adapters = Adapters(
-            paths.adapters, self.inventory.catalog, settings.limits.adapter_bytes
-        )
-        self.adapter_pulls = AdapterPulls(
-            self.adapters,
-            paths,
-            settings,
-            log_file=self._fetcher_log,
-            changed=lambda pull: self.events.publish(EventKind.ADAPTER, pull),
         )
         self.intake = Intake(
             paths=paths,
@@ -173,7 +173,6 @@ class Parts:
         self.scheduler.start(devices(hardware))
         self._tasks = [asyncio.create_task(lane.run()) for lane in self.lanes]
         self._tasks += [asyncio.create_task(lane.run()) for lane in self.fetch_lanes]
-        self._tasks.append(asyncio.create_task(self.adapter_pulls.run()))
         self._tasks.append(asyncio.create_task(self.book.run()))
         self._tasks.append(asyncio.create_task(self._rescan()))
         self._tasks.append(asyncio.create_task(self._tidy()))
@@ -230,6 +229,12 @@ class Parts:
             for lane in self.lanes:
                 lane.stop(job.id)
 
+    async def cancel_download(self, download_id: int) -> Download:
+        """End it, and remove what is not whole. Raises UnknownDownload or WrongState."""
+        cancelled = await self.downloads.cancel(download_id)
+        await self._cargo_of(cancelled).drop(cancelled)
+        return cancelled
+
     async def set_paused(self, value: bool) -> Queue:
         await self.jobs.set_paused(value)
         self._queue_changed()
@@ -281,6 +286,9 @@ class Parts:
             workers=self.board.all(),
             hardware=hardware,
         )
+
+    def _cargo_of(self, download: Download) -> Cargo:
+        return self.weights_cargo if download.adapter is None else self.adapter_pulls
 
     def _job_changed(self, job: Job) -> None:
         self.events.publish(EventKind.JOB, self.view(job))

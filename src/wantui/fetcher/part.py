@@ -7,16 +7,19 @@ itself, and after a power cut, when another kernel runs, it may be nothing: then
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from wantui.errors import DiskFull
+from wantui.fetcher.halt import Stopped
 from wantui.files import (
     PRIVATE_FILE,
     SHARED_FILE,
@@ -167,6 +170,39 @@ class Part:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+@contextlib.contextmanager
+def syncing(parts: Callable[[], Iterable[Part]], stop: threading.Event) -> Iterator[None]:
+    """Bring to the disk, beside the work and now and then, what a power cut shall not cost.
+
+    A disk that refuses sets `stop`, which ends the work, and is what it failed of.
+    """
+    over = threading.Event()
+    refused: list[OSError | DiskFull] = []
+
+    def sync() -> None:
+        while not over.wait(SYNC_S):
+            for part in parts():
+                if not part.present or part.placed:
+                    continue
+                try:
+                    part.sync()
+                except FileNotFoundError:  # it was placed meanwhile
+                    continue
+                except (OSError, DiskFull) as error:
+                    refused.append(error)
+                    stop.set()
+
+    threading.Thread(target=sync, name="sync", daemon=True).start()
+    try:
+        yield
+    except Stopped:
+        if refused:
+            raise refused[0] from None
+        raise
+    finally:
+        over.set()
 
 
 def begun_bytes(folder: Path, digest: str, size: int) -> int:

@@ -19,7 +19,7 @@ from huggingface_hub.utils._fixes import WeakFileLock
 from wantui.errors import DigestMismatch, DiskFull, FileNotOnHub
 from wantui.fetcher.halt import Stopped, finish
 from wantui.fetcher.hub import Listing, RemoteFile, locate, typed_errors
-from wantui.fetcher.part import SYNC_S, Part, Segment, begun_bytes
+from wantui.fetcher.part import Part, Segment, begun_bytes, syncing
 from wantui.fetcher.patience import Patience
 from wantui.fetcher.steady import read_steadily
 from wantui.fetcher.tally import Tally, free_bytes, need_room
@@ -86,9 +86,7 @@ class Pull:
     def stop(self) -> None:
         """End soon; what came is in the journals once this returns."""
         self._stop.set()
-        with self._lock:
-            parts = list(self._parts.values())
-        for part in parts:
+        for part in self._opened():
             with contextlib.suppress(OSError, DiskFull):
                 part.save()
 
@@ -211,43 +209,16 @@ class Pull:
     def _fetch(self, files: Sequence[RemoteFile]) -> None:
         """All files, largest first, their segments side by side."""
         ordered = sorted(files, key=lambda file: file.size, reverse=True)
-        with self._syncing(), ThreadPoolExecutor(self._order.connections, "fetch") as pool:
+        with (
+            syncing(self._opened, self._stop),
+            ThreadPoolExecutor(self._order.connections, "fetch") as pool,
+        ):
             tasks = [task for file in ordered for task in self._tasks(file, pool)]
             finish(pool, tasks, self._stop)
 
-    @contextlib.contextmanager
-    def _syncing(self) -> Iterator[None]:
-        """Bring to the disk, beside the work and now and then, what a power cut shall not cost.
-
-        A disk that refuses ends the work, and is what it failed of.
-        """
-        over = threading.Event()
-        refused: list[OSError | DiskFull] = []
-
-        def sync() -> None:
-            while not over.wait(SYNC_S):
-                for part in self._unplaced():
-                    try:
-                        part.sync()
-                    except FileNotFoundError:  # it was placed meanwhile
-                        continue
-                    except (OSError, DiskFull) as error:
-                        refused.append(error)
-                        self._stop.set()
-
-        threading.Thread(target=sync, name="sync", daemon=True).start()
-        try:
-            yield
-        except Stopped:
-            if refused:
-                raise refused[0] from None
-            raise
-        finally:
-            over.set()
-
-    def _unplaced(self) -> list[Part]:
+    def _opened(self) -> list[Part]:
         with self._lock:
-            return [part for part in self._parts.values() if part.present and not part.placed]
+            return list(self._parts.values())
 
     def _tasks(self, file: RemoteFile, pool: ThreadPoolExecutor) -> list[Future[None]]:
         part = self._parts[file.digest]
