@@ -106,7 +106,7 @@ async def test_the_limit_is_one_for_weights_and_adapters_together(
     limit = 2_000_000
     store = f"max_bytes_per_second = {limit}\n"
     reports: list[tuple[float, int]] = []
-    with daemon_with(hub, tmp_path, monkeypatch, store) as daemon:
+    with daemon_with(hub, tmp_path, monkeypatch, store=store) as daemon:
         async with daemon.client() as client:
             wanted = await client.pull("ti2v-5b"), await client.pull_adapter(WANTED)
             done = {download.id: 0 for download in wanted}
