@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from wantui.api.job import JobWarning
+from wantui.catalog.encoding import resolve_encoding
+from wantui.catalog.preview import preview_order
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.progress import Meter
 from wantui.daemon.scheduler import Claim
@@ -22,6 +24,7 @@ from wantui.pipe.messages import (
     Generate,
     Loaded,
     ModelFiles,
+    Previewed,
     Report,
     Step,
     Stop,
@@ -30,12 +33,13 @@ from wantui.pipe.messages import (
     Warned,
 )
 from wantui.queue.jobs import Jobs
+from wantui.settings import Settings
 from wantui.store.scan import weights_files
 
 log = logging.getLogger(__name__)
 
 
-def order_for(claim: Claim, paths: Paths) -> Generate:
+def order_for(claim: Claim, paths: Paths, settings: Settings) -> Generate:
     """All that the worker needs, resolved; completes the job's folder.
 
     Raises WeightsAbsent, FolderUnsafe or DiskFull.
@@ -46,6 +50,7 @@ def order_for(claim: Claim, paths: Paths) -> Generate:
     image = folder.image(job)
     folder.prepare(job, paths.uploads / job.params.image.sha256 if job.params.image else None)
     weights_folder = claim.weights.folder or ""
+    encoding = job.encoding or resolve_encoding(settings.video)
     return Generate(
         job=job.id,
         attempt=len(job.attempts),
@@ -62,6 +67,10 @@ def order_for(claim: Claim, paths: Paths) -> Generate:
         quality=job.quality,
         image=str(image) if image else None,
         output=str(folder.output),
+        encoding=encoding,
+        thumbnail=str(folder.thumbnail),
+        frames_folder=str(folder.frames) if encoding.png else None,
+        preview=preview_order(recipe, settings.preview, folder.preview),
         log=str(folder.log),
     )
 
@@ -134,6 +143,8 @@ class Attempt:
         match report:
             case Step(stage=stage, step=step, of=of):
                 self._jobs.progress(self._job_id, self._meter.read(stage, step, of))
+            case Previewed(rev=rev):
+                self._jobs.progress(self._job_id, self._meter.previewed(rev))
             case Warned(code=code, message=message):
                 warning = JobWarning(code=code, message=message)
                 await settle(lambda: self._jobs.warn(self._job_id, warning))

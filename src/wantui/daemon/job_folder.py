@@ -1,4 +1,4 @@
-"""A job's folder: request.json, the picture, the log and the output."""
+"""A job's folder: request.json, the picture, the log, and what is made: previews, the output."""
 
 from __future__ import annotations
 
@@ -25,6 +25,20 @@ class JobFolder:
     @property
     def output(self) -> Path:
         return self.path / "output.mp4"
+
+    @property
+    def preview(self) -> Path:
+        """What the video looks like so far; there from the first steps until the video is."""
+        return self.path / "preview.webp"
+
+    @property
+    def thumbnail(self) -> Path:
+        return self.path / "thumbnail.webp"
+
+    @property
+    def frames(self) -> Path:
+        """PNGs, if the job was to keep them."""
+        return self.path / "frames"
 
     def image(self, job: Job) -> Path | None:
         """The picture that belongs to the job, whatever happens to the upload."""

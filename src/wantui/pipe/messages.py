@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from wantui.api.error import ErrorBody
 from wantui.api.job import Output, Params, Stage, Timings
 from wantui.api.plan import Plan
+from wantui.api.video import Encoding
+from wantui.pipe.preview import PreviewOrder
 
 
 class Message(BaseModel):
@@ -51,6 +53,13 @@ class Generate(Message):
     """Absolute path of the picture."""
     output: str
     """Absolute path of the mp4 to make; written under a temporary name first."""
+    encoding: Encoding
+    thumbnail: str
+    """Absolute path of the WebP to make of the middle frame."""
+    frames_folder: str | None
+    """Absolute path of the folder for PNG frames, if the job is to keep them."""
+    preview: PreviewOrder | None
+    """None: nothing is shown before the video is there."""
     log: str
     """Absolute path of the job's log, to which the worker's stdout and stderr go meanwhile."""
 
@@ -104,6 +113,14 @@ class Step(Message):
     of: int
 
 
+class Previewed(Message):
+    """There is a new preview where the order wanted it; `rev` counts those of the attempt."""
+
+    kind: Literal["previewed"] = "previewed"
+    job: int
+    rev: int
+
+
 class Warned(Message):
     kind: Literal["warned"] = "warned"
     job: int
@@ -136,7 +153,7 @@ class Failed(Message):
     ends: bool
 
 
-Report = Ready | Loaded | Unloaded | Step | Warned | Completed | Stopped | Failed
+Report = Ready | Loaded | Unloaded | Step | Previewed | Warned | Completed | Stopped | Failed
 
 AnyOrder = Annotated[Order, Field(discriminator="kind")]
 AnyReport = Annotated[Report, Field(discriminator="kind")]

@@ -18,6 +18,7 @@ from wantui.worker import engine
 from wantui.worker.condition import Conditioning, latent_shape
 from wantui.worker.encode import PromptEmbeddings
 from wantui.worker.load import LoadedModel
+from wantui.worker.preview import Preview, clean_estimate
 from wantui.worker.stop import StopFlag
 
 
@@ -68,6 +69,7 @@ def denoise(
     *,
     stop: StopFlag,
     on_step: Callable[[int, int], None],
+    preview: Preview | None = None,
 ) -> Tensor:
     """Latents (1, z, lf, lh, lw) in fp32; `on_step` is told each finished step and how many.
 
@@ -92,6 +94,8 @@ def denoise(
                 f"step {step} of {params.steps} made numbers that are not finite",
                 detail={"step": step},
             )
+        if preview is not None and preview.due():
+            preview.offer(conditioning.finish(clean_estimate(scheduler, latents, velocity)))
         on_step(step, params.steps)
     return conditioning.finish(latents)
 
