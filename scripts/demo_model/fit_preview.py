@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 SEED = 7007
-CLIPS = 48
+CLIPS = 32
 RIDGE = 1e-3
 """Of a latent's variance, which is 1."""
 FRAMES_A_LATENT = 4

@@ -23,7 +23,7 @@ from wantui.worker.decode import Frames
 from wantui.worker.preview import small
 
 PNG_EFFORT = 3
-"""Of zlib, 0 to 9: a third slower than 1 and a tenth smaller; from there on it gets slow."""
+"""Of zlib, 0 to 9. At 720p 0.1 s a frame; 6 takes three times as long and makes 13 % less."""
 THUMBNAIL_QUALITY = 85
 """Of lossy WebP, 0 to 100."""
 
