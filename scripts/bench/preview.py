@@ -1,4 +1,4 @@
-"""What a preview costs the denoising of a 1280x720x81 video, on a CPU; the writer's thread apart."""
+"""What a preview costs the denoising of a 1280x720x81 video, on a CPU, and its writer apart."""
 
 from __future__ import annotations
 

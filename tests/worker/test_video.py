@@ -144,8 +144,10 @@ def test_frames_are_kept_as_they_were_before_the_codec(tmp_path: Path) -> None:
     folder = tmp_path / "frames"
     folder.mkdir()
     (folder / "00099.png").write_bytes(b"of an attempt that ended")
-    passed = list(keep_png(folder, iter(_thirds())))
-    assert [len(chunk) for chunk in passed] == [1, 4, 4]
+    with keep_png(folder, iter(_thirds())) as passing:
+        for count, chunk in zip((1, 5, 9), passing, strict=True):  # as they come
+            assert len(list(folder.iterdir())) == count
+            assert chunk.shape[1:] == (32, 64, 3)
     paths = sorted(folder.iterdir())
     assert [path.name for path in paths] == [f"{n:05}.png" for n in range(1, 10)]
     for path, frame in zip(paths, np.concatenate(_thirds()), strict=True):
@@ -154,10 +156,22 @@ def test_frames_are_kept_as_they_were_before_the_codec(tmp_path: Path) -> None:
             np.testing.assert_array_equal(np.asarray(kept), frame)
 
 
-def test_frames_are_written_as_they_come(tmp_path: Path) -> None:
-    passing = keep_png(tmp_path / "frames", iter(_thirds()))
-    next(passing)
-    assert len(list((tmp_path / "frames").iterdir())) == 1
+def test_of_a_video_that_failed_no_frames_stay(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def chunks() -> Iterator[Frames]:
+        yield _still((1, 2, 3), 1)
+        seen.extend(path.name for path in tmp_path.iterdir())
+        raise ValueError("x")
+
+    def keep() -> None:
+        with keep_png(tmp_path, chunks()) as passing:
+            list(passing)
+
+    with pytest.raises(ValueError, match="x"):
+        keep()
+    assert seen == ["00001.png"]
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("count", "brightness"), [(1, 0), (5, 40), (9, 40)])

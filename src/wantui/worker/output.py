@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,14 @@ def write_output(order: Generate, chunks: Iterator[Frames], comment: dict[str, A
 
     Raises what `write_video` and `keep_png` raise.
     """
-    params = order.params
-    if order.frames_folder is not None:
-        chunks = keep_png(Path(order.frames_folder), chunks)
-    middle = Middle(params.frames)
+    params, middle = order.params, Middle(order.params.frames)
     form = Format(params.width, params.height, params.fps, order.encoding)
-    output = write_video(Path(order.output), middle.passing(chunks), form, comment)
+    with contextlib.ExitStack() as kept:
+        if order.frames_folder is not None:
+            chunks = kept.enter_context(keep_png(Path(order.frames_folder), chunks))
+        output = write_video(Path(order.output), middle.passing(chunks), form, comment)
     thumbnail = write_thumbnail(Path(order.thumbnail), middle.frame)
     if order.preview is not None:
         Path(order.preview.path).unlink(missing_ok=True)
-    kept = {"thumbnail": thumbnail, "frames_folder": order.frames_folder}
-    return output.model_copy(update=kept)
+    update = {"thumbnail": thumbnail, "frames_folder": order.frames_folder}
+    return output.model_copy(update=update)

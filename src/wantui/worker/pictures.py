@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -59,34 +61,38 @@ def write_thumbnail(target: Path, frame: npt.NDArray[np.uint8] | None) -> str | 
     return str(target)
 
 
-def keep_png(folder: Path, chunks: Iterable[Frames]) -> Iterator[Frames]:
+@contextlib.contextmanager
+def keep_png(folder: Path, chunks: Iterable[Frames]) -> Iterator[Iterator[Frames]]:
     """Write every frame that passes: 00001.png and on, in a folder with nothing else.
 
-    They count once all have passed, and are on the disk then. Raises DiskFull and FolderUnsafe.
+    They are on the disk once this is left; where that is because something failed, they are gone.
+    Raises DiskFull and FolderUnsafe.
     """
     private_folder(folder)
-    remove_png(folder)
-    paths: list[Path] = []
+    _remove_png(folder)
+    try:
+        yield _passing(folder, chunks)
+        with full_disk_named(folder):
+            for path in folder.iterdir():
+                sync_file(path)
+            sync_folder(folder)
+    except BaseException:
+        _remove_png(folder)
+        raise
+
+
+def _passing(folder: Path, chunks: Iterable[Frames]) -> Iterator[Frames]:
+    numbers = itertools.count(1)
     for chunk in chunks:
-        for frame in chunk:
-            path = png_path(folder, len(paths) + 1)
+        for frame, number in zip(chunk, numbers, strict=False):
+            path = folder / f"{number:05}.png"
             with full_disk_named(path):
                 Image.fromarray(frame).save(path, compress_level=PNG_EFFORT)
                 path.chmod(PRIVATE_FILE)
-            paths.append(path)
         yield chunk
-    with full_disk_named(folder):
-        for path in paths:
-            sync_file(path)
-        sync_folder(folder)
 
 
-def png_path(folder: Path, number: int) -> Path:
-    """Of a frame, counted from 1."""
-    return folder / f"{number:05}.png"
-
-
-def remove_png(folder: Path) -> None:
+def _remove_png(folder: Path) -> None:
     """Take away what an attempt left that did not come to its end."""
     for path in folder.glob("*.png"):
         path.unlink()

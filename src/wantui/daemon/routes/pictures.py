@@ -70,6 +70,6 @@ async def _small(path: File, known: str | None, problem: str, job_id: int) -> Re
         raise NoPicture(problem, hint=f"see: wantui job {job_id}") from None
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
-    if known == tag:
+    if known is not None and tag in map(str.strip, known.split(",")):
         return Response(status_code=304, headers=headers)
     return Response(content, media_type=WEBP, headers=headers)
