@@ -29,6 +29,7 @@ SCRIPTS = (
     "denoise_step",
     "checkpoint",
     "worker_start",
+    "preview",
 )
 TABLE_HEAD = "| name | ours | reference | ratio | budget |\n|---|---|---|---|---|\n"
 

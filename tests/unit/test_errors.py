@@ -23,6 +23,7 @@ CODES = {
     "unknown_upload": "UnknownUpload",
     "unknown_log": "UnknownLog",
     "no_output": "NoOutput",
+    "no_picture": "NoPicture",
     "wrong_state": "WrongState",
     "engine_missing": "EngineMissing",
     "weights_absent": "WeightsAbsent",
@@ -62,6 +63,7 @@ CODES = {
     "weights_changed": "WeightsChanged",
     "weights_unreadable": "WeightsUnreadable",
     "latents_not_finite": "LatentsNotFinite",
+    "codec_missing": "CodecMissing",
     "generation_failed": "GenerationFailed",
 }
 

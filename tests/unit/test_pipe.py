@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from wantui.api.error import ErrorBody
 from wantui.api.job import Output, Params, Stage, Timings
 from wantui.api.plan import DType, Plan, Residency
+from wantui.api.video import Codec, Encoding
 from wantui.pipe.framing import MAX_LINE_BYTES, decode_order, decode_report, encode
 from wantui.pipe.messages import (
     Completed,
@@ -22,6 +23,7 @@ from wantui.pipe.messages import (
     Loaded,
     ModelFiles,
     Order,
+    Previewed,
     Ready,
     Report,
     Step,
@@ -31,6 +33,7 @@ from wantui.pipe.messages import (
     Warned,
     WeightsFile,
 )
+from wantui.pipe.preview import LatentRgb, PreviewOrder, Projection
 
 TEXT = st.text(st.characters(codec="utf-8"))
 
@@ -79,6 +82,17 @@ def generate(prompt: str = "a cat", seed: int = 7) -> Generate:
         checkpoint="/w/checkpoint",
         checkpoint_every_s=2.0,
         embeddings=EmbeddingCache(folder="/e", most_bytes=1),
+        encoding=Encoding(codec=Codec.AV1, crf=24, preset="8", png=True),
+        thumbnail="/t.webp",
+        frames_folder="/f",
+        preview=PreviewOrder(
+            path="/p.webp",
+            latent_rgb=LatentRgb(
+                rest=Projection(factors=((0.1, -0.2, 0.3),) * 2, bias=(0.0, 1.0, -1.0))
+            ),
+            frames=6,
+            per_second=0.5,
+        ),
         log="/l",
     )
 
@@ -94,6 +108,7 @@ REPORTS: tuple[Report, ...] = (
     Loaded(model="demo", parameters=1, seconds=0.1),
     Unloaded(model="demo"),
     Step(job=1, stage=Stage.DENOISE, step=1, of=20),
+    Previewed(job=1, rev=3),
     Warned(job=1, code="c", message="m"),
     Completed(job=1, output=OUTPUT, timings=TIMINGS, peak_device_bytes=None),
     Stopped(job=1),

@@ -77,6 +77,8 @@ def job_facts(job: Job) -> Iterator[tuple[str, str | Cell]]:
         yield "output", job.output.path
         yield "", f"{words.size(job.output)}, {bytes_text(job.output.bytes)}"
         yield "sha256", job.output.sha256
+        if job.output.frames_folder:
+            yield "frames", job.output.frames_folder
 
 
 def _going(job: Job) -> str:

@@ -21,6 +21,8 @@ def asked_for(job: Job) -> Iterator[Fact]:
     yield "steps", words.steps(params)
     yield "guidance", words.guidance(params)
     yield "seed", str(params.seed)
+    if job.encoding:
+        yield "video", words.encoding(job.encoding)
     if params.image:
         yield "image", words.image(params.image)
 

@@ -14,6 +14,7 @@ from wantui.api.model import (
     WeightsState,
     WeightsStatus,
 )
+from wantui.api.video import Encoding
 from wantui.text import bytes_text, duration_text
 
 GLYPHS: dict[JobState, str] = {
@@ -79,6 +80,12 @@ def guidance(params: Params) -> str:
 
 def image(used: ImageUsed) -> str:
     return f"{used.format}, {used.width}x{used.height}, sha256 {used.sha256}"
+
+
+def encoding(used: Encoding) -> str:
+    """h264, crf 17, medium, and PNG frames."""
+    png = ", and PNG frames" if used.png else ""
+    return f"{used.codec}, crf {used.crf}, {used.preset}{png}"
 
 
 def timings(spent: Timings) -> str:

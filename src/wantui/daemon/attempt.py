@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from wantui.api.job import JobWarning
+from wantui.catalog.encoding import resolve_encoding
+from wantui.catalog.preview import preview_order
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.progress import Meter
 from wantui.daemon.scheduler import Claim
@@ -25,6 +27,7 @@ from wantui.pipe.messages import (
     Generate,
     Loaded,
     ModelFiles,
+    Previewed,
     Report,
     Step,
     Stop,
@@ -50,6 +53,7 @@ def order_for(claim: Claim, paths: Paths, settings: Settings) -> Generate:
     image = folder.image(job)
     folder.prepare(job, paths.uploads / job.params.image.sha256 if job.params.image else None)
     weights_folder = claim.weights.folder or ""
+    encoding = job.encoding or resolve_encoding(settings.video)
     return Generate(
         job=job.id,
         attempt=len(job.attempts),
@@ -71,6 +75,10 @@ def order_for(claim: Claim, paths: Paths, settings: Settings) -> Generate:
         embeddings=EmbeddingCache(
             folder=str(paths.embeddings), most_bytes=settings.cache.embeddings_bytes
         ),
+        encoding=encoding,
+        thumbnail=str(folder.thumbnail),
+        frames_folder=str(folder.frames) if encoding.png else None,
+        preview=preview_order(recipe, settings.preview, folder.preview),
         log=str(folder.log),
     )
 
@@ -163,6 +171,8 @@ class Attempt:
         match report:
             case Step(stage=stage, step=step, of=of):
                 self._jobs.progress(self._job_id, self._meter.read(stage, step, of))
+            case Previewed(rev=rev):
+                self._jobs.progress(self._job_id, self._meter.previewed(rev))
             case Began(step=step):
                 await settle(lambda: self._jobs.began(self._job_id, step))
             case Checkpointed(step=step):

@@ -1,4 +1,4 @@
-"""A job's folder: request.json, the picture, the log, the checkpoint and the output."""
+"""A job's folder: request.json, the picture, the log, and what is made: previews, the output."""
 
 from __future__ import annotations
 
@@ -31,7 +31,22 @@ class JobFolder:
 
     @property
     def checkpoint(self) -> Path:
+        """What the job goes on from."""
         return self.path / "checkpoint.safetensors"
+
+    @property
+    def preview(self) -> Path:
+        """What the video looks like so far; there from the first steps until the video is."""
+        return self.path / "preview.webp"
+
+    @property
+    def thumbnail(self) -> Path:
+        return self.path / "thumbnail.webp"
+
+    @property
+    def frames(self) -> Path:
+        """PNGs, if the job was to keep them."""
+        return self.path / "frames"
 
     def image(self, job: Job) -> Path | None:
         """The picture that belongs to the job, whatever happens to the upload."""
@@ -66,7 +81,7 @@ class JobFolder:
     def _fill(self, job: Job, upload: Path | None) -> None:
         request = self.path / "request.json"
         if not request.exists():
-            asked = {"id", "model", "quality", "params", "owner", "created_at"}
+            asked = {"id", "model", "quality", "params", "encoding", "owner", "created_at"}
             write_atomic(request, job.model_dump_json(indent=2, include=asked).encode())
         image = self.image(job)
         if image is not None and upload is not None and not image.exists():

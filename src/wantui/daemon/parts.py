@@ -136,6 +136,7 @@ class Parts:
             uploads=self.uploads,
             jobs=self.jobs,
             default_model=settings.default_model,
+            video=settings.video,
             wake=self.wake,
         )
         self.lanes: tuple[Lane, ...] = ()

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from wantui.api.error import ErrorBody
 from wantui.api.job import Output, Params, Stage, Timings
 from wantui.api.plan import Plan
+from wantui.api.video import Encoding
+from wantui.pipe.preview import PreviewOrder
 
 
 class Message(BaseModel):
@@ -63,6 +65,13 @@ class Generate(Message):
     checkpoint_every_s: float
     """Seconds between two checkpoints at the least."""
     embeddings: EmbeddingCache
+    encoding: Encoding
+    thumbnail: str
+    """Absolute path of the WebP to make of the middle frame."""
+    frames_folder: str | None
+    """Absolute path of the folder for PNG frames, if the job is to keep them."""
+    preview: PreviewOrder | None
+    """None: nothing is shown before the video is there."""
     log: str
     """Absolute path of the job's log, to which the worker's stdout and stderr go meanwhile."""
 
@@ -132,6 +141,14 @@ class Checkpointed(Message):
     step: int
 
 
+class Previewed(Message):
+    """There is a new preview where the order wanted it; `rev` counts those of the attempt."""
+
+    kind: Literal["previewed"] = "previewed"
+    job: int
+    rev: int
+
+
 class Warned(Message):
     kind: Literal["warned"] = "warned"
     job: int
@@ -165,7 +182,17 @@ class Failed(Message):
 
 
 Report = (
-    Ready | Loaded | Unloaded | Step | Began | Checkpointed | Warned | Completed | Stopped | Failed
+    Ready
+    | Loaded
+    | Unloaded
+    | Step
+    | Began
+    | Checkpointed
+    | Previewed
+    | Warned
+    | Completed
+    | Stopped
+    | Failed
 )
 
 AnyOrder = Annotated[Order, Field(discriminator="kind")]

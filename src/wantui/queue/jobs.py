@@ -15,6 +15,7 @@ from types import MappingProxyType
 from wantui.api.job import Job, JobState, JobWarning, Output, Params, Progress, Timings
 from wantui.api.job import Jobs as Page
 from wantui.api.plan import Plan
+from wantui.api.video import Encoding
 from wantui.database import Database
 from wantui.errors import QueueFull, UnknownJob, WantuiError
 from wantui.queue import table, transitions
@@ -77,6 +78,7 @@ class Jobs:
         model: str,
         quality: str,
         params: Params,
+        encoding: Encoding | None = None,
         owner: int,
         hold: bool,
         fetch: bool = False,
@@ -92,6 +94,7 @@ class Jobs:
             model=model,
             quality=quality,
             params=params,
+            encoding=encoding,
             owner=owner,
             fetch=fetch,
             unverified=unverified,

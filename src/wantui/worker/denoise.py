@@ -19,6 +19,7 @@ from wantui.worker.condition import Conditioning, latent_shape
 from wantui.worker.encode import PromptEmbeddings
 from wantui.worker.history import LoopState
 from wantui.worker.load import LoadedModel
+from wantui.worker.preview import Preview, clean_estimate
 from wantui.worker.stop import StopFlag
 
 
@@ -70,6 +71,7 @@ def denoise(
     stop: StopFlag,
     on_step: Callable[[LoopState], None],
     resume: LoopState | None = None,
+    preview: Preview | None = None,
 ) -> Tensor:
     """Latents (1, z, lf, lh, lw) in fp32; `on_step` is told what the loop is after each step.
 
@@ -98,6 +100,8 @@ def denoise(
                 f"step {step} of {params.steps} made numbers that are not finite",
                 detail={"step": step},
             )
+        if preview is not None and preview.due():
+            preview.offer(conditioning.finish(clean_estimate(scheduler, latents, velocity)))
         on_step(LoopState.of(step, latents, scheduler))
     return conditioning.finish(latents)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,18 +14,20 @@ from torch import Tensor
 import wantui
 from wantui.api.job import Stage
 from wantui.pipe.messages import Began, Completed, Generate, Report, Warned
-from wantui.worker import engine, video
+from wantui.worker import engine
 from wantui.worker.channel import Attempt
 from wantui.worker.checkpoint import Checkpoints
 from wantui.worker.clock import StageClock
 from wantui.worker.condition import conditioning
-from wantui.worker.decode import Frames, decode
+from wantui.worker.decode import Frames, decode, pieces
 from wantui.worker.denoise import denoise
 from wantui.worker.embeddings import Embeddings
 from wantui.worker.encode import encode, truncations
 from wantui.worker.history import LoopState
 from wantui.worker.image import first_frame
 from wantui.worker.load import LoadedModel
+from wantui.worker.output import write_output
+from wantui.worker.preview import showing
 from wantui.worker.weights import identity
 
 log = logging.getLogger(__name__)
@@ -53,14 +54,10 @@ def generate(
             latents = kept.latents
         else:
             latents = _latents(attempt, clock, model, report, checkpoints)
-        clock.enter(Stage.DECODE, latents.shape[2])
+        clock.enter(Stage.DECODE, pieces(model, latents, tiled=order.plan.tiled_decode))
         with clock.counting(Stage.WRITE):
-            output = video.write_video(
-                Path(order.output),
-                _frames(attempt, clock, model, latents),
-                video.Format(params.width, params.height, params.fps),
-                provenance(order, model.device),
-            )
+            frames = _frames(attempt, clock, model, latents)
+            output = write_output(order, frames, provenance(order, model.device))
     finally:
         model.placement.clear()
     log.info("wrote %s: %d bytes, %d frames", output.path, output.bytes, output.frames)
@@ -100,8 +97,21 @@ def _latents(
         clock.step(state.step, params.steps)
 
     done = kept.step if kept else 0
-    with clock.running(Stage.DENOISE, params.steps, done=done), checkpoints.writing():
-        latents = denoise(model, params, prompts, steering, stop=stop, on_step=on_step, resume=kept)
+    with (
+        clock.running(Stage.DENOISE, params.steps, done=done),
+        checkpoints.writing(),
+        showing(order, report) as preview,
+    ):
+        latents = denoise(
+            model,
+            params,
+            prompts,
+            steering,
+            stop=stop,
+            on_step=on_step,
+            resume=kept,
+            preview=preview,
+        )
         checkpoints.offer(LoopState(params.steps, latents, {}, {}))
     return latents
 
@@ -115,6 +125,7 @@ def provenance(order: Generate, device: torch.device) -> dict[str, Any]:
         "quality": order.quality,
         "params": order.params.model_dump(mode="json"),
         "plan": order.plan.model_dump(mode="json"),
+        "encoding": order.encoding.model_dump(mode="json"),
         "versions": engine.versions() | {"av": av.__version__},
         "device": device_name(device),
     }
@@ -146,14 +157,14 @@ def _frames(
     attempt: Attempt, clock: StageClock, model: LoadedModel, latents: Tensor
 ) -> Iterator[Frames]:
     """Frames as they are decoded; the time that this takes is decode's, not its caller's."""
-    chunks = decode(model, latents, attempt.stop)
-    for done in itertools.count():
+    tiled = attempt.order.plan.tiled_decode
+    chunks = decode(model, latents, attempt.stop, tiled=tiled, on_piece=clock.step)
+    while True:
         with clock.counting(Stage.DECODE):
             chunk = next(chunks, None)
         if chunk is None:
             break
         yield chunk
-        clock.step(done + 1, latents.shape[2])
     clock.enter(Stage.WRITE)
 
 
