@@ -70,9 +70,13 @@ def test_what_has_no_field_is_said_and_nothing_else() -> None:
     negative = official.negative_prompt or "fog"
     plain = made.params(fps=official.fps, shift=official.shift, negative_prompt=negative)
     assert form.not_carried(made.job(1, params=plain), model) == ""
-    other = made.params(fps=12, shift=3.5, negative_prompt="line 1\nline 2   spaced")
+    other = made.params(
+        fps=12, shift=3.5, sampler="dpm++", negative_prompt="line 1\nline 2   spaced"
+    )
     said = form.not_carried(made.job(1, params=other, quality="fast"), model)
-    assert said.startswith("12 fps, shift 3.5, quality fast, line breaks and runs of spaces")
+    assert said.startswith(
+        "12 fps, shift 3.5, sampler dpm++, quality fast, line breaks and runs of spaces"
+    )
 
 
 def test_an_empty_negative_prompt_where_the_model_has_one_is_said() -> None:

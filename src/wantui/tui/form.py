@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from wantui.api.job import Job, JobRequest
+from wantui.api.job import Job, JobRequest, Sampler
 from wantui.api.model import Defaults, ModelStatus
 from wantui.errors import (
     EngineMissing,
@@ -81,6 +81,8 @@ def not_carried(job: Job, model: ModelStatus | None) -> str:
             lost.append(f"{params.fps} fps")
         if params.shift != official.shift:
             lost.append(f"shift {_exact(params.shift)}")
+    if params.sampler is not Sampler.UNIPC:
+        lost.append(f"sampler {params.sampler}")
     if job.quality != FAITHFUL:
         lost.append(f"quality {job.quality}")
     negative = params.negative_prompt
