@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from wantui.api.error import ErrorBody
-from wantui.api.job import Output, Params, Stage, Timings
+from wantui.api.job import Output, Params, Sampler, Stage, Timings
 from wantui.api.plan import DType, Plan, Residency
 from wantui.pipe.framing import MAX_LINE_BYTES, decode_order, decode_report, encode
 from wantui.pipe.messages import (
@@ -44,7 +44,7 @@ def generate(prompt: str = "a cat", seed: int = 7) -> Generate:
             pipeline="WanPipeline",
             expand_timesteps=True,
             text_tokens=64,
-            files=(WeightsFile(path="/w/a", size=1, mtime_ns=2**60, inode=3),),
+            files=(WeightsFile(path="/w/a", size=1, mtime_ns=2**60, inode=3, digest="ab"),),
         ),
         plan=Plan(
             device="cpu",
@@ -68,13 +68,14 @@ def generate(prompt: str = "a cat", seed: int = 7) -> Generate:
             guidance_low=None,
             shift=5.0,
             boundary=None,
-            sampler="unipc",
+            sampler=Sampler.UNIPC,
             seed=seed,
             image=None,
         ),
         quality="faithful",
         image=None,
         output="/o.mp4",
+        provenance="/p.json",
         log="/l",
     )
 

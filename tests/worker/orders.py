@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from tests.tiny_models import BOUNDARY, TEXT_TOKENS
-from wantui.api.job import ImageUsed, Params
+from wantui.api.job import ImageUsed, Params, Sampler
 from wantui.api.plan import DType, Plan, Residency
 from wantui.pipe.messages import Generate, ModelFiles, WeightsFile
 
@@ -53,7 +53,7 @@ class Tiny:
             guidance_low=3.0 if self.experts == 2 else None,
             shift=5.0,
             boundary=BOUNDARY if self.experts == 2 else None,
-            sampler="unipc",
+            sampler=Sampler.UNIPC,
             seed=7,
             image=None,
         )
@@ -63,7 +63,11 @@ class Tiny:
 def weights_file(path: Path) -> WeightsFile:
     info = path.stat()
     return WeightsFile(
-        path=str(path), size=info.st_size, mtime_ns=info.st_mtime_ns, inode=info.st_ino
+        path=str(path),
+        size=info.st_size,
+        mtime_ns=info.st_mtime_ns,
+        inode=info.st_ino,
+        digest=hashlib.sha256(path.read_bytes()).hexdigest(),
     )
 
 
@@ -99,6 +103,7 @@ class Desk:
             quality="faithful",
             image=str(image) if image else None,
             output=str(self.output),
+            provenance=str(self.provenance),
             log=str(self.log),
         )
 
@@ -108,6 +113,10 @@ class Desk:
     @property
     def output(self) -> Path:
         return self.folder / f"{self.job}.mp4"
+
+    @property
+    def provenance(self) -> Path:
+        return self.folder / f"{self.job}.json"
 
     @property
     def log(self) -> Path:

@@ -31,11 +31,12 @@ from wantui.pipe.messages import (
 )
 from wantui.queue.jobs import Jobs
 from wantui.store.scan import weights_files
+from wantui.store.verdicts import Verdicts
 
 log = logging.getLogger(__name__)
 
 
-def order_for(claim: Claim, paths: Paths) -> Generate:
+def order_for(claim: Claim, paths: Paths, verdicts: Verdicts) -> Generate:
     """All that the worker needs, resolved; completes the job's folder.
 
     Raises WeightsAbsent, FolderUnsafe or DiskFull.
@@ -55,13 +56,14 @@ def order_for(claim: Claim, paths: Paths) -> Generate:
             pipeline=recipe.pipeline,
             expand_timesteps=recipe.expand_timesteps,
             text_tokens=recipe.limits.text_tokens,
-            files=weights_files(recipe, Path(weights_folder)),
+            files=weights_files(recipe, Path(weights_folder), verdicts),
         ),
         plan=claim.plan,
         params=job.params,
         quality=job.quality,
         image=str(image) if image else None,
         output=str(folder.output),
+        provenance=str(folder.provenance),
         log=str(folder.log),
     )
 

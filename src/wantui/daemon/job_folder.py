@@ -1,4 +1,4 @@
-"""A job's folder: request.json, the picture, the log and the output."""
+"""A job's folder: request.json, the picture, the log, the output and its provenance."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ class JobFolder:
     @property
     def output(self) -> Path:
         return self.path / "output.mp4"
+
+    @property
+    def provenance(self) -> Path:
+        return self.path / "provenance.json"
 
     def image(self, job: Job) -> Path | None:
         """The picture that belongs to the job, whatever happens to the upload."""

@@ -138,7 +138,9 @@ class Lane:
         try:
             try:
                 worker = await self._ready_worker()
-                order = await asyncio.to_thread(order_for, claim, self._paths)
+                order = await asyncio.to_thread(
+                    order_for, claim, self._paths, self._inventory.verdicts
+                )
             except WorkerStartFailed as error:
                 await self._no_worker(job_id, error)
             except DiskFull:

@@ -22,6 +22,8 @@ class WeightsFile(Message):
     size: int
     mtime_ns: int
     inode: int
+    digest: str | None
+    """What it hashed to when it was last read whole; None if nobody has since it changed."""
 
 
 class ModelFiles(Message):
@@ -51,6 +53,8 @@ class Generate(Message):
     """Absolute path of the picture."""
     output: str
     """Absolute path of the mp4 to make; written under a temporary name first."""
+    provenance: str
+    """Absolute path of the JSON to leave beside it: an `api.provenance.Provenance`."""
     log: str
     """Absolute path of the job's log, to which the worker's stdout and stderr go meanwhile."""
 

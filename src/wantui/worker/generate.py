@@ -6,16 +6,14 @@ import itertools
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import av
 import torch
 from torch import Tensor
 
-import wantui
 from wantui.api.job import Stage
+from wantui.files import write_atomic
 from wantui.pipe.messages import Completed, Generate, Report, Warned
-from wantui.worker import engine, video
+from wantui.worker import video
 from wantui.worker.channel import Attempt
 from wantui.worker.clock import StageClock
 from wantui.worker.condition import conditioning
@@ -24,6 +22,7 @@ from wantui.worker.denoise import denoise
 from wantui.worker.encode import encode, truncations
 from wantui.worker.image import first_frame
 from wantui.worker.load import LoadedModel
+from wantui.worker.provenance import provenance
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +52,13 @@ def generate(
         del prompts, steering
         clock.enter(Stage.DECODE, latents.shape[2])
         with clock.counting(Stage.WRITE):
+            made = provenance(order, model.device)
+            write_atomic(Path(order.provenance), made.model_dump_json().encode())
             output = video.write_video(
                 Path(order.output),
                 _frames(attempt, clock, model, latents),
                 video.Format(params.width, params.height, params.fps),
-                provenance(order, model.device),
+                made.model_dump(mode="json"),
             )
     finally:
         model.placement.clear()
@@ -68,25 +69,6 @@ def generate(
         timings=clock.timings,
         peak_device_bytes=_peak_bytes(model.device),
     )
-
-
-def provenance(order: Generate, device: torch.device) -> dict[str, Any]:
-    """What the video's comment says: enough to make the same video again."""
-    return {
-        "wantui": wantui.__version__,
-        "job": order.job,
-        "model": order.weights.model,
-        "quality": order.quality,
-        "params": order.params.model_dump(mode="json"),
-        "plan": order.plan.model_dump(mode="json"),
-        "versions": engine.versions() | {"av": av.__version__},
-        "device": device_name(device),
-    }
-
-
-def device_name(device: torch.device) -> str:
-    """As torch names it."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def _image(order: Generate, model: LoadedModel) -> Tensor | None:
