@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from wantui.api.job import Sampler
 from wantui.api.model import Defaults, Limits
 
 
@@ -94,7 +95,7 @@ class Recipe(_Entry):
     pipeline: Literal["WanPipeline", "WanImageToVideoPipeline"]
     expand_timesteps: bool
     boundary: float | None = None
-    sampler: str
+    sampler: Sampler
     takes_image: bool
     needs_image: bool
     image_size_rule: ImageSizeRule

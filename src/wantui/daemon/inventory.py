@@ -22,6 +22,7 @@ from wantui.daemon.verdict_book import VerdictBook
 from wantui.errors import WeightsAbsent, WeightsCorrupt
 from wantui.store.cache import file_at
 from wantui.store.scan import scan
+from wantui.store.verdicts import Verdicts
 from wantui.text import bytes_text
 
 
@@ -52,6 +53,10 @@ class Inventory:
         self._scanner = ThreadPoolExecutor(1, "scan")
         """A mount that hangs holds up this, and nothing else."""
         self._known: dict[str, ModelStatus] = {}
+
+    @property
+    def verdicts(self) -> Verdicts:
+        return self._book.verdicts
 
     async def models(self) -> tuple[ModelStatus, ...]:
         """All of them, scanned now."""

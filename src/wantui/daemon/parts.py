@@ -22,7 +22,7 @@ from wantui.daemon.adapter_pulls import AdapterPulls
 from wantui.daemon.adapters import Adapters
 from wantui.daemon.cargo import Cargo
 from wantui.daemon.downloads import Downloads
-from wantui.daemon.engine import missing_packages
+from wantui.daemon.engine import missing_packages, versions
 from wantui.daemon.events import Events
 from wantui.daemon.fetch_lane import DISK, NETWORK, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
@@ -265,6 +265,7 @@ class Parts:
             started_at=self.started_at,
             socket=str(self.paths.socket),
             engine_installed=not missing_packages(),
+            engine=versions(),
         )
 
     async def status(self) -> Status:

@@ -46,24 +46,29 @@ def scan(recipe: Recipe, hub_cache: Path, demo_weights: Path, verdicts: Verdicts
     )
 
 
-def weights_files(recipe: Recipe, folder: Path) -> tuple[WeightsFile, ...]:
-    """Every file that a load needs, with what tells whether it has changed since.
+def weights_files(recipe: Recipe, folder: Path, verdicts: Verdicts) -> tuple[WeightsFile, ...]:
+    """Every file that a load needs, with what tells whether it has changed since, and its digest.
 
     Raises WeightsAbsent naming the first that is missing, with the command that fetches them.
     """
     folder = folder.absolute()
-    return tuple(_weights_file(recipe, folder / path) for path in recipe.paths)
+    return tuple(_weights_file(recipe, folder / path, verdicts) for path in recipe.paths)
 
 
-def _weights_file(recipe: Recipe, path: Path) -> WeightsFile:
+def _weights_file(recipe: Recipe, path: Path, verdicts: Verdicts) -> WeightsFile:
     info = file_at(path)
     if info is None:
         raise WeightsAbsent(
             f"{recipe.id}: {path} is missing",
             hint=f"run: {recipe.get_command or 'pip install --force-reinstall wantui'}",
         )
+    verdict = verdicts.of(info)
     return WeightsFile(
-        path=str(path), size=info.st_size, mtime_ns=info.st_mtime_ns, inode=info.st_ino
+        path=str(path),
+        size=info.st_size,
+        mtime_ns=info.st_mtime_ns,
+        inode=info.st_ino,
+        digest=verdict.digest if verdict else None,
     )
 
 
@@ -126,6 +131,7 @@ def _file(
         state=state,
         bytes=info.st_size,
         digest=digest,
+        read_digest=verdict.digest if verdict and digest is None else None,
         checked_at=checked_at,
         problem=problem,
     )

@@ -20,9 +20,10 @@ from wantui.worker import engine
 from wantui.worker.channel import Attempt, Channel
 from wantui.worker.clock import StageClock
 from wantui.worker.failure import ends_worker, typed
-from wantui.worker.generate import device_name, generate
+from wantui.worker.generate import generate
 from wantui.worker.load import LoadedModel, LoadKey, load
 from wantui.worker.process import output_to, trim_host_memory
+from wantui.worker.provenance import device_name
 from wantui.worker.stop import StopOrdered
 from wantui.worker.video import need_codec
 from wantui.worker.weights import check_unchanged

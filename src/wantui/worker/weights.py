@@ -40,8 +40,11 @@ def check_unchanged(files: Iterable[WeightsFile]) -> None:
 
 
 def identity(files: Iterable[WeightsFile]) -> str:
-    """A digest of which files these are, whatever their order."""
-    keys = sorted((file.path, file.size, file.mtime_ns, file.inode) for file in files)
+    """A digest of what these files hold: of their own digests, or of which files they are."""
+    keys = sorted(
+        (_short(Path(file.path)), file.digest or f"{file.size} {file.mtime_ns} {file.inode}")
+        for file in files
+    )
     return hashlib.sha256(json.dumps(keys).encode()).hexdigest()
 
 
