@@ -76,10 +76,12 @@ def denoise(
     scheduler = scheduler_for(model, params)
     latents = initial_noise(model, params)
     times = scheduler.timesteps.tolist()
+    last = expert_for(times[-1], params.boundary)
     for step, (t, time) in enumerate(zip(scheduler.timesteps, times, strict=True), start=1):
         expert = expert_for(time, params.boundary)
         transformer = _transformer(model, expert)
         model.placement.bring(expert.value)
+        model.placement.expect(last.value)
         inputs = {
             "hidden_states": conditioning.model_input(latents).to(transformer.dtype),
             "timestep": conditioning.timestep(t),
