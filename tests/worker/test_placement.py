@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 import os
 import shutil
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -21,6 +26,7 @@ from wantui.paths import shipped_config
 from wantui.worker import engine
 from wantui.worker.load import LoadedModel, LoadKey, load
 from wantui.worker.stop import StopFlag, StopOrdered
+from wantui.worker.weights import read_ahead
 
 CPU = torch.device("cpu")
 IN_TURNS = Residency(components_stay=False)
@@ -179,6 +185,30 @@ def test_what_is_expected_is_read_while_another_is_at_work(own: Tiny, residency:
     model.placement.bring("transformer_2")
     assert next(tensors) == last + 1, "it was read again"
     assert _is_whole(model.modules["transformer_2"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked in Linux's way")
+def test_files_that_are_going_to_be_read_come_into_memory_whole(tmp_path: Path) -> None:
+    file = tmp_path / "weights"
+    file.write_bytes(os.urandom(1 << 20) * 40)
+    with file.open("rb") as content:
+        os.fsync(content.fileno())
+        os.posix_fadvise(content.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    reading = read_ahead([file, tmp_path / "not there"])
+    assert reading is not None
+    reading.join()
+    while _cached_share(file) < 1:  # what was asked for is on its way
+        time.sleep(0.01)
+
+
+def _cached_share(file: Path) -> float:
+    """Of a file's pages, as `mincore` tells."""
+    with file.open("rb") as content, mmap.mmap(content.fileno(), 0, mmap.MAP_PRIVATE) as pages:
+        count = len(pages) // mmap.PAGESIZE
+        told = (ctypes.c_ubyte * count)()
+        start = ctypes.c_void_p(np.frombuffer(pages, np.uint8).ctypes.data)
+        assert ctypes.CDLL(None).mincore(start, ctypes.c_size_t(len(pages)), told) == 0
+    return sum(page & 1 for page in told) / count
 
 
 def test_what_there_is_no_room_for_is_not_read_ahead(tinies: dict[str, Tiny]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from wantui.worker.slab import Layout
-from wantui.worker.weights import read
+from wantui.worker.weights import read, read_ahead
 
 CheckStop = Callable[[], None]
 """Called before each tensor that is read; ends the loading by raising."""
@@ -77,6 +77,12 @@ class Component:
             check_stop()
             yield key, tensor.to(self._absent[key].dtype)
         self._check_files()
+
+    def read_ahead(self, packs: Iterable[Pack]) -> None:
+        """Say that these packs are going to be read now."""
+        files = {self._located[key] for pack in packs for key in pack.keys}
+        if files:
+            read_ahead(sorted(files))
 
     def put(self, pack: Pack, parameters: Sequence[nn.Parameter]) -> None:
         """Make these the module's, in the order of the pack's keys."""

@@ -43,10 +43,11 @@ class Residence:
 
     def prepare(self, check_stop: CheckStop) -> None:
         """Read what the plan wants in host memory; what an earlier call read, stands."""
-        for pack in self._with_slab():
-            if pack not in self._slabs:
-                slab = self._slabs[pack] = self._read(pack, check_stop)
-                self._component.put(pack, slab.parameters)
+        missing = [pack for pack in self._with_slab() if pack not in self._slabs]
+        self._component.read_ahead(missing)
+        for pack in missing:
+            slab = self._slabs[pack] = self._read(pack, check_stop)
+            self._component.put(pack, slab.parameters)
 
     def arrive(self, check_stop: CheckStop) -> None:
         """Put the component on the device; it is prepared if it was not."""
@@ -55,9 +56,10 @@ class Residence:
         try:
             self.prepare(check_stop)
             streamed = self._streamed()
-            for pack in self._component.packs:
-                if pack not in streamed:
-                    self._to_device(pack, check_stop)
+            staying = [pack for pack in self._component.packs if pack not in streamed]
+            self._component.read_ahead(pack for pack in staying if pack not in self._slabs)
+            for pack in staying:
+                self._to_device(pack, check_stop)
             self._put_buffers()
             self._streamer = self._start(streamed)
         except BaseException:
