@@ -27,6 +27,7 @@ SCRIPTS = (
     "inventory",
     "warm_generation",
     "denoise_step",
+    "load",
 )
 TABLE_HEAD = "| name | ours | reference | ratio | budget |\n|---|---|---|---|---|\n"
 

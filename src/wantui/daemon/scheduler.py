@@ -151,7 +151,7 @@ class Scheduler:
         for job in in_order(self._jobs.live.values()):
             if job.state is not JobState.QUEUED:
                 continue
-            if _weight(job) in passed.unfit or Lacking.like(job) in passed.lacking:
+            if _extent(job) in passed.unfit or Lacking.like(job) in passed.lacking:
                 continue
             try:
                 claim = await self._try(job, device, hardware, chosen, passed)
@@ -186,7 +186,7 @@ class Scheduler:
             lawful = plan(recipe, weights, hardware, device, video=job.params)
         except DoesNotFit as error:
             if self._fits_elsewhere(job, recipe, weights, hardware):
-                passed.unfit.add(_weight(job))
+                passed.unfit.add(_extent(job))
             else:
                 await self._jobs.refuse(job.id, error)
             return None
@@ -209,8 +209,8 @@ class Scheduler:
         return False
 
 
-def _weight(job: Job) -> tuple[str, int, int, int]:
-    """What decides whether a job fits a device."""
+def _extent(job: Job) -> tuple[str, int, int, int]:
+    """All of a job that decides whether it fits a device."""
     return job.model, job.params.width, job.params.height, job.params.frames
 
 
