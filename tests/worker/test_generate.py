@@ -17,6 +17,7 @@ import wantui
 from tests.worker.orders import ENCODING, Desk
 from tests.worker.process import WorkerProcess
 from wantui.api.job import Sampler, Stage
+from wantui.api.plan import Residency
 from wantui.api.provenance import Provenance
 from wantui.api.video import Codec
 from wantui.files import TEMPORARY_SUFFIX
@@ -107,6 +108,24 @@ def test_one_seed_makes_one_video_and_another_makes_another(
     again = worker.complete(t2v.next().order(seed=7)).output
     other = worker.complete(t2v.order(seed=8)).output
     assert first.frames_sha256 == again.frames_sha256 != other.frames_sha256
+
+
+def test_a_plan_that_keeps_less_on_the_device_changes_no_frame_and_loads_no_model(
+    worker: WorkerProcess, t2v: Desk
+) -> None:
+    order = t2v.order(steps=5)
+    whole = worker.complete(order).output
+    for residency in (
+        Residency(components_stay=False),
+        Residency(0, components_stay=False),
+        Residency(1, components_stay=False, host_copies_stay=True),
+    ):
+        plan = order.plan.model_copy(update={"residency": residency})
+        reports = worker.run(order.model_copy(update={"plan": plan}))
+        last = reports[-1]
+        assert isinstance(last, Completed)
+        assert last.output.frames_sha256 == whole.frames_sha256
+        assert not [r for r in reports if isinstance(r, Loaded | Unloaded)]
 
 
 @pytest.mark.parametrize("change", [{"guidance": 6.0}, {"guidance_low": 1.5}, {"shift": 9.0}])

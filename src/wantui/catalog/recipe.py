@@ -71,6 +71,14 @@ class Architecture(_Entry):
     in_channels: int
     out_channels: int
 
+    @property
+    def block_parameters(self) -> int:
+        """Of one block. Source: diffusers 0.42.1, `WanTransformerBlock` with cross_attn_norm."""
+        attention = 4 * (self.dim * self.dim + self.dim) + 2 * self.dim
+        feed_forward = 2 * self.dim * self.ffn_dim + self.ffn_dim + self.dim
+        norm, modulation = 2 * self.dim, 6 * self.dim
+        return 2 * attention + feed_forward + norm + modulation
+
 
 class RecipeDefaults(Defaults):
     """The official parameters as TOML has them, where what is absent is None."""

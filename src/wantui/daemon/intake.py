@@ -64,7 +64,7 @@ class Intake:
         weights = await self._inventory.weights(recipe)
         if not (request.fetch and recipe.repository):
             need_whole(recipe, weights)
-        await self._machine.best_plan(recipe, weights, self._inventory.catalog.recipes)
+        await self._machine.best_plan(recipe, weights, params, self._inventory.catalog.recipes)
         job = await self._jobs.accept(
             model=recipe.id,
             quality=quality.id,

@@ -79,11 +79,13 @@ def denoise(
         done, latents = 0, initial_noise(model, params)
     else:
         done, latents = resume.step, resume.restore(scheduler, model.device)
+    last = expert_for(float(scheduler.timesteps[-1]), params.boundary)
     steps = list(zip(scheduler.timesteps, scheduler.timesteps.tolist(), strict=True))
     for step, (t, time) in enumerate(steps[done:], start=done + 1):
         expert = expert_for(time, params.boundary)
         transformer = _transformer(model, expert)
         model.placement.bring(expert.value)
+        model.placement.expect(last.value)
         inputs = {
             "hidden_states": conditioning.model_input(latents).to(transformer.dtype),
             "timestep": conditioning.timestep(t),

@@ -78,6 +78,7 @@ class Service:
             need_codec(order.encoding.codec)
             with clock.running(Stage.LOAD):
                 model = self._load(attempt)
+                model.placement.attend(attempt.stop.check, lambda: clock.counting(Stage.LOAD))
             completed = generate(attempt, clock, model, self._channel.report)
         except StopOrdered:
             log.info("job %d stopped in %s", order.job, clock.stage)
@@ -93,19 +94,20 @@ class Service:
         order = attempt.order
         device = _device(order.plan.device)
         key = LoadKey(order.weights, order.plan.dtype, order.plan.residency, device)
-        if self._model is not None and self._model.key == key:
+        if self._model is not None and self._model.key.has_weights_of(key):
             try:
                 check_unchanged(key.files.files)
             except Exception:
                 self._unload()
                 raise
+            self._model = self._model.arranged(key.residency)
             return self._model
         self._unload()
         start = time.perf_counter()
         model = self._model = load(key, attempt.stop.check)
         seconds = time.perf_counter() - start
         log.info(
-            "loaded %s on %s, %d parameters, in %.2f s",
+            "made %s for %s, %d parameters, in %.2f s",
             *(key.files.model, device, model.parameters, seconds),
         )
         self._channel.report(
@@ -116,7 +118,9 @@ class Service:
     def _unload(self) -> None:
         if self._model is None:
             return
-        name, self._model = self._model.key.files.model, None
+        name = self._model.key.files.model
+        self._model.placement.close()
+        self._model = None
         _free_memory()
         self._channel.report(Unloaded(model=name))
 
