@@ -63,6 +63,7 @@ CODES = {
     "weights_changed": "WeightsChanged",
     "weights_unreadable": "WeightsUnreadable",
     "latents_not_finite": "LatentsNotFinite",
+    "adapter_unusable": "AdapterUnusable",
     "generation_failed": "GenerationFailed",
 }
 

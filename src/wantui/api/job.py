@@ -10,6 +10,7 @@ from pydantic import Field
 
 from wantui.api.base import Reply, Request
 from wantui.api.error import ErrorBody
+from wantui.api.lora import MAX_LORAS, LoraUse, LoraUsed
 from wantui.api.plan import Plan
 
 MAX_SEED = 2**63 - 1
@@ -70,6 +71,7 @@ class JobRequest(Request):
     """0 to 2**63 - 1; None draws one."""
     image: str | None = None
     """The id of an upload."""
+    loras: Annotated[tuple[LoraUse, ...], Field(max_length=MAX_LORAS, strict=False)] = ()
     hold: bool = False
     """Accept it, but do not run it before it is released."""
     fetch: bool = False
@@ -105,6 +107,7 @@ class Params(Reply):
     sampler: str
     seed: int
     image: ImageUsed | None
+    loras: tuple[LoraUsed, ...] = ()
 
 
 class Progress(Reply):
@@ -167,6 +170,8 @@ class Job(Reply):
     """A running job that becomes `held` as soon as its worker has stopped."""
     model: str
     quality: str
+    faithful: bool = True
+    """Whether that quality trades no arithmetic for speed."""
     params: Params
     owner: int
     """The uid of who sent it."""

@@ -24,6 +24,7 @@ from wantui.worker.denoise import denoise
 from wantui.worker.encode import encode, truncations
 from wantui.worker.image import first_frame
 from wantui.worker.load import LoadedModel
+from wantui.worker.lora import loras_on
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,10 @@ def generate(
             stop.check()
             prompts = encode(model, params, stop)
             steering = conditioning(model, params, _image(order, model), stop)
-        with clock.running(Stage.DENOISE, params.steps):
+        with (
+            clock.running(Stage.DENOISE, params.steps),
+            loras_on(model, order.loras, stop.check),
+        ):
             latents = denoise(model, params, prompts, steering, stop=stop, on_step=clock.step)
         del prompts, steering
         clock.enter(Stage.DECODE, latents.shape[2])
@@ -77,6 +81,7 @@ def provenance(order: Generate, device: torch.device) -> dict[str, Any]:
         "job": order.job,
         "model": order.weights.model,
         "quality": order.quality,
+        "faithful": order.faithful,
         "params": order.params.model_dump(mode="json"),
         "plan": order.plan.model_dump(mode="json"),
         "versions": engine.versions() | {"av": av.__version__},
