@@ -10,9 +10,11 @@ import typer
 from pydantic import ValidationError
 
 from wantui.api.job import Job, JobRequest
+from wantui.api.lora import LoraUse
 from wantui.cli.document import show_document
 from wantui.cli.failure import tell
 from wantui.cli.following import detached, exit_code, wait_for_jobs
+from wantui.cli.lora_option import read_option, with_files_kept
 from wantui.cli.options import Host, Json
 from wantui.cli.session import ask
 from wantui.cli.terminal import narrate, show_raw
@@ -46,7 +48,16 @@ def generate(
     ] = None,
     shift: Annotated[float | None, typer.Option(help="Of the noise schedule.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed, the same video.")] = None,
-    quality: Annotated[str | None, typer.Option(help="`faithful`, or a named fast way.")] = None,
+    quality: Annotated[
+        str | None, typer.Option(help="`faithful`, or a fast way that is not.")
+    ] = None,
+    lora: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID[:STRENGTH][@high|low]",
+            help="A LoRA that is kept, or a file; again for another.",
+        ),
+    ] = None,
     pull: Annotated[
         bool, typer.Option("--pull", help="Get absent weights, and mend bad ones, first.")
     ] = False,
@@ -83,8 +94,9 @@ def generate(
         unverified=unverified or None,
         hold=hold or None,
     )
+    loras = [read_option(text) for text in lora or ()]
     picture = None if image is None else _picture(image)
-    job = ask(lambda client: _submit(client, request, picture), host)
+    job = ask(lambda client: _submit(client, request, picture, loras), host)
     if leave:
         _show_accepted(job, as_json=as_json)
     else:
@@ -95,7 +107,11 @@ def _picture(path: Path) -> bytes:
     return read_picture(path, load_settings(Paths.from_environment()).limits.image_bytes)
 
 
-async def _submit(client: Client, request: JobRequest, picture: bytes | None) -> Job:
+async def _submit(
+    client: Client, request: JobRequest, picture: bytes | None, loras: list[LoraUse]
+) -> Job:
+    if loras:
+        request = request.model_copy(update={"loras": await with_files_kept(client, loras)})
     if picture is not None:
         upload = await client.upload(picture)
         request = request.model_copy(update={"image": upload.id})

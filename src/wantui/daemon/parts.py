@@ -70,7 +70,7 @@ class Parts:
         self.book = VerdictBook(self.database)
         self.upstream = UpstreamBook(self.database)
         self.inventory = Inventory(
-            Catalog.load(shipped_config(), paths.recipes),
+            Catalog.load(shipped_config(), paths.recipes, paths.qualities),
             paths.hub_cache,
             demo_weights(),
             self.book,
@@ -119,7 +119,10 @@ class Parts:
             loaded=self.board.holds,
         )
         self.adapters = Adapters(
-            paths.adapters, self.inventory.catalog, settings.limits.adapter_bytes
+            paths.adapters,
+            self.inventory.catalog,
+            settings.limits.adapter_bytes,
+            used_by=self.jobs.with_lora,
         )
         self.adapter_pulls = AdapterPulls(
             self.adapters,
@@ -133,6 +136,7 @@ class Parts:
             inventory=self.inventory,
             machine=self.machine,
             uploads=self.uploads,
+            adapters=self.adapters,
             jobs=self.jobs,
             default_model=settings.default_model,
             wake=self.wake,

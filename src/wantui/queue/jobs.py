@@ -76,6 +76,7 @@ class Jobs:
         *,
         model: str,
         quality: str,
+        faithful: bool = True,
         params: Params,
         owner: int,
         hold: bool,
@@ -91,6 +92,7 @@ class Jobs:
             state=JobState.HELD if hold else JobState.QUEUED,
             model=model,
             quality=quality,
+            faithful=faithful,
             params=params,
             owner=owner,
             fetch=fetch,
@@ -117,6 +119,14 @@ class Jobs:
         if job is None:
             raise UnknownJob(f"there is no job {job_id}")
         return job
+
+    def with_lora(self, sha256: str) -> list[int]:
+        """The unfinished jobs that a LoRA takes part in."""
+        return [
+            job.id
+            for job in self._live.values()
+            if any(lora.sha256 == sha256 for lora in job.params.loras)
+        ]
 
     async def page(self, state: JobState | None, before: int | None, limit: int) -> Page:
         """Newest first, at most MAX_PAGE."""
