@@ -20,9 +20,9 @@ from tests.running import RunningDaemon, job_when, running_daemon, tiny
 from wantui.api.job import Job, JobState
 from wantui.api.lora import LoraExpert, LoraUse, LoraUsed
 from wantui.catalog.catalog import Catalog
-from wantui.catalog.recipe import Quality
+from wantui.catalog.recipe import Quality, Recipe
 from wantui.daemon.adapters import Adapters
-from wantui.daemon.loras import choose_loras
+from wantui.daemon.loras import choose_loras, misplaced
 from wantui.errors import AdapterUnfit, InvalidRequest, UnknownAdapter, WeightsInUse
 from wantui.paths import shipped_config
 
@@ -143,6 +143,20 @@ async def test_a_quality_that_says_where_its_loras_come_from_finds_them(
     given = [LoraUse(adapter="fast_low", expert=LOW)]
     chosen = await choose_loras(adapters, T2V, quality, given)
     assert [(each.name, each.expert) for each in chosen] == [("fast_low", LOW), ("fast_high", HIGH)]
+
+
+async def test_one_for_another_expert_than_its_name_says_is_doubted(adapters: Adapters) -> None:
+    async def doubts(model: Recipe, *uses: LoraUse) -> list[str]:
+        chosen = await choose_loras(adapters, model, FAITHFUL, uses)
+        return [warning.message for warning in misplaced(adapters, model, chosen)]
+
+    high, low = LoraUse(adapter="fast_high", expert=HIGH), LoraUse(adapter="fast_low", expert=LOW)
+    assert await doubts(T2V, high, low) == []
+    assert await doubts(DEMO, LoraUse(adapter="style")) == []
+    (both,) = await doubts(T2V, LoraUse(adapter="fast_high"))
+    assert both.endswith("says high noise, and it is for both experts: was @high meant?")
+    (other,) = await doubts(T2V, LoraUse(adapter="fast_low", expert=HIGH))
+    assert other.endswith("says low noise, and it is for high noise: was @low meant?")
 
 
 async def test_none_is_removed_while_a_job_that_uses_it_is_being_accepted(

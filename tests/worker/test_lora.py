@@ -200,6 +200,27 @@ def test_a_difference_is_added_to_what_it_is_of_as_if_the_weights_had_it(
     assert not torch.equal(ours, latents(loaded(model), params, plain))
 
 
+def test_fp8_files_and_convolutions_are_added_as_well(
+    tinies: dict[str, Tiny], tmp_path: Path
+) -> None:
+    model = tinies["ti2v"]
+    params = model.params(steps=1)
+    down = torch.randn(4, 48, 1, 2, 2, generator=torch.Generator().manual_seed(0)) * 0.2
+    up = torch.randn(24, 4, 1, 1, 1, generator=torch.Generator().manual_seed(1)) * 0.2
+    content = {
+        "transformer.patch_embedding.lora_A.weight": down,
+        "transformer.patch_embedding.lora_B.weight": up,
+        "transformer.patch_embedding.alpha": torch.tensor(2.0),
+    }
+    path = loras.save(tmp_path / "fp8.safetensors", content, torch.float8_e4m3fn)
+    ours = latents(loaded(model), params, lora_file(path))
+    halves = [tensor.to(torch.float8_e4m3fn).float() for tensor in (up, down)]
+    product = torch.einsum("or,ri->oi", halves[0].flatten(1), halves[1].flatten(1)) * (2 / 4)
+    changed = weights_with(loaded(model), {"patch_embedding.weight": product})
+    torch.testing.assert_close(ours, latents(changed, params))
+    assert not torch.equal(ours, latents(loaded(model), params))
+
+
 def trace(module: Any) -> dict[str, Any]:
     """All that one could find of a LoRA: modules, parameters, hooks and attributes."""
     return {

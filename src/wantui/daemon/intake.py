@@ -14,7 +14,7 @@ from wantui.daemon.adapters import Adapters
 from wantui.daemon.engine import LORA_PACKAGES, need_engine
 from wantui.daemon.inventory import Inventory, need_whole
 from wantui.daemon.job_folder import JobFolder
-from wantui.daemon.loras import choose_loras
+from wantui.daemon.loras import choose_loras, misplaced
 from wantui.daemon.machine import Machine
 from wantui.daemon.uploads import Uploads
 from wantui.errors import DiskFull, FolderUnsafe, UnknownUpload
@@ -70,6 +70,7 @@ class Intake:
                 quality=quality.id,
                 faithful=quality.faithful,
                 params=params,
+                warnings=misplaced(self._adapters, recipe, loras),
                 owner=owner,
                 hold=request.hold,
                 fetch=request.fetch,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from wantui.api.adapter import Adapter
-from wantui.api.job import Params
+from wantui.api.job import JobWarning, Params
 from wantui.api.lora import LoraExpert, LoraUse, LoraUsed
 from wantui.catalog.recipe import Quality, QualityAdapter, Recipe
 from wantui.daemon.adapters import Adapters
@@ -34,6 +34,23 @@ async def choose_loras(
     for used in {each.sha256: each for each in chosen}.values():
         await asyncio.to_thread(_check_fit, adapters.path(used.sha256), used, recipe)
     return tuple(chosen)
+
+
+def misplaced(
+    adapters: Adapters, recipe: Recipe, loras: Iterable[LoraUsed]
+) -> tuple[JobWarning, ...]:
+    """What to say of LoRAs whose file's name speaks of another expert than they are for."""
+    hints = [(used, adapters.get(used.sha256).noise_hint) for used in loras]
+    return tuple(
+        JobWarning(
+            code="lora_expert",
+            message=f"the name of {used.name}'s file says {hint} noise, and it is for "
+            f"{'both experts' if used.expert is LoraExpert.BOTH else used.expert + ' noise'}: "
+            f"was @{hint} meant?",
+        )
+        for used, hint in hints
+        if recipe.has_two_experts and hint is not None and hint.value != used.expert.value
+    )
 
 
 def lora_files(params: Params, folder: Path) -> tuple[LoraFile, ...]:

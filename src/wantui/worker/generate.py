@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 from collections.abc import Callable, Iterator
@@ -49,10 +50,9 @@ def generate(
             stop.check()
             prompts = encode(model, params, stop)
             steering = conditioning(model, params, _image(order, model), stop)
-        with (
-            clock.running(Stage.DENOISE, params.steps),
-            loras_on(model, order.loras, stop.check),
-        ):
+        with clock.running(Stage.DENOISE, params.steps), contextlib.ExitStack() as added:
+            with clock.counting(Stage.LOAD):
+                added.enter_context(loras_on(model, order.loras, stop.check))
             latents = denoise(model, params, prompts, steering, stop=stop, on_step=clock.step)
         del prompts, steering
         clock.enter(Stage.DECODE, latents.shape[2])

@@ -148,7 +148,7 @@ class _Adding:
 
     def _shift(self, module: str, name: str, diff: Tensor, undo: contextlib.ExitStack) -> None:
         """Add a difference to a module's parameter, or to the parameter that `module` names."""
-        if not diff.float().any():
+        if not diff.any():
             return
         target = self._target(module)
         if isinstance(target, nn.Module):

@@ -131,8 +131,12 @@ def _changes(
     for key in content.keys():  # noqa: SIM118 - it is no mapping
         check_stop()
         name = _named(lora, key)
-        if not of_image_branch(name.module):
-            changes.setdefault(name.module, Change()).take(name.piece, content.get_tensor(key))
+        if of_image_branch(name.module):
+            continue
+        tensor = content.get_tensor(key)
+        if tensor.dtype.itemsize == 1:
+            tensor = tensor.float()  # nothing is computed in fp8
+        changes.setdefault(name.module, Change()).take(name.piece, tensor)
     return changes
 
 
