@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -168,24 +167,26 @@ class _Adding:
 def shifted(owner: nn.Module, name: str, delta: Tensor) -> Iterator[None]:
     """While this is open every forward of `owner` sees its parameter with `delta` added in fp32.
 
-    The parameter itself stays what it is, wherever someone puts it meanwhile.
+    The parameter itself stays what it is. Around the forward and not by hooks: those of who brings
+    the weights to the device come and go, and have to be done before.
     """
-    kept: list[nn.Parameter] = []
+    inner = owner.forward
+    was_wrapped = "forward" in vars(owner)
 
-    def before(module: nn.Module, _inputs: tuple[Any, ...]) -> None:
-        base = getattr(module, name)
-        kept.append(base)
+    def forward(*inputs: object, **named: object) -> object:
+        base = getattr(owner, name)
         moved = (base.float() + delta).to(base.dtype)
-        setattr(module, name, nn.Parameter(moved, requires_grad=False))
+        setattr(owner, name, nn.Parameter(moved, requires_grad=False))
+        try:
+            return inner(*inputs, **named)
+        finally:
+            setattr(owner, name, base)
 
-    def after(module: nn.Module, _inputs: tuple[Any, ...], _output: object) -> None:
-        if kept:  # it is also called where another hook raised before ours ran
-            setattr(module, name, kept.pop())
-
-    entering = owner.register_forward_pre_hook(before)
-    leaving = owner.register_forward_hook(after, prepend=True, always_call=True)
+    setattr(owner, "forward", forward)  # noqa: B010 - a method, which mypy holds to be fixed
     try:
         yield
     finally:
-        entering.remove()
-        leaving.remove()
+        if was_wrapped:
+            setattr(owner, "forward", inner)  # noqa: B010 - as above
+        else:
+            del owner.forward
