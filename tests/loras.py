@@ -57,26 +57,30 @@ def diffusers_shapes(
     return shapes
 
 
-def original_shapes(rank: int = RANK, blocks: Sequence[int] = (0, 1)) -> Shapes:
+def original_shapes(
+    rank: int = RANK, blocks: Sequence[int] = (0, 1), dim: int = DIM, ffn: int = FFN
+) -> Shapes:
     """With alphas, differences of biases and of a norm, as distilled ones have them."""
     shapes: Shapes = {}
     for block in blocks:
         for module in _THEIRS:
-            outputs, inputs = size_of(module)
+            outputs, inputs = size_of(module, dim, ffn)
             name = f"diffusion_model.blocks.{block}.{module}"
             shapes[f"{name}.lora_down.weight"] = (rank, inputs)
             shapes[f"{name}.lora_up.weight"] = (outputs, rank)
             shapes[f"{name}.alpha"] = ()
             shapes[f"{name}.diff_b"] = (outputs,)
-        shapes[f"diffusion_model.blocks.{block}.norm3.diff"] = (DIM,)
+        shapes[f"diffusion_model.blocks.{block}.norm3.diff"] = (dim,)
     return shapes
 
 
-def kohya_shapes(rank: int = RANK, blocks: Sequence[int] = (0, 1)) -> Shapes:
+def kohya_shapes(
+    rank: int = RANK, blocks: Sequence[int] = (0, 1), dim: int = DIM, ffn: int = FFN
+) -> Shapes:
     shapes: Shapes = {}
     for block in blocks:
         for module in _THEIRS:
-            outputs, inputs = size_of(module)
+            outputs, inputs = size_of(module, dim, ffn)
             name = f"lora_unet_blocks_{block}_{module.replace('.', '_')}"
             shapes[f"{name}.lora_down.weight"] = (rank, inputs)
             shapes[f"{name}.lora_up.weight"] = (outputs, rank)

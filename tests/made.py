@@ -25,6 +25,7 @@ from wantui.api.model import (
     Health,
     Limits,
     ModelStatus,
+    QualityOffer,
     WeightsState,
     WeightsStatus,
 )
@@ -188,7 +189,7 @@ def model(
         "loaded": False,
         "takes_image": True,
         "needs_image": False,
-        "qualities": ("faithful",),
+        "qualities": (QualityOffer(id="faithful", summary="", faithful=True, needs_loras=False),),
         "defaults": Defaults(
             width=128,
             height=128,

@@ -21,7 +21,7 @@
      |   +- DigestMismatch, UnsafePath, DownloadBusy, CacheUnusable, FetcherCrashed
      +- WorkerError               an attempt of a job failed
          +- WorkerCrashed, WorkerStartFailed, OutOfMemory, WeightsChanged, WeightsUnreadable,
-            LatentsNotFinite, CodecMissing, GenerationFailed
+            LatentsNotFinite, CodecMissing, AdapterUnusable, GenerationFailed
 
 A class is a code; `code`, `message`, `hint` and `detail` are what travels, over the API as
 `{"error": {...}}` and over the pipe alike, and `error_from_wire` makes the same class again.
@@ -450,6 +450,13 @@ class CodecMissing(WorkerError):
 
     code = "codec_missing"
     default_hint = "run: pip install --force-reinstall --only-binary av av"
+
+
+class AdapterUnusable(WorkerError):
+    """A LoRA's file is gone, has changed, or cannot be added to the model. Detail: adapter."""
+
+    code = "adapter_unusable"
+    default_hint = "see: wantui lora ls"
 
 
 class GenerationFailed(WorkerError):

@@ -66,6 +66,11 @@ class Paths:
         return self.config / "models"
 
     @property
+    def qualities(self) -> Path:
+        """The user's own qualities, a TOML file each."""
+        return self.config / "qualities"
+
+    @property
     def database(self) -> Path:
         return self.state / "wantui.db"
 

@@ -116,5 +116,5 @@ def test_an_id_that_is_no_sha256_reaches_no_file(tmp_path: Path, id: str) -> Non
 
 @given(st.text(max_size=120), st.sampled_from(["1", "0123abcd"]))
 def test_any_files_name_makes_a_lawful_one(stem: str, suffix: str) -> None:
-    adapters = Adapters(Path("/nowhere"), CATALOG, 1)
+    adapters = Adapters(Path("/nowhere"), CATALOG, 1, used_by=lambda _id: [])
     adapters.check_name(adapters.free_name(f"{stem}.safetensors", suffix))

@@ -22,6 +22,7 @@ from wantui.api.adapter import LoraNaming, Noise
 from wantui.catalog.catalog import Catalog
 from wantui.errors import AdapterUnfit, InvalidAdapter
 from wantui.paths import shipped_config
+from wantui.pipe.lora_names import Piece, of_image_branch, parse_name
 from wantui.store.header import Header, Tensor
 from wantui.store.lora import (
     MAX_HEADER_BYTES,
@@ -33,7 +34,6 @@ from wantui.store.lora import (
     read_lora,
 )
 from wantui.store.lora_fit import base_models
-from wantui.store.lora_names import Piece, of_image_branch, parse_name
 
 RECIPES = Catalog.load(shipped_config()).recipes
 A14B = {"dim": 5120, "ffn": 13_824}

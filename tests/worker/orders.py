@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from PIL import Image
 
 from tests.tiny_models import BOUNDARY, TEXT_TOKENS
 from wantui.api.job import ImageUsed, Params, Sampler
+from wantui.api.lora import LoraExpert, LoraUsed
 from wantui.api.plan import DType, Plan, Residency
 from wantui.api.video import Codec, Encoding
-from wantui.pipe.messages import EmbeddingCache, Generate, ModelFiles, WeightsFile
+from wantui.pipe.messages import EmbeddingCache, Generate, LoraFile, ModelFiles, WeightsFile
 from wantui.pipe.preview import LatentRgb, PreviewOrder, Projection
 
 ENCODING = Encoding(codec=Codec.H264, crf=17, preset="medium", png=False)
@@ -96,8 +98,11 @@ class Desk:
     model: Tiny
     job: int = 1
 
-    def order(self, *, image: Path | None = None, **params: Any) -> Generate:
+    def order(
+        self, *, image: Path | None = None, loras: Sequence[LoraFile] = (), **params: Any
+    ) -> Generate:
         used = image_used(image) if image else None
+        params["loras"] = tuple(lora.used for lora in loras)
         return Generate(
             job=self.job,
             attempt=1,
@@ -105,6 +110,7 @@ class Desk:
             plan=plan(),
             params=self.model.params(image=used, **params),
             quality="faithful",
+            loras=tuple(loras),
             image=str(image) if image else None,
             output=str(self.output),
             checkpoint=str(self.checkpoint),
@@ -146,6 +152,19 @@ class Desk:
     @property
     def log(self) -> Path:
         return self.folder / f"{self.job}.log"
+
+
+def lora_file(path: Path, strength: float = 1.0, expert: LoraExpert = LoraExpert.BOTH) -> LoraFile:
+    """As the daemon orders a LoRA that lies at `path`."""
+    used = LoraUsed(
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        name=path.stem,
+        bytes=path.stat().st_size,
+        rank=4,
+        strength=strength,
+        expert=expert,
+    )
+    return LoraFile(used=used, file=weights_file(path))
 
 
 def image_used(path: Path) -> ImageUsed:

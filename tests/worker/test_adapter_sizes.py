@@ -15,8 +15,8 @@ from tests.loras import Shapes, kohya_shapes, original_shapes
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Architecture, Recipe
 from wantui.paths import demo_weights, shipped_config
+from wantui.pipe.lora_names import Piece, parse_name
 from wantui.store.lora_fit import _sizes
-from wantui.store.lora_names import Piece, parse_name
 
 RECIPES = Catalog.load(shipped_config()).recipes
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from wantui.api.base import Reply, Request
 from wantui.api.error import ErrorBody
+from wantui.api.lora import MAX_LORAS, LoraUse, LoraUsed
 from wantui.api.plan import Plan
 from wantui.api.video import Encoding
 
@@ -89,6 +90,7 @@ class JobRequest(Request):
     """The codec's own scale of quality; 0 is best."""
     png: bool = False
     """Keep every frame as a PNG too, as it was before the codec."""
+    loras: Annotated[tuple[LoraUse, ...], Field(max_length=MAX_LORAS, strict=False)] = ()
     hold: bool = False
     """Accept it, but do not run it before it is released."""
     fetch: bool = False
@@ -126,6 +128,7 @@ class Params(Reply):
     sampler: Sampler
     seed: int
     image: ImageUsed | None
+    loras: tuple[LoraUsed, ...] = ()
 
 
 class Progress(Reply):
@@ -198,6 +201,8 @@ class Job(Reply):
     """A running job that becomes `held` as soon as its worker has stopped."""
     model: str
     quality: str
+    faithful: bool = True
+    """Whether that quality trades no arithmetic for speed."""
     params: Params
     encoding: Encoding | None = None
     """None for a job of an older daemon: it is written as the settings say."""

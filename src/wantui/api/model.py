@@ -130,6 +130,16 @@ class Limits(Reply):
     text_tokens: int
 
 
+class QualityOffer(Reply):
+    """A way to run a model; all but `faithful` trade arithmetic for speed."""
+
+    id: str
+    summary: str
+    faithful: bool
+    needs_loras: bool
+    """Of the user's, for each expert."""
+
+
 class ModelStatus(Reply):
     id: str
     name: str
@@ -149,7 +159,7 @@ class ModelStatus(Reply):
     """Whether a worker holds it now."""
     takes_image: bool
     needs_image: bool
-    qualities: tuple[str, ...]
+    qualities: tuple[QualityOffer, ...]
     defaults: Defaults
     limits: Limits
     rev: int

@@ -19,6 +19,8 @@ class Provenance(Reply):
     """Its number at the daemon that made it."""
     model: str
     quality: str
+    faithful: bool = True
+    """Whether that quality trades no arithmetic for speed."""
     params: Params
     """All resolved, with the seed that was drawn."""
     weights: Mapping[str, str | None] = {}

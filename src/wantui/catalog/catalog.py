@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from wantui.catalog.own import own_recipes
+from wantui.catalog.own import own_qualities, own_recipes
 from wantui.catalog.recipe import Quality, Recipe
 from wantui.errors import InvalidRequest, UnknownModel
 from wantui.text import nearest, one_line
@@ -22,8 +22,10 @@ class Catalog:
     qualities: tuple[Quality, ...]
 
     @classmethod
-    def load(cls, shipped: Path, own: Path | None = None) -> Catalog:
-        """Read `models/*.toml` and `qualities/*.toml` below `shipped`, and the user's own models.
+    def load(
+        cls, shipped: Path, own: Path | None = None, qualities_of_own: Path | None = None
+    ) -> Catalog:
+        """Read `models/*.toml` and `qualities/*.toml` below `shipped`, and the user's own of both.
 
         Raises SettingsInvalid naming the user's file and what is wrong in it.
         """
@@ -36,6 +38,8 @@ class Catalog:
             Quality.model_validate(_read(path))
             for path in sorted((shipped / "qualities").glob("*.toml"))
         ]
+        if qualities_of_own is not None:
+            qualities += own_qualities(qualities_of_own, [quality.id for quality in qualities])
         qualities.sort(key=lambda quality: (not quality.faithful, quality.id))
         return cls(tuple(models), tuple(qualities))
 

@@ -1,4 +1,6 @@
-"""Models of the user's own: a TOML file each, usually a few lines that extend a shipped one.
+"""Models and qualities of the user's own: a TOML file each.
+
+A model is usually a few lines that extend a shipped one:
 
 id = "ti2v-5b:mine"
 extends = "ti2v-5b"
@@ -11,10 +13,11 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from wantui.catalog.recipe import Recipe
+from wantui.catalog.recipe import Quality, Recipe
 from wantui.errors import SettingsInvalid
 from wantui.text import nearest, one_line
 
@@ -24,6 +27,7 @@ LOADED = (".safetensors", ".json", ".txt", ".model")
 """Formats that hold data and no code; a pickle of any suffix is none of them."""
 _NOT_INHERITED = ("id", "aliases", "repository", "folder")
 Entry = Mapping[str, object]
+Kind = TypeVar("Kind", bound=BaseModel)
 
 
 def own_recipes(folder: Path, shipped: Sequence[Entry]) -> list[Recipe]:
@@ -41,27 +45,30 @@ def own_recipes(folder: Path, shipped: Sequence[Entry]) -> list[Recipe]:
     return recipes
 
 
+def own_qualities(folder: Path, shipped: Sequence[str]) -> list[Quality]:
+    """Every quality in the user's folder. Raises SettingsInvalid naming the file and the fault."""
+    taken = set(shipped)
+    qualities = []
+    for path in sorted(folder.glob("*.toml")):
+        quality = _validated(path, Quality, _entry(path))
+        _check_id(path, quality.id, "lightning-mine")
+        if quality.id in taken:
+            raise SettingsInvalid(f"{path}: {quality.id!r} is another quality's name")
+        if quality.faithful:
+            raise SettingsInvalid(f"{path}: only the shipped `faithful` is faithful")
+        taken.add(quality.id)
+        qualities.append(quality)
+    return qualities
+
+
 def _names(entry: Entry) -> list[str]:
     aliases = entry.get("aliases")
     return [str(entry["id"]), *(aliases if isinstance(aliases, list) else [])]
 
 
 def _recipe(path: Path, bases: Mapping[str, Entry]) -> Recipe:
-    try:
-        entry = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsInvalid(f"{path}: {error}") from error
-    try:
-        recipe = Recipe.model_validate(_extended(path, entry, bases))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise SettingsInvalid(f"{path}: {where}: {first['msg']}") from error
-    if not _ID.fullmatch(recipe.id):
-        raise SettingsInvalid(
-            f"{path}: {one_line(recipe.id, 80)!r} is no id",
-            hint="an id is of a-z, 0-9 and . _ : - such as ti2v-5b:mine",
-        )
+    recipe = _validated(path, Recipe, _extended(path, _entry(path), bases))
+    _check_id(path, recipe.id, "ti2v-5b:mine")
     for file in recipe.paths:
         if not file.endswith(LOADED):
             raise SettingsInvalid(
@@ -71,6 +78,30 @@ def _recipe(path: Path, bases: Mapping[str, Entry]) -> Recipe:
     if (recipe.repository is None) == (recipe.folder is None):
         raise SettingsInvalid(f"{path}: say either a repository or a folder")
     return recipe
+
+
+def _entry(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsInvalid(f"{path}: {error}") from error
+
+
+def _validated(path: Path, kind: type[Kind], entry: Entry) -> Kind:
+    try:
+        return kind.model_validate(entry)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsInvalid(f"{path}: {where}: {first['msg']}") from error
+
+
+def _check_id(path: Path, id: str, example: str) -> None:
+    if not _ID.fullmatch(id):
+        raise SettingsInvalid(
+            f"{path}: {one_line(id, 80)!r} is no id",
+            hint=f"an id is of a-z, 0-9 and . _ : - such as {example}",
+        )
 
 
 def _extended(path: Path, entry: dict[str, object], bases: Mapping[str, Entry]) -> Entry:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from wantui.api.job import Sampler
 from wantui.api.model import Defaults, Limits
@@ -123,9 +123,40 @@ class Recipe(_Entry):
         return ("model_index.json", *(path for part in self.components for path in part.paths))
 
     @property
+    def has_two_experts(self) -> bool:
+        """One for high and one for low noise, rather than one for all of it."""
+        return self.boundary is not None
+
+    @property
     def get_command(self) -> str | None:
         """What fetches the weights; None when they ship with wantui."""
         return f"wantui pull {self.id}" if self.repository else None
+
+
+class QualityDefaults(_Entry):
+    """Parameters that a quality has other defaults for than the model; None leaves the model's."""
+
+    steps: int | None = None
+    guidance: float | None = None
+    """For both experts."""
+    shift: float | None = None
+
+
+class QualityAdapter(_Entry):
+    """A LoRA without which a quality's parameters make noise, and where it comes from."""
+
+    expert: Literal["high", "low"]
+    """Which it is for; the high-noise one, or the only one."""
+    repository: str | None = None
+    """On the hub, `owner/name`; without one the user is to say which LoRA it is."""
+    file: str | None = None
+    """Its path in the repository."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.repository is None) != (self.file is None):
+            raise ValueError("a source is a repository and a file")
+        return self
 
 
 class Quality(_Entry):
@@ -135,3 +166,14 @@ class Quality(_Entry):
     name: str
     summary: str
     faithful: bool
+    defaults: QualityDefaults = QualityDefaults()
+    """A user's own values win over these, as these do over the official ones."""
+    adapters: tuple[QualityAdapter, ...] = ()
+
+    def applied_to(self, recipe: Recipe) -> Recipe:
+        """A model with the defaults that it has in this quality."""
+        update: dict[str, object] = self.defaults.model_dump(exclude_none=True)
+        if "guidance" in update and recipe.defaults.guidance_low is not None:
+            update["guidance_low"] = update["guidance"]
+        defaults = recipe.defaults.model_copy(update=update)
+        return recipe.model_copy(update={"defaults": defaults})

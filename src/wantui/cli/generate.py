@@ -10,9 +10,11 @@ import typer
 from pydantic import ValidationError
 
 from wantui.api.job import Job, JobRequest
+from wantui.api.lora import LoraUse
 from wantui.cli.document import show_document
 from wantui.cli.failure import tell
 from wantui.cli.following import detached, exit_code, wait_for_jobs
+from wantui.cli.lora_option import read_option, with_files_kept
 from wantui.cli.options import Host, Json
 from wantui.cli.repeat import check_picture, submit_again, tell_outcome, tell_overridden
 from wantui.cli.session import ask
@@ -62,7 +64,16 @@ def generate(
     png: Annotated[
         bool, typer.Option("--png", help="Keep the frames too: wantui get ID --frames.")
     ] = False,
-    quality: Annotated[str | None, typer.Option(help="`faithful`, or a named fast way.")] = None,
+    quality: Annotated[
+        str | None, typer.Option(help="`faithful`, or a fast way that is not.")
+    ] = None,
+    lora: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID[:STRENGTH][@high|low]",
+            help="A LoRA that is kept, or a file; again for another.",
+        ),
+    ] = None,
     pull: Annotated[
         bool, typer.Option("--pull", help="Get absent weights, and mend bad ones, first.")
     ] = False,
@@ -107,10 +118,11 @@ def generate(
         unverified=unverified or None,
         hold=hold or None,
     )
+    loras = [read_option(text) for text in lora or ()]
     picture = None if image is None else _picture(image)
     if clip is not None and picture is not None:
         check_picture(clip, picture)
-    job = ask(lambda client: _submit(client, clip, request, picture), host)
+    job = ask(lambda client: _submit(client, clip, request, picture, loras), host)
     if leave:
         _show_accepted(job, as_json=as_json)
     else:
@@ -122,8 +134,14 @@ def _picture(path: Path) -> bytes:
 
 
 async def _submit(
-    client: Client, clip: Clip | None, request: JobRequest, picture: bytes | None
+    client: Client,
+    clip: Clip | None,
+    request: JobRequest,
+    picture: bytes | None,
+    loras: list[LoraUse],
 ) -> Job:
+    if loras:
+        request = request.model_copy(update={"loras": await with_files_kept(client, loras)})
     if picture is not None:
         upload = await client.upload(picture)
         request = request.model_copy(update={"image": upload.id})

@@ -68,7 +68,7 @@ def add(
     """Keep a LoRA, once its structure and the models it fits are known."""
     local = Path(what).expanduser()
     if revision is None and (local.exists() or what.startswith(("/", ".", "~"))):
-        adapter = ask(lambda client: _send(client, local, name), host)
+        adapter = ask(lambda client: send_lora(client, local, name), host)
     else:
         adapter = _pull(_request(what, name, revision), host)
     if as_json:
@@ -141,7 +141,7 @@ def _request(what: str, name: str | None, revision: str | None) -> AdapterPullRe
     return request
 
 
-async def _send(client: Client, path: Path, name: str | None) -> Adapter:
+async def send_lora(client: Client, path: Path, name: str | None) -> Adapter:
     shown = narrator()
     try:
         return await send_adapter(

@@ -136,7 +136,7 @@ def _facts(model: ModelStatus) -> Iterator[tuple[str, str | Cell]]:
     if (mend := _next_step(model)) is not None:
         yield "get it", mend
     yield "loaded", "yes" if model.loaded else "no"
-    yield "qualities", ", ".join(model.qualities)
+    yield "qualities", ", ".join(map(words.quality, model.qualities))
     low = "" if defaults.guidance_low is None else f",{defaults.guidance_low:g}"
     yield "defaults", f"{words.size(defaults)}, {defaults.steps} steps"
     yield "", f"guidance {defaults.guidance:g}{low}, shift {defaults.shift:g}"

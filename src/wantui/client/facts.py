@@ -16,11 +16,13 @@ def asked_for(job: Job) -> Iterator[Fact]:
     yield "prompt", params.prompt
     if params.negative_prompt:
         yield "negative", params.negative_prompt
-    yield "model", f"{job.model}, {job.quality}"
+    yield "model", f"{job.model}, {words.quality_of(job)}"
     yield "size", words.size(params)
     yield "steps", words.steps(params)
     yield "guidance", words.guidance(params)
     yield "seed", str(params.seed)
+    for lora in params.loras:
+        yield "LoRA", words.lora(lora)
     if job.encoding:
         yield "video", words.encoding(job.encoding)
     if params.image:

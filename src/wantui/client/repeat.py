@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from wantui.api.hello import Hello
 from wantui.api.job import Job, Params
+from wantui.api.lora import LoraUse
 from wantui.api.model import ModelStatus
 from wantui.api.provenance import Provenance
 from wantui.client.mp4 import read_comment
@@ -55,6 +56,10 @@ class Clip:
             "size": f"{params.width}x{params.height}",
             "sampler": params.sampler.value,
             "image": params.image.sha256 if params.image else None,
+            "loras": [
+                LoraUse(adapter=lora.sha256, strength=lora.strength, expert=lora.expert)
+                for lora in params.loras
+            ],
         }
 
 

@@ -6,10 +6,12 @@ import time
 
 from wantui.api.download import Depth, Download
 from wantui.api.job import ImageUsed, Job, JobState, Output, Params, Progress, Timings, WaitsFor
+from wantui.api.lora import LoraExpert, LoraUsed
 from wantui.api.model import (
     ComponentStatus,
     Defaults,
     ModelStatus,
+    QualityOffer,
     Upstream,
     WeightsState,
     WeightsStatus,
@@ -50,6 +52,22 @@ def state(job: Job) -> str:
         if job.hold_requested:
             return "holding"
     return job.state.value
+
+
+def quality(offer: QualityOffer) -> str:
+    """lightning (not faithful)"""
+    return offer.id if offer.faithful else f"{offer.id} (not faithful)"
+
+
+def quality_of(job: Job) -> str:
+    """lightning (not faithful)"""
+    return job.quality if job.faithful else f"{job.quality} (not faithful)"
+
+
+def lora(used: LoraUsed) -> str:
+    """style, strength 0.8, high noise"""
+    expert = "" if used.expert is LoraExpert.BOTH else f", {used.expert} noise"
+    return f"{used.name}, strength {used.strength:g}{expert}"
 
 
 def waiting(job: Job) -> str:

@@ -7,7 +7,8 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from wantui.errors import (
     InvalidRequest,
     NameTaken,
     UnknownAdapter,
+    WeightsInUse,
 )
 from wantui.files import disk_of, full_disk_named
 from wantui.store.adapters import AdapterFolder
@@ -51,8 +53,19 @@ class Kept(NamedTuple):
 
 
 class Adapters:
-    def __init__(self, folder: Path, catalog: Catalog, most_bytes: int) -> None:
+    """`used_by` names the unfinished jobs that an adapter, by id, takes part in."""
+
+    def __init__(
+        self,
+        folder: Path,
+        catalog: Catalog,
+        most_bytes: int,
+        *,
+        used_by: Callable[[str], Sequence[int]],
+    ) -> None:
         self._folder = AdapterFolder(folder)
+        self._used_by = used_by
+        self._held: Counter[str] = Counter()
         self._catalog = catalog
         self._most_bytes = most_bytes
         self._all: dict[str, Adapter] = {}
@@ -71,6 +84,23 @@ class Adapters:
             return self._all[adapter_id]
         except KeyError:
             raise UnknownAdapter(f"there is no adapter {one_line(adapter_id, 80)}") from None
+
+    def path(self, adapter_id: str) -> Path:
+        """Where the file of one is."""
+        return self._folder.path(adapter_id)
+
+    @contextlib.contextmanager
+    def held(self, adapter_ids: Iterable[str]) -> Iterator[None]:
+        """While this is open these are not removed: a job that uses them is being accepted.
+
+        Raises UnknownAdapter for one that is gone already.
+        """
+        ids = [self.get(adapter_id).id for adapter_id in adapter_ids]
+        self._held.update(ids)
+        try:
+            yield
+        finally:
+            self._held.subtract(ids)
 
     def find(self, name: str) -> Adapter:
         """By name, id, or what only one id begins with. Raises UnknownAdapter."""
@@ -160,12 +190,25 @@ class Adapters:
             return Kept(adapter, new=True)
 
     async def remove(self, adapter_id: str) -> Adapter:
-        """Raises UnknownAdapter."""
+        """Raises UnknownAdapter, or WeightsInUse naming the jobs that are to use it."""
         async with self._lock:
             adapter = self.get(adapter_id)
-            await asyncio.to_thread(self._folder.remove, adapter_id)
-            del self._all[adapter_id]
+            self._check_unused(adapter)
+            del self._all[adapter_id]  # first: no job may choose it while it goes
+            try:
+                await asyncio.to_thread(self._folder.remove, adapter_id)
+            except OSError:
+                self._all[adapter_id] = adapter
+                raise
             return adapter
+
+    def _check_unused(self, adapter: Adapter) -> None:
+        jobs = " ".join(map(str, self._used_by(adapter.id)))
+        if jobs or self._held[adapter.id] > 0:
+            raise WeightsInUse(
+                f"the LoRA {adapter.name} is to be used by job {jobs or 'that comes just now'}",
+                hint=f"let it end, or: wantui cancel {jobs}" if jobs else None,
+            )
 
     def check_name(self, name: str | None, owner: Adapter | None = None) -> None:
         """Whether an adapter may be called so, or `owner`. Raises InvalidRequest or NameTaken."""

@@ -12,6 +12,7 @@ from wantui.api.job import JobWarning
 from wantui.catalog.encoding import resolve_encoding
 from wantui.catalog.preview import preview_order
 from wantui.daemon.job_folder import JobFolder
+from wantui.daemon.loras import lora_files
 from wantui.daemon.progress import Meter
 from wantui.daemon.scheduler import Claim
 from wantui.daemon.settle import settle
@@ -46,7 +47,7 @@ log = logging.getLogger(__name__)
 def order_for(claim: Claim, paths: Paths, settings: Settings, verdicts: Verdicts) -> Generate:
     """All that the worker needs, resolved; completes the job's folder.
 
-    Raises WeightsAbsent, FolderUnsafe or DiskFull.
+    Raises WeightsAbsent, UnknownAdapter, FolderUnsafe or DiskFull.
     """
     job, recipe = claim.job, claim.recipe
     folder = JobFolder(paths.job(job.id))
@@ -69,6 +70,8 @@ def order_for(claim: Claim, paths: Paths, settings: Settings, verdicts: Verdicts
         plan=claim.plan,
         params=job.params,
         quality=job.quality,
+        faithful=job.faithful,
+        loras=lora_files(job.params, paths.adapters),
         image=str(image) if image else None,
         output=str(folder.output),
         checkpoint=str(folder.checkpoint),

@@ -10,12 +10,14 @@ from importlib.util import find_spec
 from wantui.errors import EngineMissing
 
 PACKAGES = ("torch", "diffusers", "transformers", "av")
+LORA_PACKAGES = ("peft",)
+"""What a job with LoRAs needs besides."""
 
 
 @functools.cache
-def missing_packages() -> tuple[str, ...]:
+def missing_packages(*more: str) -> tuple[str, ...]:
     """Looked for once: what is installed later is there after a restart."""
-    return tuple(name for name in PACKAGES if find_spec(name) is None)
+    return tuple(name for name in (*PACKAGES, *more) if find_spec(name) is None)
 
 
 @functools.cache
@@ -24,9 +26,9 @@ def versions() -> Mapping[str, str]:
     return {name: version(name) for name in PACKAGES if name not in missing_packages()}
 
 
-def need_engine() -> None:
+def need_engine(*more: str) -> None:
     """Raises EngineMissing naming the packages."""
-    if missing := missing_packages():
+    if missing := missing_packages(*more):
         raise EngineMissing(
             f"the engine is not installed: no {', '.join(missing)}",
             detail={"missing": list(missing)},

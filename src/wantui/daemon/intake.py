@@ -11,9 +11,11 @@ from wantui.api.job import ImageUsed, Job, JobRequest
 from wantui.catalog.encoding import resolve_encoding
 from wantui.catalog.recipe import Recipe
 from wantui.catalog.resolve import resolve
-from wantui.daemon.engine import need_engine
+from wantui.daemon.adapters import Adapters
+from wantui.daemon.engine import LORA_PACKAGES, need_engine
 from wantui.daemon.inventory import Inventory, need_whole
 from wantui.daemon.job_folder import JobFolder
+from wantui.daemon.loras import choose_loras, misplaced
 from wantui.daemon.machine import Machine
 from wantui.daemon.uploads import Uploads
 from wantui.errors import DiskFull, FolderUnsafe, UnknownUpload
@@ -35,6 +37,7 @@ class Intake:
         inventory: Inventory,
         machine: Machine,
         uploads: Uploads,
+        adapters: Adapters,
         jobs: Jobs,
         default_model: str,
         video: VideoSettings,
@@ -44,6 +47,7 @@ class Intake:
         self._inventory = inventory
         self._machine = machine
         self._uploads = uploads
+        self._adapters = adapters
         self._jobs = jobs
         self._default_model = default_model
         self._video = video
@@ -52,29 +56,34 @@ class Intake:
     async def accept(self, request: JobRequest, owner: int) -> Job:
         """The job, safely on disk.
 
-        Raises InvalidRequest, UnknownModel, UnknownUpload, EngineMissing, WeightsAbsent,
-        WeightsCorrupt, DoesNotFit, QueueFull or DiskFull.
+        Raises InvalidRequest, UnknownModel, UnknownUpload, UnknownAdapter, AdapterUnfit,
+        EngineMissing, WeightsAbsent, WeightsCorrupt, DoesNotFit, QueueFull or DiskFull.
         """
         recipe = await self._recipe(request)
         quality = self._inventory.catalog.quality(request.quality)
         image = await self._image(request)
-        params = resolve(recipe, request, image)
+        params = resolve(quality.applied_to(recipe), request, image)
+        loras = await choose_loras(self._adapters, recipe, quality, request.loras)
+        params = params.model_copy(update={"loras": loras})
         encoding = resolve_encoding(self._video, request.codec, request.crf, png=request.png)
-        need_engine()
+        need_engine(*(LORA_PACKAGES if loras else ()))
         weights = await self._inventory.weights(recipe)
         if not (request.fetch and recipe.repository):
             need_whole(recipe, weights)
         await self._machine.best_plan(recipe, weights, params, self._inventory.catalog.recipes)
-        job = await self._jobs.accept(
-            model=recipe.id,
-            quality=quality.id,
-            params=params,
-            encoding=encoding,
-            owner=owner,
-            hold=request.hold,
-            fetch=request.fetch,
-            unverified=request.unverified,
-        )
+        with self._adapters.held(lora.sha256 for lora in loras):
+            job = await self._jobs.accept(
+                model=recipe.id,
+                quality=quality.id,
+                faithful=quality.faithful,
+                params=params,
+                encoding=encoding,
+                warnings=misplaced(self._adapters, recipe, loras),
+                owner=owner,
+                hold=request.hold,
+                fetch=request.fetch,
+                unverified=request.unverified,
+            )
         await self._prepare(job)
         self._wake()
         return job

@@ -11,12 +11,13 @@ from wantui.api.model import (
     Defaults,
     Health,
     ModelStatus,
+    QualityOffer,
     Upstream,
     WeightsState,
     WeightsStatus,
 )
 from wantui.catalog.catalog import DEMO, Catalog
-from wantui.catalog.recipe import Recipe
+from wantui.catalog.recipe import Quality, Recipe
 from wantui.daemon.upstream import UpstreamBook
 from wantui.daemon.verdict_book import VerdictBook
 from wantui.errors import WeightsAbsent, WeightsCorrupt
@@ -139,6 +140,15 @@ def need_whole(recipe: Recipe, weights: WeightsStatus) -> None:
     )
 
 
+def _offer(quality: Quality) -> QualityOffer:
+    return QualityOffer(
+        id=quality.id,
+        summary=quality.summary,
+        faithful=quality.faithful,
+        needs_loras=bool(quality.adapters),
+    )
+
+
 def _health(weights: WeightsStatus) -> Health:
     checked = [file.checked_at for file in weights.files if file.checked_at is not None]
     proven = weights.state is WeightsState.VERIFIED
@@ -180,7 +190,7 @@ def _status(
         loaded=loaded,
         takes_image=recipe.takes_image,
         needs_image=recipe.needs_image,
-        qualities=tuple(quality.id for quality in catalog.qualities),
+        qualities=tuple(map(_offer, catalog.qualities)),
         defaults=Defaults.model_validate(recipe.defaults.model_dump()),
         limits=recipe.limits,
         rev=0,

@@ -85,7 +85,8 @@ class JobFolder:
     def _fill(self, job: Job, upload: Path | None) -> None:
         request = self.path / "request.json"
         if not request.exists():
-            asked = {"id", "model", "quality", "params", "encoding", "owner", "created_at"}
+            asked = {"id", "model", "quality", "faithful", "params", "encoding"}
+            asked |= {"owner", "created_at"}
             write_atomic(request, job.model_dump_json(indent=2, include=asked).encode())
         image = self.image(job)
         if image is not None and upload is not None and not image.exists():

@@ -74,7 +74,7 @@ class Parts:
         self.book = VerdictBook(self.database)
         self.upstream = UpstreamBook(self.database)
         self.inventory = Inventory(
-            Catalog.load(shipped_config(), paths.recipes),
+            Catalog.load(shipped_config(), paths.recipes, paths.qualities),
             paths.hub_cache,
             demo_weights(),
             self.book,
@@ -94,7 +94,10 @@ class Parts:
             log_file=self._fetcher_log,
         )
         self.adapters = Adapters(
-            paths.adapters, self.inventory.catalog, settings.limits.adapter_bytes
+            paths.adapters,
+            self.inventory.catalog,
+            settings.limits.adapter_bytes,
+            used_by=self.jobs.with_lora,
         )
         self.adapter_pulls = AdapterPulls(self.adapters, self.downloads, orders, paths.adapters)
         self.weights_cargo = WeightsCargo(
@@ -134,6 +137,7 @@ class Parts:
             inventory=self.inventory,
             machine=self.machine,
             uploads=self.uploads,
+            adapters=self.adapters,
             jobs=self.jobs,
             default_model=settings.default_model,
             video=settings.video,

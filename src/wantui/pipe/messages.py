@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from wantui.api.error import ErrorBody
 from wantui.api.job import Output, Params, Stage, Timings
+from wantui.api.lora import LoraUsed
 from wantui.api.plan import Plan
 from wantui.api.video import Encoding
 from wantui.pipe.preview import PreviewOrder
@@ -48,6 +49,13 @@ class EmbeddingCache(Message):
     most_bytes: int
 
 
+class LoraFile(Message):
+    """A LoRA to add to the model for this attempt, and the file that it is in."""
+
+    used: LoraUsed
+    file: WeightsFile
+
+
 class Generate(Message):
     """Run one attempt of a job."""
 
@@ -58,6 +66,10 @@ class Generate(Message):
     plan: Plan
     params: Params
     quality: str
+    faithful: bool = True
+    """Whether that quality trades no arithmetic for speed."""
+    loras: tuple[LoraFile, ...] = ()
+    """Those of `params`, in their order."""
     image: str | None
     """Absolute path of the picture."""
     output: str

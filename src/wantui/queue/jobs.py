@@ -77,8 +77,10 @@ class Jobs:
         *,
         model: str,
         quality: str,
+        faithful: bool = True,
         params: Params,
         encoding: Encoding | None = None,
+        warnings: tuple[JobWarning, ...] = (),
         owner: int,
         hold: bool,
         fetch: bool = False,
@@ -93,6 +95,8 @@ class Jobs:
             state=JobState.HELD if hold else JobState.QUEUED,
             model=model,
             quality=quality,
+            faithful=faithful,
+            warnings=warnings,
             params=params,
             encoding=encoding,
             owner=owner,
@@ -120,6 +124,14 @@ class Jobs:
         if job is None:
             raise UnknownJob(f"there is no job {job_id}")
         return job
+
+    def with_lora(self, sha256: str) -> list[int]:
+        """The unfinished jobs that a LoRA takes part in."""
+        return [
+            job.id
+            for job in self._live.values()
+            if any(lora.sha256 == sha256 for lora in job.params.loras)
+        ]
 
     async def page(self, state: JobState | None, before: int | None, limit: int) -> Page:
         """Newest first, at most MAX_PAGE."""

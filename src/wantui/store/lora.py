@@ -15,8 +15,8 @@ from pathlib import Path
 
 from wantui.api.adapter import LoraNaming, Noise
 from wantui.errors import InvalidAdapter, WeightsUnreadable
+from wantui.pipe.lora_names import Piece, of_image_branch, parse_name
 from wantui.store.header import Header, Tensor, read_header
-from wantui.store.lora_names import Piece, of_image_branch, parse_name
 from wantui.text import one_line
 
 SUFFIX = ".safetensors"

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from wantui.catalog.recipe import Architecture, Recipe
 from wantui.errors import AdapterUnfit
+from wantui.pipe.lora_names import Piece
 from wantui.store.header import Tensor
 from wantui.store.lora import Layer, Lora
-from wantui.store.lora_names import Piece
 from wantui.text import one_line
 
 _PATCH = 4
@@ -41,6 +41,13 @@ def base_models(lora: Lora, recipes: Iterable[Recipe], file: str) -> tuple[str, 
         + ", ".join(f"{id} (dim {a.dim}, {a.blocks} blocks)" for id, a in known.items()),
         detail={"dim": lora.dim, "blocks": lora.blocks, "rank": lora.rank, "problems": problems},
     )
+
+
+def misfit(lora: Lora, recipe: Recipe) -> str | None:
+    """What of a LoRA has no place in a model; None if it fits."""
+    if recipe.architecture is None:
+        return "nobody wrote down the sizes of its layers ([architecture] in its file)"
+    return _misfit(lora, recipe.architecture)
 
 
 def _misfit(lora: Lora, architecture: Architecture) -> str | None:

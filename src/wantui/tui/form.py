@@ -86,6 +86,7 @@ def not_carried(job: Job, model: ModelStatus | None) -> str:
             lost.append(f"{params.fps} fps")
     if job.quality != FAITHFUL:
         lost.append(f"quality {job.quality}")
+    lost.extend(f"the LoRA {lora.name}" for lora in params.loras)
     negative = params.negative_prompt
     if not negative and model is not None and model.defaults.negative_prompt:
         lost.append("an empty negative prompt")

@@ -6,16 +6,21 @@ Components are made here, without memory, from the configurations of a Diffusers
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-import diffusers
 import torch
-import transformers
-from diffusers.models.autoencoders import autoencoder_kl_wan
-from diffusers.models.transformers.transformer_wan import WanRotaryPosEmbed
-from diffusers.utils import torch_utils
+
+from wantui.worker.imports import unseen
+
+with unseen("peft"):  # only a job with LoRAs needs it
+    import diffusers
+    import transformers
+    from diffusers.models.autoencoders import autoencoder_kl_wan
+    from diffusers.models.transformers.transformer_wan import WanRotaryPosEmbed
+    from diffusers.utils import torch_utils
 
 from wantui.api.job import Sampler
 
@@ -127,3 +132,53 @@ def silence_progress_bars() -> None:
     """Nobody watches a worker's output: it is a log."""
     _diffusers.utils.logging.disable_progress_bar()
     _transformers.utils.logging.disable_progress_bar()
+
+
+def add_lora(
+    transformer: Transformer,
+    state: dict[str, torch.Tensor],
+    name: str,
+    config: dict[str, Any] | None,
+) -> None:
+    """Put PEFT's layers around those that `state` names; without `config` alpha is the rank.
+
+    Raises ValueError or RuntimeError.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Already found a `peft_config`")  # a second one is meant
+        transformer.load_lora_adapter(
+            state, prefix=None, adapter_name=name, metadata=config, low_cpu_mem_usage=True
+        )
+
+
+def weigh_loras(transformer: Transformer, strengths: Mapping[str, float]) -> None:
+    """Have these LoRAs take part, and no other, each with its strength."""
+    _diffusers.utils.set_weights_and_activate_adapters(
+        transformer, list(strengths), list(strengths.values())
+    )
+    transformer.requires_grad_(requires_grad=False)  # what takes part is to be trained, says PEFT
+
+
+def remove_loras(transformer: Transformer) -> None:
+    """Put every layer back where PEFT's is around it."""
+    _diffusers.utils.recurse_remove_peft_layers(transformer)
+    if hasattr(transformer, "peft_config"):
+        del transformer.peft_config
+    transformer._hf_peft_config_loaded = False  # noqa: SLF001 - as `unload_lora` leaves it
+
+
+def base_layer(module: torch.nn.Module) -> torch.nn.Module:
+    """The model's own layer, where PEFT's may be around it."""
+    inner: torch.nn.Module = getattr(module, "base_layer", module)
+    return inner
+
+
+def layer_sizes(module: torch.nn.Module) -> tuple[int, int] | None:
+    """Outputs and inputs, or channels, of a layer that a product can go beside; else None."""
+    match base_layer(module):
+        case torch.nn.Linear() as linear:
+            return linear.out_features, linear.in_features
+        case torch.nn.Conv3d() as convolution:
+            return convolution.out_channels, convolution.in_channels
+        case _:
+            return None

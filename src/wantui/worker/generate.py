@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from wantui.worker.encode import encode, truncations
 from wantui.worker.history import LoopState
 from wantui.worker.image import first_frame
 from wantui.worker.load import LoadedModel
+from wantui.worker.lora import loras_on
 from wantui.worker.output import write_output
 from wantui.worker.preview import showing
 from wantui.worker.provenance import device_name, provenance
@@ -101,7 +103,10 @@ def _latents(
         clock.running(Stage.DENOISE, params.steps, done=done),
         checkpoints.writing(),
         showing(order, report) as preview,
+        contextlib.ExitStack() as added,
     ):
+        with clock.counting(Stage.LOAD):
+            added.enter_context(loras_on(model, order.loras, stop.check))
         latents = denoise(
             model,
             params,

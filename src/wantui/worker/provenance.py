@@ -21,6 +21,7 @@ def provenance(order: Generate, device: torch.device) -> Provenance:
         job=order.job,
         model=order.weights.model,
         quality=order.quality,
+        faithful=order.faithful,
         params=order.params,
         weights={
             str(Path(file.path).relative_to(folder)): file.digest for file in order.weights.files
