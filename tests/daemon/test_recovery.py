@@ -24,6 +24,7 @@ from wantui.api.worker import WorkerState
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.catalog.resolve import resolve
+from wantui.daemon.conversions import Conversions
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.fetch_lane import NETWORK, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
@@ -180,6 +181,7 @@ async def _pull_over_a_full_disk(
         book=store.book,
         upstream=store.upstream,
         orders=store.orders,
+        conversions=store.conversions,
         log_file=store.log_file,
         landed=land,
     )
@@ -209,15 +211,25 @@ class Store:
             demo_weights(),
             self.book,
             self.upstream,
+            converted=paths.converted,
             loaded=lambda _: False,
             changed=ignore,
         )
         self.downloads = Downloads(database, ignore)
+        self.conversions = Conversions(
+            paths.converted,
+            inventory=self.inventory,
+            downloads=self.downloads,
+            book=self.book,
+            machine=Machine(paths),
+            most_bytes=0,
+        )
         self.orders = FetchOrders(paths, load_settings(paths).store, self.book)
         self.provision = Provision(
             self.inventory,
             self.downloads,
             self.orders,
+            conversions=self.conversions,
             upstream=self.upstream,
             hub_cache=paths.hub_cache,
             log_file=self.log_file,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from wantui.api.adapter import AdapterPull
-from wantui.api.download import Depth, Download
+from wantui.api.download import ConvertPlan, Depth, Download
 from wantui.api.job import ImageUsed, Job, JobState, Output, Params, Progress, Timings, WaitsFor
 from wantui.api.model import (
     ComponentStatus,
@@ -135,6 +135,24 @@ def coming(what: str, item: Download | AdapterPull) -> str:
     if item.eta_s is not None:
         parts.append(f"{duration_text(item.eta_s)} left")
     return ", ".join(parts)
+
+
+def conversion_offer(plan: ConvertPlan) -> str | None:
+    """What a conversion would take and save; None where it would be of no use."""
+    if not plan.used or not plan.components:
+        return None
+    return (
+        f"loads would take about {duration_text(plan.saved_s)} less, for "
+        f"{bytes_text(plan.bytes_to_write)} more on disk: wantui convert {plan.model}"
+    )
+
+
+def converted(weights: WeightsStatus) -> str:
+    """transformer in bfloat16, verified, 10.0 GB; empty where nothing is converted."""
+    return ", ".join(
+        f"{part.component} in {part.dtype}, {part.state}, {bytes_text(part.bytes)}"
+        for part in weights.converted
+    )
 
 
 def took_s(job: Job) -> float | None:

@@ -30,6 +30,7 @@ from wantui.pipe.messages import (
     Warned,
 )
 from wantui.queue.jobs import Jobs
+from wantui.store.converted import folder_of, loadable
 from wantui.store.scan import weights_files
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ def order_for(claim: Claim, paths: Paths) -> Generate:
     image = folder.image(job)
     folder.prepare(job, paths.uploads / job.params.image.sha256 if job.params.image else None)
     weights_folder = claim.weights.folder or ""
+    converted = loadable(claim.weights, claim.plan.dtype)
     return Generate(
         job=job.id,
         attempt=len(job.attempts),
@@ -55,7 +57,8 @@ def order_for(claim: Claim, paths: Paths) -> Generate:
             pipeline=recipe.pipeline,
             expand_timesteps=recipe.expand_timesteps,
             text_tokens=recipe.limits.text_tokens,
-            files=weights_files(recipe, Path(weights_folder)),
+            files=weights_files(recipe, Path(weights_folder), converted),
+            converted=tuple(folder_of(part) for part in converted),
         ),
         plan=claim.plan,
         params=job.params,

@@ -8,10 +8,11 @@ from typing import NoReturn
 
 from wantui.api.download import Depth, Download, DownloadAction, DownloadState
 from wantui.catalog.recipe import Recipe
+from wantui.daemon.conversions import Conversions
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.fetch import Fetch, Telling
 from wantui.daemon.fetch_orders import FetchOrders
-from wantui.daemon.inventory import Inventory, need_whole
+from wantui.daemon.inventory import Inventory, need_sound_conversions, need_whole
 from wantui.daemon.pace import Pace
 from wantui.daemon.settle import settle
 from wantui.daemon.upstream import UpstreamBook
@@ -23,6 +24,8 @@ NETWORK = (DownloadAction.PULL, DownloadAction.REPAIR)
 """One at a time: it uses the whole line."""
 DISK = (DownloadAction.VERIFY,)
 """Beside a pull that may take hours."""
+REWRITE = (DownloadAction.CONVERT,)
+"""Beside a verification, which jobs may wait for."""
 
 
 class FetchLane:
@@ -37,6 +40,7 @@ class FetchLane:
         book: VerdictBook,
         upstream: UpstreamBook,
         orders: FetchOrders,
+        conversions: Conversions,
         log_file: Callable[[], Path],
         landed: Callable[[Recipe], Awaitable[None]],
     ) -> None:
@@ -46,6 +50,7 @@ class FetchLane:
         self._book = book
         self._upstream = upstream
         self._orders = orders
+        self._conversions = conversions
         self._log_file = log_file
         self._landed = landed
         self._news = downloads.news()
@@ -68,9 +73,13 @@ class FetchLane:
             recipe = self._inventory.catalog.model(download.model)
             if not await self._fetched(download, recipe):
                 return  # whoever halted it has said what it is now
-            need_whole(recipe, await self._inventory.weights(recipe))
+            weights = await self._inventory.weights(recipe)
+            need_whole(recipe, weights)
+            if download.action is DownloadAction.VERIFY:
+                need_sound_conversions(recipe, weights)
         except DiskFull as error:
-            await self._downloads.wait_for_room(download.id, _with_next_step(error, recipe))
+            told = _with_next_step(error, recipe, download.action)
+            await self._downloads.wait_for_room(download.id, told)
             return
         except RevisionNotFound as error:  # asked for again, it will be what the hub has then
             state, failure = DownloadState.FAILED, _taken_back(error, recipe)
@@ -84,9 +93,10 @@ class FetchLane:
     async def _fetched(self, download: Download, recipe: Recipe) -> bool:
         """Whether it went to its end. Raises what the fetcher reports."""
         pace = Pace()
+        steps = await self._steps(download, recipe)
 
         async def order() -> FetchOrder:
-            return await self._order(self._downloads.get(download.id), recipe)
+            return await self._order(self._downloads.get(download.id), recipe, steps[0])
 
         async def told(report: Telling) -> None:
             await self._told(download.id, report, pace)
@@ -95,15 +105,30 @@ class FetchLane:
         if not await settle(lambda: self._downloads.begin(download.id, fetch)):
             return False
         try:
-            return not isinstance(await fetch.run(), Halted)
+            while steps:
+                if isinstance(await fetch.run(), Halted):
+                    return False
+                need_whole(recipe, await self._inventory.weights(recipe))
+                del steps[0]
+            return True
         finally:
             self._downloads.over(download.id)
 
-    async def _order(self, download: Download, recipe: Recipe) -> FetchOrder:
-        if download.action is DownloadAction.PULL:
+    async def _steps(self, download: Download, recipe: Recipe) -> list[DownloadAction]:
+        """What is to be done in turn: weights that nobody has read are proven before the rest."""
+        if download.action is DownloadAction.CONVERT:
+            weights = await self._inventory.weights(recipe)
+            if not weights.checked:
+                return [DownloadAction.VERIFY, DownloadAction.CONVERT]
+        return [download.action]
+
+    async def _order(self, download: Download, recipe: Recipe, step: DownloadAction) -> FetchOrder:
+        if step is DownloadAction.PULL:
             return self._orders.pull(recipe, download.commit)
+        if step is DownloadAction.CONVERT:
+            return await self._conversions.order(recipe)
         weights = await self._inventory.weights(recipe)
-        if download.action is DownloadAction.REPAIR:
+        if step is DownloadAction.REPAIR:
             return self._orders.pull(recipe, download.commit or weights.revision)
         return self._orders.verify(recipe, weights, download.depth or Depth.CONTENT)
 
@@ -139,7 +164,10 @@ def _taken_back(error: RevisionNotFound, recipe: Recipe | None) -> RevisionNotFo
     return RevisionNotFound(error.message, hint=hint)
 
 
-def _with_next_step(error: DiskFull, recipe: Recipe | None) -> DiskFull:
+def _with_next_step(error: DiskFull, recipe: Recipe | None, action: DownloadAction) -> DiskFull:
     command = recipe.get_command if recipe else "wantui downloads"
-    hint = f"free some space, or move the cache (HF_HOME), then: {command}"
+    move = "or move the cache (HF_HOME), "
+    if action is DownloadAction.CONVERT and recipe is not None:
+        command, move = f"wantui convert {recipe.id}", ""
+    hint = f"free some space, {move}then: {command}"
     return DiskFull(error.message, hint=hint, detail=error.detail)

@@ -19,10 +19,11 @@ from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.adapter_pulls import AdapterPulls
 from wantui.daemon.adapters import Adapters
+from wantui.daemon.conversions import Conversions
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.engine import missing_packages
 from wantui.daemon.events import Events
-from wantui.daemon.fetch_lane import DISK, NETWORK, FetchLane
+from wantui.daemon.fetch_lane import DISK, NETWORK, REWRITE, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
 from wantui.daemon.housekeeping import Housekeeping
 from wantui.daemon.intake import Intake
@@ -75,17 +76,27 @@ class Parts:
             demo_weights(),
             self.book,
             self.upstream,
+            converted=paths.converted,
             loaded=self.board.holds,
             changed=lambda model: self.events.publish(EventKind.MODEL, model),
         )
         self.downloads = Downloads(
             self.database, lambda download: self.events.publish(EventKind.DOWNLOAD, download)
         )
+        self.conversions = Conversions(
+            paths.converted,
+            inventory=self.inventory,
+            downloads=self.downloads,
+            book=self.book,
+            machine=self.machine,
+            most_bytes=settings.store.converted_bytes,
+        )
         orders = FetchOrders(paths, settings.store, self.book)
         self.provision = Provision(
             self.inventory,
             self.downloads,
             orders,
+            conversions=self.conversions,
             upstream=self.upstream,
             hub_cache=paths.hub_cache,
             log_file=self._fetcher_log,
@@ -98,10 +109,11 @@ class Parts:
                 book=self.book,
                 upstream=self.upstream,
                 orders=orders,
+                conversions=self.conversions,
                 log_file=self._fetcher_log,
                 landed=self._landed,
             )
-            for actions in (NETWORK, DISK)
+            for actions in (NETWORK, DISK, REWRITE)
         )
         self.scheduler = Scheduler(
             self.jobs,
@@ -113,6 +125,7 @@ class Parts:
         self.housekeeping = Housekeeping(
             inventory=self.inventory,
             downloads=self.downloads,
+            conversions=self.conversions,
             jobs=self.jobs,
             book=self.book,
             hub_cache=paths.hub_cache,

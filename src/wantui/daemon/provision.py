@@ -11,6 +11,7 @@ from wantui.api.download import Depth, Download, DownloadAction, DownloadState, 
 from wantui.api.job import Job
 from wantui.api.model import WeightsState, WeightsStatus
 from wantui.catalog.recipe import Recipe
+from wantui.daemon.conversions import Conversions
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.fetch import Fetch, Telling
 from wantui.daemon.fetch_orders import FetchOrders, repository_of
@@ -42,6 +43,7 @@ class Provision:
         downloads: Downloads,
         orders: FetchOrders,
         *,
+        conversions: Conversions,
         upstream: UpstreamBook,
         hub_cache: Path,
         log_file: Callable[[], Path],
@@ -49,6 +51,7 @@ class Provision:
         self._inventory = inventory
         self._downloads = downloads
         self._orders = orders
+        self._conversions = conversions
         self._upstream = upstream
         self._hub_cache = hub_cache
         self._log_file = log_file
@@ -66,7 +69,8 @@ class Provision:
         weights = await self._inventory.weights(recipe)
         if weights.state is WeightsState.ABSENT:
             need_whole(recipe, weights)
-        done = depth is Depth.CONTENT and weights.checked and weights.state.usable
+        sound = all(part.state is WeightsState.VERIFIED for part in weights.converted)
+        done = depth is Depth.CONTENT and weights.checked and weights.state.usable and sound
         return await self._downloads.ask(
             recipe.id, recipe.repository, DownloadAction.VERIFY, depth, done=done
         )
@@ -74,7 +78,10 @@ class Provision:
     async def cancel(self, download_id: int) -> Download:
         """End it, and remove what is not whole. Raises UnknownDownload or WrongState."""
         cancelled = await self._downloads.cancel(download_id)
-        if cancelled.action is not DownloadAction.VERIFY and cancelled.repository is not None:
+        if cancelled.action is DownloadAction.CONVERT:
+            recipe = self._inventory.catalog.model(cancelled.model)
+            await self._conversions.drop_unfinished(recipe)
+        elif cancelled.action is not DownloadAction.VERIFY and cancelled.repository is not None:
             await asyncio.to_thread(drop_staging, self._hub_cache, cancelled.repository)
         return cancelled
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,6 +24,15 @@ class WeightsFile(Message):
     inode: int
 
 
+class ConvertedFolder(NamedTuple):
+    """Where a component's weights lie in the plan's dtype, rewritten from the published ones."""
+
+    component: str
+    folder: str
+    kept_in_fp32: tuple[str, ...]
+    """Modules whose tensors are fp32 all the same."""
+
+
 class ModelFiles(Message):
     """A model's weights in Diffusers layout, and how its pipeline treats them."""
 
@@ -35,6 +44,8 @@ class ModelFiles(Message):
     """TI2V-5B: a timestep a token, and the image in the first latent instead of extra channels."""
     text_tokens: int
     files: tuple[WeightsFile, ...]
+    converted: tuple[ConvertedFolder, ...] = ()
+    """Components whose weights are taken from there instead of from `folder`."""
 
 
 class Generate(Message):

@@ -7,7 +7,13 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from wantui.api.model import ComponentStatus, FileStatus, WeightsState, WeightsStatus
+from wantui.api.model import (
+    ComponentStatus,
+    ConvertedStatus,
+    FileStatus,
+    WeightsState,
+    WeightsStatus,
+)
 from wantui.catalog.recipe import Component, Recipe
 from wantui.errors import WeightsAbsent, WeightsUnreadable
 from wantui.pipe.fetch import Outcome
@@ -33,7 +39,7 @@ def scan(recipe: Recipe, hub_cache: Path, demo_weights: Path, verdicts: Verdicts
     components = tuple(_component(part, folder, found, states) for part in recipe.components)
     index_bytes = found[INDEX].st_size if INDEX in found else 0
     return WeightsStatus(
-        state=_state(states.values()),
+        state=worst(states.values()),
         bytes_present=index_bytes + sum(part.bytes_present for part in components),
         bytes_needed=index_bytes + sum(part.bytes_needed for part in components),
         folder=str(folder) if folder else None,
@@ -46,13 +52,17 @@ def scan(recipe: Recipe, hub_cache: Path, demo_weights: Path, verdicts: Verdicts
     )
 
 
-def weights_files(recipe: Recipe, folder: Path) -> tuple[WeightsFile, ...]:
+def weights_files(
+    recipe: Recipe, folder: Path, converted: Iterable[ConvertedStatus] = ()
+) -> tuple[WeightsFile, ...]:
     """Every file that a load needs, with what tells whether it has changed since.
 
     Raises WeightsAbsent naming the first that is missing, with the command that fetches them.
     """
     folder = folder.absolute()
-    return tuple(_weights_file(recipe, folder / path) for path in recipe.paths)
+    paths = [folder / path for path in recipe.paths]
+    paths += [Path(part.folder, file.path) for part in converted for file in part.files]
+    return tuple(_weights_file(recipe, path) for path in paths)
 
 
 def _weights_file(recipe: Recipe, path: Path) -> WeightsFile:
@@ -103,10 +113,10 @@ def _files(
                 path=path, state=WeightsState.ABSENT, bytes=None, digest=None, checked_at=None
             )
         else:
-            yield _file(path, info, published.digest(path), verdicts.of(info))
+            yield file_status(path, info, published.digest(path), verdicts.of(info))
 
 
-def _file(
+def file_status(
     path: str, info: os.stat_result, digest: str | None, verdict: Verdict | None
 ) -> FileStatus:
     """What is there, in the light of what reading it has shown."""
@@ -141,14 +151,14 @@ def _component(
         name=part.name,
         class_name=part.class_name,
         parameter_count=_parameter_count(part, folder, there, missing),
-        state=_state([states[path] for path in part.paths]),
+        state=worst([states[path] for path in part.paths]),
         bytes_present=present,
         bytes_needed=present + _bytes_missing(part, there, missing),
         missing=missing,
     )
 
 
-def _state(files: Iterable[WeightsState]) -> WeightsState:
+def worst(files: Iterable[WeightsState]) -> WeightsState:
     """Of several files: what must be mended first."""
     states = set(files)
     if WeightsState.CORRUPT in states:

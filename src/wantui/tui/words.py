@@ -189,6 +189,8 @@ def health_facts(model: ModelStatus) -> Iterator[Fact]:
         yield "verified", (words.clock(model.health.last_verified_at), Tone.MUTED)
     if model.stale and model.upstream is not None:
         yield "upstream", (words.upstream(model, model.upstream), Tone.WARN)
+    if weights.converted:
+        yield "converted", (words.converted(weights), Tone.PLAIN)
     if weights.kept:
         yield "kept", ("neither removed nor pruned", Tone.PLAIN)
 

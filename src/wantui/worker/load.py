@@ -17,11 +17,11 @@ from wantui.errors import WeightsUnreadable
 from wantui.pipe.messages import ModelFiles
 from wantui.worker import engine
 from wantui.worker.placement import Placement
+from wantui.worker.tensor_file import DTYPES
 from wantui.worker.weights import Filling, check_unchanged, fill, read_json, weight_files
 
 log = logging.getLogger(__name__)
 
-DTYPES = {DType.FLOAT32: torch.float32, DType.BFLOAT16: torch.bfloat16}
 DIFFUSERS_STEM = "diffusion_pytorch_model"
 TRANSFORMERS_STEM = "model"
 
@@ -139,6 +139,16 @@ class _Source:
     def _config(self, name: str) -> dict[str, Any]:
         return read_json(self.folder / name / "config.json")
 
+    def _weights_folder(self, module: nn.Module, name: str) -> Path:
+        """Converted weights if the order names some, made as this engine would cast them."""
+        kept = engine.kept_modules(type(module).__name__)
+        for part in self.key.files.converted:
+            if part.component == name and set(part.kept_in_fp32) == kept:
+                return Path(part.folder)
+            if part.component == name:
+                log.warning("%s: converted with other modules in fp32, not used", name)
+        return self.folder / name
+
     def _how(
         self,
         dtype_of: Callable[[str], torch.dtype],
@@ -149,7 +159,7 @@ class _Source:
         return Filling(dtype_of, self._device, self.check_stop, may_miss, may_ignore)
 
     def _fill(self, module: nn.Module, name: str, stem: str, how: Filling) -> None:
-        fill(module, weight_files(self.folder / name, stem), how)
+        fill(module, weight_files(self._weights_folder(module, name), stem), how)
         module.eval().requires_grad_(requires_grad=False)
         log.info("%s: %d parameters", name, sum(p.numel() for p in module.parameters()))
 
