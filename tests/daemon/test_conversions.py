@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
-import torch
-from safetensors.torch import save
 
 from tests.cli.command import document, wantui
-from tests.hub import File, Hub, Repository, running_hub
-from tests.pulling import RECIPE, daemon_with, when
+from tests.hub import Hub, running_hub
+from tests.pulling import SHARDS, daemon_with, sound_ti2v, when
 from tests.running import RunningDaemon, running_daemon
 from wantui.api.download import Depth, Download, DownloadAction, DownloadState
 from wantui.api.model import ModelStatus, WeightsState
@@ -26,49 +22,19 @@ from wantui.errors import CacheFull, InvalidRequest, WeightsAbsent, WeightsInUse
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
-SHARDS = 5
 SHARD_NUMBERS = 12_000_000
 """In each: large enough to be seen on its way, 48 MB as published."""
 MODEL = "ti2v-5b"
-REPOSITORY = RECIPE.repository or ""
 
 
 def ended(download: Download) -> bool:
     return not download.state.open
 
 
-def _shards(component: str, stem: str, count: int, tensor: torch.Tensor) -> dict[str, File]:
-    """Numbered shards of a tensor each, and their index; every shard is another file."""
-    names = [f"{stem}-{n:05}-of-{count:05}.safetensors" for n in range(1, count + 1)]
-    where = {f"w{n}.weight": name for n, name in enumerate(names)}
-    index = {"metadata": {"total_size": 0}, "weight_map": where}
-    files = {
-        f"{component}/{name}": File(save({f"w{n}.weight": tensor + n}))
-        for n, name in enumerate(names)
-    }
-    files[f"{component}/{stem}.safetensors.index.json"] = _document(index)
-    return files
-
-
-def _document(content: dict[str, Any]) -> File:
-    return File(json.dumps(content).encode(), lfs=False)
-
-
-def _repository(numbers: int = SHARD_NUMBERS) -> Repository:
-    """TI2V-5B's layout with sound files: fp32 transformer and VAE, a bf16 text encoder."""
-    parts = {part.name: ["diffusers", part.class_name] for part in RECIPE.components}
-    files = {path: _document({"path": path}) for path in RECIPE.paths}
-    files["model_index.json"] = _document(parts)
-    files |= _shards("transformer", "diffusion_pytorch_model", SHARDS, torch.rand(numbers))
-    files |= _shards("text_encoder", "model", 3, torch.rand(100).bfloat16())
-    files["vae/diffusion_pytorch_model.safetensors"] = File(save({"v": torch.rand(100)}))
-    return Repository(REPOSITORY, files)
-
-
 @pytest.fixture
 def hub() -> Iterator[Hub]:
     with running_hub() as hub:
-        hub.add(_repository(1000))
+        hub.add(sound_ti2v(1000))
         yield hub
 
 
@@ -195,7 +161,7 @@ async def test_a_newer_revision_never_uses_what_was_converted_from_the_older(
     async with daemon.client() as client:
         await pulled(client)
         (old,) = (await converted(client)).weights.converted
-        newer = _repository(1000)
+        newer = sound_ti2v(1000)
         newer.commit = "d" * 40
         hub.add(newer)
         model = await pulled(client)
@@ -247,7 +213,7 @@ async def test_no_more_is_kept_than_the_settings_allow(hub: Hub, tmp_path: Path)
 
 @pytest.fixture
 def large(hub: Hub) -> None:
-    hub.add(_repository())
+    hub.add(sound_ti2v(SHARD_NUMBERS))
 
 
 async def test_a_conversion_that_is_killed_goes_on_at_the_next_shard(
