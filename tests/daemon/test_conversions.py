@@ -12,13 +12,15 @@ import pytest
 
 from tests.cli.command import document, wantui
 from tests.hub import Hub, running_hub
-from tests.pulling import SHARDS, daemon_with, sound_ti2v, when
+from tests.pulling import RECIPE, SHARDS, daemon_with, sound_ti2v, when
 from tests.running import RunningDaemon, running_daemon
 from wantui.api.download import Depth, Download, DownloadAction, DownloadState
 from wantui.api.model import ModelStatus, WeightsState
 from wantui.api.plan import DType
 from wantui.client import Client
 from wantui.errors import CacheFull, InvalidRequest, WeightsAbsent, WeightsInUse
+from wantui.store.converted import loadable
+from wantui.store.scan import weights_files
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
@@ -64,6 +66,10 @@ def stats(folder: str | Path) -> dict[str, os.stat_result]:
     return {path.name: path.stat() for path in Path(folder).iterdir()}
 
 
+def shards(folder: str) -> list[Path]:
+    return list(Path(folder).glob("*.safetensors"))
+
+
 def made(folder: str | Path) -> dict[str, tuple[int, int]]:
     """The whole shards of a folder, and by what each is known to be the same file still."""
     return {
@@ -83,7 +89,7 @@ def spoiled(content: bytes) -> bytes:
 
 
 def a_shard(folder: str) -> tuple[Path, bytes]:
-    shard = next(Path(folder).glob("*.safetensors"))
+    shard = shards(folder)[0]
     return shard, shard.read_bytes()
 
 
@@ -106,6 +112,10 @@ async def test_what_is_published_in_fp32_is_converted_once(daemon: RunningDaemon
         assert (part.component, part.state) == ("transformer", WeightsState.VERIFIED)
         assert part.bytes == sum(info.st_size for info in stats(part.folder).values())
         assert len(part.files) == SHARDS + 1
+        assert loadable(model.weights, DType.BFLOAT16) == (part,)
+        assert loadable(model.weights, DType.FLOAT32) == ()
+        needed = weights_files(RECIPE, Path(model.weights.folder or ""), (part,))
+        assert {file.path for file in needed} >= {str(path) for path in shards(part.folder)}
         assert (await client.convert_plan(MODEL)).components == ()
         again = await client.convert(MODEL)
         assert (again.state, again.action) == (DownloadState.COMPLETED, DownloadAction.CONVERT)
