@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -76,10 +76,17 @@ def sound_ti2v(numbers: int) -> Repository:
 
 
 @contextmanager
-def daemon_with(hub: Hub, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningDaemon]:
+def daemon_with(
+    hub: Hub,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    enter: Sequence[str] = (),
+    store: str = "",
+) -> Iterator[RunningDaemon]:
+    """`store` is further settings of that section."""
     monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
     monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
-    with running_daemon(home, "[store]\nstall_s = 2.0\ntries = 3\n") as daemon:
+    with running_daemon(home, f"[store]\nstall_s = 2.0\ntries = 3\n{store}", enter) as daemon:
         yield daemon
 
 

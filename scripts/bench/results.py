@@ -27,6 +27,9 @@ SCRIPTS = (
     "inventory",
     "warm_generation",
     "denoise_step",
+    "checkpoint",
+    "worker_start",
+    "preview",
 )
 TABLE_HEAD = "| name | ours | reference | ratio | budget |\n|---|---|---|---|---|\n"
 

@@ -107,6 +107,11 @@ class Paths:
         """Weights in the number format that a GPU loads, a folder a component."""
         return self.cache / "converted"
 
+    @property
+    def embeddings(self) -> Path:
+        """Encoded prompts."""
+        return self.cache / "embeddings"
+
     def job(self, job_id: int) -> Path:
         """The folder of one job: its request, image, log and output."""
         return self.jobs / str(job_id)

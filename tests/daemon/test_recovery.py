@@ -24,7 +24,6 @@ from wantui.api.worker import WorkerState
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.catalog.resolve import resolve
-from wantui.daemon.conversions import Conversions
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.fetch_lane import NETWORK, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
@@ -35,6 +34,7 @@ from wantui.daemon.provision import Provision
 from wantui.daemon.scheduler import Scheduler
 from wantui.daemon.upstream import UpstreamBook
 from wantui.daemon.verdict_book import VerdictBook
+from wantui.daemon.weights_cargo import WeightsCargo
 from wantui.database import Database
 from wantui.errors import DiskFull, QueueFull
 from wantui.paths import Paths, demo_weights, shipped_config
@@ -174,16 +174,15 @@ async def _pull_over_a_full_disk(
 
     recipe = CATALOG.model("ti2v-5b")
     store = Store(database, paths)
+    cargo = WeightsCargo(
+        store.inventory, store.upstream, store.orders, hub_cache=paths.hub_cache, landed=land
+    )
     lane = FetchLane(
         NETWORK,
         store.downloads,
-        inventory=store.inventory,
+        cargo_of=lambda _: cargo,
         book=store.book,
-        upstream=store.upstream,
-        orders=store.orders,
-        conversions=store.conversions,
         log_file=store.log_file,
-        landed=land,
     )
     asked = await store.provision.pull(recipe)
     await database.run(_fill)
@@ -216,22 +215,12 @@ class Store:
             changed=ignore,
         )
         self.downloads = Downloads(database, ignore)
-        self.conversions = Conversions(
-            paths.converted,
-            inventory=self.inventory,
-            downloads=self.downloads,
-            book=self.book,
-            machine=Machine(paths),
-            most_bytes=0,
-        )
-        self.orders = FetchOrders(paths, load_settings(paths).store, self.book)
+        self.orders = FetchOrders(paths, load_settings(paths), self.book)
         self.provision = Provision(
             self.inventory,
             self.downloads,
             self.orders,
-            conversions=self.conversions,
             upstream=self.upstream,
-            hub_cache=paths.hub_cache,
             log_file=self.log_file,
         )
 

@@ -12,15 +12,18 @@ from pydantic import BaseModel, ValidationError
 from wantui.api.error import ErrorBody
 from wantui.api.job import Output, Params, Stage, Timings
 from wantui.api.plan import DType, Plan, Residency
+from wantui.api.video import Codec, Encoding
 from wantui.pipe.framing import MAX_LINE_BYTES, decode_order, decode_report, encode
 from wantui.pipe.messages import (
     Completed,
+    EmbeddingCache,
     Exit,
     Failed,
     Generate,
     Loaded,
     ModelFiles,
     Order,
+    Previewed,
     Ready,
     Report,
     Step,
@@ -30,6 +33,7 @@ from wantui.pipe.messages import (
     Warned,
     WeightsFile,
 )
+from wantui.pipe.preview import LatentRgb, PreviewOrder, Projection
 
 TEXT = st.text(st.characters(codec="utf-8"))
 
@@ -75,6 +79,20 @@ def generate(prompt: str = "a cat", seed: int = 7) -> Generate:
         quality="faithful",
         image=None,
         output="/o.mp4",
+        checkpoint="/w/checkpoint",
+        checkpoint_every_s=2.0,
+        embeddings=EmbeddingCache(folder="/e", most_bytes=1),
+        encoding=Encoding(codec=Codec.AV1, crf=24, preset="8", png=True),
+        thumbnail="/t.webp",
+        frames_folder="/f",
+        preview=PreviewOrder(
+            path="/p.webp",
+            latent_rgb=LatentRgb(
+                rest=Projection(factors=((0.1, -0.2, 0.3),) * 2, bias=(0.0, 1.0, -1.0))
+            ),
+            frames=6,
+            per_second=0.5,
+        ),
         log="/l",
     )
 
@@ -90,6 +108,7 @@ REPORTS: tuple[Report, ...] = (
     Loaded(model="demo", parameters=1, seconds=0.1),
     Unloaded(model="demo"),
     Step(job=1, stage=Stage.DENOISE, step=1, of=20),
+    Previewed(job=1, rev=3),
     Warned(job=1, code="c", message="m"),
     Completed(job=1, output=OUTPUT, timings=TIMINGS, peak_device_bytes=None),
     Stopped(job=1),

@@ -11,6 +11,7 @@ from pydantic import Field
 from wantui.api.base import Reply, Request
 from wantui.api.error import ErrorBody
 from wantui.api.plan import Plan
+from wantui.api.video import Encoding
 
 MAX_SEED = 2**63 - 1
 
@@ -70,6 +71,12 @@ class JobRequest(Request):
     """0 to 2**63 - 1; None draws one."""
     image: str | None = None
     """The id of an upload."""
+    codec: str | None = None
+    """h264, h265 or av1; None takes the settings', as do the next two."""
+    crf: int | None = None
+    """The codec's own scale of quality; 0 is best."""
+    png: bool = False
+    """Keep every frame as a PNG too, as it was before the codec."""
     hold: bool = False
     """Accept it, but do not run it before it is released."""
     fetch: bool = False
@@ -116,6 +123,8 @@ class Progress(Reply):
     """Of the whole job, 0 to 1."""
     eta_s: float | None
     """Seconds to the end, once there is a measured pace to tell from."""
+    preview_rev: int = 0
+    """How many previews this attempt has had; there is a new one when it rises."""
 
 
 class Attempt(Reply):
@@ -128,6 +137,10 @@ class Attempt(Reply):
     """The daemon ended, the job was held, or the disk was full: not the worker's fault."""
     daemon_died: bool = False
     """It was interrupted by a daemon that died, rather than one that was stopped."""
+    from_step: int = 0
+    """Denoising steps that a checkpoint spared it."""
+    checkpoint_step: int | None = None
+    """The last step that it kept itself."""
 
 
 class JobWarning(Reply):
@@ -155,6 +168,10 @@ class Output(Reply):
     height: int
     frames: int
     fps: int
+    thumbnail: str | None = None
+    """Path of a small WebP of the middle frame."""
+    frames_folder: str | None = None
+    """Where every frame is a PNG, 00001.png and on, if the job was to keep them."""
 
 
 class Job(Reply):
@@ -168,6 +185,8 @@ class Job(Reply):
     model: str
     quality: str
     params: Params
+    encoding: Encoding | None = None
+    """None for a job of an older daemon: it is written as the settings say."""
     owner: int
     """The uid of who sent it."""
     fetch: bool = False
@@ -176,6 +195,8 @@ class Job(Reply):
     """It may load weights that nobody has proven."""
     plan: Plan | None = None
     progress: Progress | None = None
+    checkpoint_step: int | None = None
+    """Denoising steps that need not be done again, whatever happens."""
     attempts: tuple[Attempt, ...] = ()
     warnings: tuple[JobWarning, ...] = ()
     timings: Timings | None = None

@@ -111,10 +111,12 @@ class Health(Reply):
 class Upstream(Reply):
     """What the hub said of a repository when it was last asked: by a pull, or the plan of one."""
 
-    commit: str
-    """Of its main branch."""
+    commit: str | None
+    """Of its main branch; None if it never told."""
     gated: bool
     """Whether its terms must be accepted on its page."""
+    accept_at: str | None = None
+    """That page, if the hub did not give the files to us."""
     asked_at: float
 
 

@@ -100,6 +100,8 @@ class Recipe(_Entry):
     image_size_rule: ImageSizeRule
     vae_stride: tuple[int, int, int]
     """Frames, height, width."""
+    latent_rgb: Literal["wan21", "wan22", "demo"] | None = None
+    """A file of `config/latent_rgb`, by which latents are shown; None where none fits the VAE."""
     defaults: RecipeDefaults
     limits: Limits
     architecture: Architecture | None = None

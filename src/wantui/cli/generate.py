@@ -46,6 +46,11 @@ def generate(
     ] = None,
     shift: Annotated[float | None, typer.Option(help="Of the noise schedule.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed, the same video.")] = None,
+    codec: Annotated[str | None, typer.Option(help="h264, h265 or av1.")] = None,
+    crf: Annotated[int | None, typer.Option(help="The codec's quality; 0 is best.")] = None,
+    png: Annotated[
+        bool, typer.Option("--png", help="Keep the frames too: wantui get ID --frames.")
+    ] = False,
     quality: Annotated[str | None, typer.Option(help="`faithful`, or a named fast way.")] = None,
     pull: Annotated[
         bool, typer.Option("--pull", help="Get absent weights, and mend bad ones, first.")
@@ -79,6 +84,9 @@ def generate(
         guidance_low=low,
         shift=shift,
         seed=seed,
+        codec=codec,
+        crf=crf,
+        png=png or None,
         fetch=pull or None,
         unverified=unverified or None,
         hold=hold or None,

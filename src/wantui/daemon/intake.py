@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wantui.api.job import ImageUsed, Job, JobRequest
+from wantui.catalog.encoding import resolve_encoding
 from wantui.catalog.recipe import Recipe
 from wantui.catalog.resolve import resolve
 from wantui.daemon.engine import need_engine
@@ -18,6 +19,7 @@ from wantui.daemon.uploads import Uploads
 from wantui.errors import DiskFull, FolderUnsafe, UnknownUpload
 from wantui.paths import Paths
 from wantui.queue.jobs import Jobs
+from wantui.settings import VideoSettings
 
 AUTO = "auto"
 MODELS_REMEMBERED = 8
@@ -33,6 +35,7 @@ class Intake:
         uploads: Uploads,
         jobs: Jobs,
         default_model: str,
+        video: VideoSettings,
         wake: Callable[[], None],
     ) -> None:
         self._paths = paths
@@ -41,6 +44,7 @@ class Intake:
         self._uploads = uploads
         self._jobs = jobs
         self._default_model = default_model
+        self._video = video
         self._wake = wake
 
     async def accept(self, request: JobRequest, owner: int) -> Job:
@@ -53,6 +57,7 @@ class Intake:
         quality = self._inventory.catalog.quality(request.quality)
         image = await self._image(request)
         params = resolve(recipe, request, image)
+        encoding = resolve_encoding(self._video, request.codec, request.crf, png=request.png)
         need_engine()
         weights = await self._inventory.weights(recipe)
         if not (request.fetch and recipe.repository):
@@ -62,6 +67,7 @@ class Intake:
             model=recipe.id,
             quality=quality.id,
             params=params,
+            encoding=encoding,
             owner=owner,
             hold=request.hold,
             fetch=request.fetch,

@@ -162,6 +162,12 @@ def _health(weights: WeightsStatus) -> Health:
     )
 
 
+def _moved_on(upstream: Upstream | None, revision: str | None) -> bool:
+    """Whether the publisher has another revision than the one that is here."""
+    told = upstream.commit if upstream else None
+    return told is not None and revision not in (None, told)
+
+
 def _status(
     recipe: Recipe,
     weights: WeightsStatus,
@@ -184,7 +190,7 @@ def _status(
         weights=weights,
         health=_health(weights),
         upstream=upstream,
-        stale=upstream is not None and weights.revision not in (None, upstream.commit),
+        stale=_moved_on(upstream, weights.revision),
         loaded=loaded,
         takes_image=recipe.takes_image,
         needs_image=recipe.needs_image,

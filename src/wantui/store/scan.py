@@ -23,7 +23,6 @@ from wantui.store.header import read_header
 from wantui.store.published import Published
 from wantui.store.verdicts import Verdict, Verdicts
 
-INDEX = "model_index.json"
 _Found = Mapping[str, os.stat_result]
 """The files that are there, by their path relative to the repository."""
 _WORST_FIRST = (WeightsState.CORRUPT, WeightsState.UNVERIFIED, WeightsState.VERIFIED)
@@ -37,11 +36,12 @@ def scan(recipe: Recipe, hub_cache: Path, demo_weights: Path, verdicts: Verdicts
     files = tuple(_files(recipe, snapshot, found, verdicts))
     states = {file.path: file.state for file in files}
     components = tuple(_component(part, folder, found, states) for part in recipe.components)
-    index_bytes = found[INDEX].st_size if INDEX in found else 0
+    present = _bytes(found.values())
+    missing = sum(part.bytes_needed - part.bytes_present for part in components)
     return WeightsStatus(
         state=worst(states.values()),
-        bytes_present=index_bytes + sum(part.bytes_present for part in components),
-        bytes_needed=index_bytes + sum(part.bytes_needed for part in components),
+        bytes_present=present,
+        bytes_needed=present + missing,
         folder=str(folder) if folder else None,
         revision=(snapshot.revision or None) if snapshot else None,
         pinned=snapshot is not None and snapshot.pinned,

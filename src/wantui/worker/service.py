@@ -24,6 +24,7 @@ from wantui.worker.generate import device_name, generate
 from wantui.worker.load import LoadedModel, LoadKey, load
 from wantui.worker.process import output_to, trim_host_memory
 from wantui.worker.stop import StopOrdered
+from wantui.worker.video import need_codec
 from wantui.worker.weights import check_unchanged
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class Service:
             torch.cuda.reset_peak_memory_stats()
         log.info("job %d, attempt %d: %s", order.job, order.attempt, order.weights.model)
         try:
+            need_codec(order.encoding.codec)
             with clock.running(Stage.LOAD):
                 model = self._load(attempt)
             completed = generate(attempt, clock, model, self._channel.report)

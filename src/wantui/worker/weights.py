@@ -6,6 +6,7 @@ are maps of the file where no cast is needed: nothing is initialised only to be 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -36,6 +37,12 @@ def check_unchanged(files: Iterable[WeightsFile]) -> None:
             raise WeightsUnreadable(f"{file.path}: {error.strerror}") from error
         if (now.st_size, now.st_mtime_ns, now.st_ino) != (file.size, file.mtime_ns, file.inode):
             raise WeightsChanged(f"{file.path} has changed since the job was planned")
+
+
+def identity(files: Iterable[WeightsFile]) -> str:
+    """A digest of which files these are, whatever their order."""
+    keys = sorted((file.path, file.size, file.mtime_ns, file.inode) for file in files)
+    return hashlib.sha256(json.dumps(keys).encode()).hexdigest()
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -51,7 +51,7 @@ async def cancel(job_id: JobId, parts: PartsOf) -> Response:
 
 @router.post("/{job_id}/hold", response_model=Job)
 async def hold(job_id: JobId, parts: PartsOf) -> Response:
-    """A held job does not run until it is released; a running one stops and starts over then."""
+    """A held job does not run until it is released; a running one goes on then."""
     held = await parts.jobs.hold(job_id)
     parts.stop_job(held)
     return answer(parts.view(held))
