@@ -20,7 +20,7 @@ from wantui.api.plan import DType
 from wantui.client import Client
 from wantui.errors import CacheFull, InvalidRequest, WeightsAbsent, WeightsInUse
 from wantui.store.converted import loadable
-from wantui.store.scan import weights_files
+from wantui.store.scan import converted_folder
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
@@ -114,7 +114,7 @@ async def test_what_is_published_in_fp32_is_converted_once(daemon: RunningDaemon
         assert len(part.files) == SHARDS + 1
         assert loadable(model.weights, DType.BFLOAT16) == (part,)
         assert loadable(model.weights, DType.FLOAT32) == ()
-        needed = weights_files(RECIPE, Path(model.weights.folder or ""), (part,))
+        needed = converted_folder(RECIPE, part).files
         assert {file.path for file in needed} >= {str(path) for path in shards(part.folder)}
         assert (await client.convert_plan(MODEL)).components == ()
         again = await client.convert(MODEL)

@@ -32,6 +32,7 @@ from wantui.pipe.serving import Stopped
 from wantui.store.converted import KEPT_IN_FP32
 from wantui.store.header import read_header
 from wantui.worker import convert, engine
+from wantui.worker.checkpoint import fingerprint
 from wantui.worker.convert import Conversions
 from wantui.worker.load import LoadedModel, LoadKey, load
 
@@ -110,16 +111,16 @@ def loaded(files: ModelFiles, dtype: DType = DType.BFLOAT16) -> LoadedModel:
 def with_converted(files: ModelFiles, office: Office) -> ModelFiles:
     """As the daemon orders it: the converted files' stat keys beside the others."""
     folders = {name: office.folder(name) for name in office.parts}
-    made = [path for folder in folders.values() for path in sorted(folder.iterdir())]
-    return files.model_copy(
-        update={
-            "files": (*files.files, *(weights_file(path) for path in made)),
-            "converted": tuple(
-                ConvertedFolder(name, str(folder), KEPT_IN_FP32[CLASSES[name]])
-                for name, folder in folders.items()
-            ),
-        }
+    converted = tuple(
+        ConvertedFolder(
+            component=name,
+            folder=str(folder),
+            kept_in_fp32=KEPT_IN_FP32[CLASSES[name]],
+            files=tuple(weights_file(path) for path in sorted(folder.iterdir())),
+        )
+        for name, folder in folders.items()
     )
+    return files.model_copy(update={"converted": converted})
 
 
 @pytest.mark.parametrize("kind", ["t2v", "i2v", "ti2v"])
@@ -269,12 +270,14 @@ def test_weights_that_were_converted_by_another_list_are_passed_over(office: Off
     model = Tiny("t2v", office.model)
     office.convert()
     files = with_converted(model.files, office)
-    other = tuple(part._replace(kept_in_fp32=("norm2",)) for part in files.converted)
+    other = tuple(
+        part.model_copy(update={"kept_in_fp32": ("norm2",), "files": ()})
+        for part in files.converted
+    )
     for part in files.converted:  # were they read, the load would fail
         Path(part.folder, "diffusion_pytorch_model.safetensors.index.json").unlink(missing_ok=True)
         Path(part.folder, "model.safetensors.index.json").unlink(missing_ok=True)
-    there = tuple(file for file in files.files if Path(file.path).exists())
-    passed = files.model_copy(update={"converted": other, "files": there})
+    passed = files.model_copy(update={"converted": other})
     assert loaded(passed).parameters == loaded(model.files).parameters
 
 
@@ -298,3 +301,12 @@ def test_a_video_is_the_same_from_converted_weights(
     second = second.model_copy(update={"plan": first.plan, "weights": converted})
     published, faster = worker.complete(first), worker.complete(second)
     assert published.output.frames_sha256 == faster.output.frames_sha256
+
+
+def test_a_checkpoint_outlives_a_conversion(t2v: Desk, tmp_path: Path) -> None:
+    office = Office(t2v.model.folder, tmp_path / "converted")
+    office.convert()
+    before = t2v.order().model_copy(update={"plan": plan(DType.BFLOAT16)})
+    after = before.model_copy(update={"weights": with_converted(before.weights, office)})
+    assert after.weights != before.weights
+    assert fingerprint(after, "cpu") == fingerprint(before, "cpu")

@@ -37,8 +37,8 @@ from wantui.pipe.messages import (
 )
 from wantui.queue.jobs import Jobs
 from wantui.settings import Settings
-from wantui.store.converted import folder_of, loadable
-from wantui.store.scan import weights_files
+from wantui.store.converted import loadable
+from wantui.store.scan import converted_folder, weights_files
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +65,8 @@ def order_for(claim: Claim, paths: Paths, settings: Settings) -> Generate:
             pipeline=recipe.pipeline,
             expand_timesteps=recipe.expand_timesteps,
             text_tokens=recipe.limits.text_tokens,
-            files=weights_files(recipe, Path(weights_folder), converted),
-            converted=tuple(folder_of(part) for part in converted),
+            files=weights_files(recipe, Path(weights_folder)),
+            converted=tuple(converted_folder(recipe, part) for part in converted),
         ),
         plan=claim.plan,
         params=job.params,

@@ -21,7 +21,6 @@ from wantui.api.plan import DType
 from wantui.catalog.recipe import Component, Recipe
 from wantui.pipe.conversion import MANIFEST, UNFINISHED, Conversion, Manifest, dtype_of
 from wantui.pipe.fetch import ComponentToConvert, SourceFile, StatKey
-from wantui.pipe.messages import ConvertedFolder
 from wantui.store.cache import file_at
 from wantui.store.header import read_header
 from wantui.store.scan import file_status, worst
@@ -198,10 +197,6 @@ def loadable(weights: WeightsStatus, dtype: DType) -> tuple[ConvertedStatus, ...
         for part in weights.converted
         if part.state is WeightsState.VERIFIED and part.dtype is dtype
     )
-
-
-def folder_of(part: ConvertedStatus) -> ConvertedFolder:
-    return ConvertedFolder(part.component, part.folder, part.kept_in_fp32)
 
 
 def entries(root: Path) -> list[str]:

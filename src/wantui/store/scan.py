@@ -17,7 +17,7 @@ from wantui.api.model import (
 from wantui.catalog.recipe import Component, Recipe
 from wantui.errors import WeightsAbsent, WeightsUnreadable
 from wantui.pipe.fetch import Outcome
-from wantui.pipe.messages import WeightsFile
+from wantui.pipe.messages import ConvertedFolder, WeightsFile
 from wantui.store.cache import Snapshot, file_at, find_snapshot
 from wantui.store.header import read_header
 from wantui.store.published import Published
@@ -52,17 +52,23 @@ def scan(recipe: Recipe, hub_cache: Path, demo_weights: Path, verdicts: Verdicts
     )
 
 
-def weights_files(
-    recipe: Recipe, folder: Path, converted: Iterable[ConvertedStatus] = ()
-) -> tuple[WeightsFile, ...]:
+def weights_files(recipe: Recipe, folder: Path) -> tuple[WeightsFile, ...]:
     """Every file that a load needs, with what tells whether it has changed since.
 
     Raises WeightsAbsent naming the first that is missing, with the command that fetches them.
     """
     folder = folder.absolute()
-    paths = [folder / path for path in recipe.paths]
-    paths += [Path(part.folder, file.path) for part in converted for file in part.files]
-    return tuple(_weights_file(recipe, path) for path in paths)
+    return tuple(_weights_file(recipe, folder / path) for path in recipe.paths)
+
+
+def converted_folder(recipe: Recipe, part: ConvertedStatus) -> ConvertedFolder:
+    """A component's converted weights for a load. Raises WeightsAbsent as `weights_files` does."""
+    return ConvertedFolder(
+        component=part.component,
+        folder=part.folder,
+        kept_in_fp32=part.kept_in_fp32,
+        files=tuple(_weights_file(recipe, Path(part.folder, file.path)) for file in part.files),
+    )
 
 
 def _weights_file(recipe: Recipe, path: Path) -> WeightsFile:

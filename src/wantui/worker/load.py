@@ -81,7 +81,7 @@ def load(key: LoadKey, check_stop: Callable[[], None]) -> LoadedModel:
     `check_stop` is called before each tensor and ends the load by raising. Raises
     WeightsUnreadable naming the file, WeightsChanged.
     """
-    check_unchanged(key.files.files)
+    check_unchanged(key.files.every_file)
     folder = Path(key.files.folder)
     source = _Source(folder, key, check_stop)
     second, *_ = read_json(folder / "model_index.json").get("transformer_2") or [None]
@@ -94,7 +94,7 @@ def load(key: LoadKey, check_stop: Callable[[], None]) -> LoadedModel:
         vae=source.vae(),
         scheduler_config=read_json(folder / "scheduler" / "scheduler_config.json"),
     )
-    check_unchanged(key.files.files)
+    check_unchanged(key.files.every_file)
     return model
 
 
