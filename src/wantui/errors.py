@@ -11,7 +11,7 @@
      +- UnknownAdapter, NameTaken
      +- WrongState                the job is not in a state that allows it
      +- EngineMissing, WeightsAbsent, WeightsCorrupt, WeightsInUse, DoesNotFit
-     +- QueueFull, DiskFull
+     +- QueueFull, DiskFull, CacheFull
      +- SettingsInvalid, FolderUnsafe, DatabaseUnusable
      +- DaemonUnreachable, DaemonRunning, DaemonStartFailed, VersionMismatch, TimedOut,
      |  Interrupted
@@ -227,6 +227,14 @@ class DiskFull(WantuiError):
     code = "disk_full"
     http_status = 507
     default_hint = "free some space, then send it again"
+
+
+class CacheFull(WantuiError):
+    """Converted weights would take more than the settings allow. Detail: needed, kept, allowed."""
+
+    code = "cache_full"
+    http_status = 409
+    default_hint = "run: wantui prune, or raise [store] converted_bytes"
 
 
 class SettingsInvalid(WantuiError):

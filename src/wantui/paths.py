@@ -108,6 +108,11 @@ class Paths:
         return self.data / "adapters"
 
     @property
+    def converted(self) -> Path:
+        """Weights in the number format that a GPU loads, a folder a component."""
+        return self.cache / "converted"
+
+    @property
     def embeddings(self) -> Path:
         """Encoded prompts."""
         return self.cache / "embeddings"

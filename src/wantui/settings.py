@@ -85,6 +85,7 @@ class StoreSettings(_Section):
     max_bytes_per_second: Annotated[int, Field(ge=0)]
     stall_s: Seconds
     tries: Count
+    converted_bytes: Annotated[int, Field(ge=0)]
 
 
 class EventSettings(_Section):

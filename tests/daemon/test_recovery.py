@@ -210,6 +210,7 @@ class Store:
             demo_weights(),
             self.book,
             self.upstream,
+            converted=paths.converted,
             loaded=lambda _: False,
             changed=ignore,
         )

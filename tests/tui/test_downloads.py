@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.hub import Fault
-from tests.pulling import SHARD, daemon_with, hub_with_ti2v
+from tests.hub import Fault, running_hub
+from tests.pulling import SHARD, daemon_with, hub_with_ti2v, sound_ti2v, when
 from tests.tui.screens import sees, session_of, until
 from tests.tui.test_with_daemon import watching
 from wantui.api.download import DownloadState
@@ -61,3 +61,25 @@ async def test_weights_are_pulled_paused_and_there(
             await sees(pilot, "Remove the weights of ti2v-5b?")
             await pilot.press("y")
             await until(pilot, lambda: weights() is WeightsState.ABSENT, "no weights")
+
+
+async def test_weights_are_converted_once_you_have_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_hub() as hub, daemon_with(hub, tmp_path, monkeypatch) as daemon:
+        hub.add(sound_ti2v(1000))
+        async with daemon.client() as client, watching(daemon) as (app, pilot):
+            pull = await client.pull("ti2v-5b")
+            await when(client, pull.id, lambda download: not download.state.open)
+            await pilot.press("escape", "3")
+            await until(pilot, lambda: app.current_mode == Area.MODELS, "the models area")
+            table = app.screen.query_one(Table)
+            for _ in session_of(app).state.models:
+                if table.chosen != "ti2v-5b":
+                    await pilot.press("down")
+            await pilot.press("t")
+            await sees(pilot, "Convert ti2v-5b to bfloat16?")
+            await pilot.press("y")
+            await sees(pilot, "transformer in bfloat16, verified")
+            await pilot.press("t")
+            await sees(pilot, "there is nothing to convert")

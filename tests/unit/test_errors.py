@@ -32,6 +32,7 @@ CODES = {
     "does_not_fit": "DoesNotFit",
     "queue_full": "QueueFull",
     "disk_full": "DiskFull",
+    "cache_full": "CacheFull",
     "settings_invalid": "SettingsInvalid",
     "folder_unsafe": "FolderUnsafe",
     "database_unusable": "DatabaseUnusable",

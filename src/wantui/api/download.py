@@ -7,6 +7,7 @@ from enum import StrEnum
 from wantui.api.adapter import PulledAdapter
 from wantui.api.base import Reply
 from wantui.api.error import ErrorBody
+from wantui.api.plan import DType
 
 
 class DownloadAction(StrEnum):
@@ -16,6 +17,8 @@ class DownloadAction(StrEnum):
     """Read what is there and compare it with the publisher's digests; needs no network."""
     REPAIR = "repair"
     """Replace bad files, and only those."""
+    CONVERT = "convert"
+    """Rewrite the weights in the number format that a GPU loads them in."""
 
 
 class Depth(StrEnum):
@@ -37,7 +40,7 @@ class DownloadState(StrEnum):
     """By a client, or because the disk is full: then `error` says so. What came is kept."""
     COMPLETED = "completed"
     """Pulled or repaired: every file proven, linked and pinned; an adapter checked and kept.
-    Verified: none is bad.
+    Verified: none is bad. Converted: every file whole, hashed and on the disk.
     """
     FAILED = "failed"
     """What came is kept: pulling again goes on from there."""
@@ -103,3 +106,22 @@ class PullPlan(Reply):
     bytes_to_fetch: int
     free_bytes: int
     """On the disk of the cache."""
+
+
+class ConvertPlan(Reply):
+    """What a conversion would do."""
+
+    model: str
+    dtype: DType
+    components: tuple[str, ...]
+    """To be rewritten; none where that is done, or the weights are published in this format."""
+    bytes_to_write: int
+    """Of their tensors, converted; the published files stay as they are."""
+    bytes_read: int
+    """That a load then no longer reads: those of their published files."""
+    saved_s: float
+    """About so much less a load from a disk that holds none of it in memory, in seconds."""
+    used: bool
+    """Whether a device of this machine loads this format; the CPU computes in float32."""
+    free_bytes: int
+    """On the disk of the converted weights."""

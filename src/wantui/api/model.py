@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from wantui.api.base import Reply
+from wantui.api.plan import DType
 
 
 class WeightsState(StrEnum):
@@ -52,6 +53,21 @@ class ComponentStatus(Reply):
     """Files of the recipe that are not there, relative to the repository."""
 
 
+class ConvertedStatus(Reply):
+    """A component's weights, rewritten by wantui in the number format that a device loads."""
+
+    component: str
+    dtype: DType
+    kept_in_fp32: tuple[str, ...]
+    """Modules whose tensors are fp32 all the same."""
+    state: WeightsState
+    bytes: int
+    """All files, the manifest too."""
+    folder: str
+    files: tuple[FileStatus, ...]
+    """Their paths are relative to `folder`."""
+
+
 class WeightsStatus(Reply):
     state: WeightsState
     bytes_present: int
@@ -68,6 +84,8 @@ class WeightsStatus(Reply):
     """Every file that a load needs, in the recipe's order."""
     get_command: str | None
     """What fetches them; None when they ship with wantui."""
+    converted: tuple[ConvertedStatus, ...] = ()
+    """Components that were converted besides; made of the files that are published now."""
 
     @property
     def checked(self) -> bool:
@@ -77,6 +95,10 @@ class WeightsStatus(Reply):
     @property
     def bad(self) -> tuple[FileStatus, ...]:
         return tuple(file for file in self.files if file.state is WeightsState.CORRUPT)
+
+    @property
+    def converted_bytes(self) -> int:
+        return sum(part.bytes for part in self.converted)
 
 
 class Health(Reply):

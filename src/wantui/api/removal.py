@@ -8,7 +8,8 @@ from wantui.api.base import Reply
 class Removal(Reply):
     """Of one repository."""
 
-    repository: str
+    repository: str | None
+    """None for converted weights that are of no model's files any more."""
     models: tuple[str, ...]
     """That are made of it."""
     revisions: tuple[str, ...]
@@ -16,6 +17,8 @@ class Removal(Reply):
     """Files that are not whole."""
     orphans: int
     """Files that no revision leads to."""
+    converted: int = 0
+    """Components that were converted from what goes."""
     freed_bytes: int
 
 

@@ -23,6 +23,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "logs": ("logs",),
     "models": ("ls", "show"),
     "weights": ("pull", "verify", "repair", "downloads"),
+    "convert": ("convert",),
     "removal": ("rm", "prune", "keep"),
     "lora": ("lora",),
     "machine": ("ps", "hw"),

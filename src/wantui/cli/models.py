@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from wantui.api.model import ComponentStatus, FileStatus, ModelStatus, WeightsState
+from wantui.api.model import (
+    ComponentStatus,
+    FileStatus,
+    ModelStatus,
+    WeightsState,
+    WeightsStatus,
+)
 from wantui.cli.describe import show_facts
 from wantui.cli.document import show_document
 from wantui.cli.options import Host, Json
@@ -64,7 +70,7 @@ def ls(host: Host = None, as_json: Json = False) -> None:
         (
             model.id,
             _state(model.weights.state),
-            words.have(model.weights),
+            _size(model.weights),
             "yes" if model.loaded else "",
             model.license,
             model.summary,
@@ -119,6 +125,7 @@ def _facts(model: ModelStatus) -> Iterator[tuple[str, str | Cell]]:
         yield "parameters", words.parameters(model.parameter_count)
     yield "weights", _state(weights.state)
     yield "size", words.have(weights)
+    yield from _converted_facts(weights)
     if weights.folder:
         yield "folder", weights.folder
     if weights.revision:
@@ -143,6 +150,17 @@ def _facts(model: ModelStatus) -> Iterator[tuple[str, str | Cell]]:
     yield "sizes", f"{', '.join(limits.sizes)}, or any in steps of {limits.size_multiple}"
     frames = f"{limits.max_frames} frames ({limits.frame_stride}n + 1)"
     yield "limits", f"{limits.max_pixels} pixels, {frames}, {limits.max_steps} steps"
+
+
+def _converted_facts(weights: WeightsStatus) -> Iterator[tuple[str, str]]:
+    if weights.converted:
+        yield "converted", words.converted(weights)
+
+
+def _size(weights: WeightsStatus) -> str:
+    """34.2 GB + 10.0 GB: what was published, and what was converted besides."""
+    extra = f" + {bytes_text(weights.converted_bytes)}" if weights.converted else ""
+    return words.have(weights) + extra
 
 
 def _component_row(component: ComponentStatus) -> tuple[str | Cell, ...]:

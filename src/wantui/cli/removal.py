@@ -110,7 +110,12 @@ def _tell(removals: Removals) -> None:
         narrate("there is nothing to remove")
         return
     rows = [
-        (item.repository, ", ".join(item.models), _what(item), bytes_text(item.freed_bytes))
+        (
+            item.repository or "converted weights",
+            ", ".join(item.models),
+            _what(item),
+            bytes_text(item.freed_bytes),
+        )
         for item in removals.removals
     ]
     show(table(_COLUMNS, rows, width=columns(), colours=colours_wanted()))
@@ -123,6 +128,7 @@ def _what(removal: Removal) -> str:
         (len(removal.revisions), "revision"),
         (removal.partials, "partial file"),
         (removal.orphans, "orphan"),
+        (removal.converted, "converted component"),
     )
     parts = [f"{count} {noun}{'s' if count > 1 else ''}" for count, noun in counts if count]
     return ", ".join(parts) or "leftovers"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Annotated
@@ -19,7 +20,7 @@ from wantui.cli.session import ask
 from wantui.cli.table import Column, table
 from wantui.cli.terminal import colours_wanted, columns, narrate, show
 from wantui.client import Client, words
-from wantui.errors import ExitCode, Interrupted, InvalidRequest
+from wantui.errors import ExitCode, Interrupted, InvalidRequest, WantuiError
 from wantui.text import bytes_text, one_line
 
 _COLUMNS = (
@@ -72,7 +73,9 @@ def pull(
     async def begin(client: Client) -> Download:
         return await client.pull((await client.model(model)).id)
 
-    _follow(begin, detach=detach, host=host, as_json=as_json)
+    pulled = follow(begin, detach=detach, host=host, as_json=as_json)
+    if pulled.state is DownloadState.COMPLETED and not as_json:
+        _offer_conversion(pulled.subject, host)
 
 
 def verify(
@@ -94,7 +97,7 @@ def verify(
     async def begin(client: Client) -> Download:
         return await client.verify((await client.model(model)).id, depth)
 
-    _follow(begin, detach=detach, host=host, as_json=as_json)
+    follow(begin, detach=detach, host=host, as_json=as_json)
 
 
 def repair(model: Model, detach: Detach = False, host: Host = None, as_json: Json = False) -> None:
@@ -103,7 +106,7 @@ def repair(model: Model, detach: Detach = False, host: Host = None, as_json: Jso
     async def begin(client: Client) -> Download:
         return await client.repair((await client.model(model)).id)
 
-    _follow(begin, detach=detach, host=host, as_json=as_json)
+    follow(begin, detach=detach, host=host, as_json=as_json)
 
 
 def downloads(
@@ -162,14 +165,22 @@ def _plan_facts(plan: PullPlan) -> list[tuple[str, str]]:
     ]
 
 
-def _follow(
+def _offer_conversion(model: str, host: str | None) -> None:
+    """One line, where it would be of use; nothing that fails here makes the pull a failure."""
+    with contextlib.suppress(WantuiError):
+        plan = ask(lambda client: client.convert_plan(model), host)
+        if (offer := words.conversion_offer(plan)) is not None:
+            narrate(offer)
+
+
+def follow(
     begin: Callable[[Client], Awaitable[Download]],
     *,
     detach: bool,
     host: str | None,
     as_json: bool,
-) -> None:
-    """Have it done, tell how it goes, and exit as it came out."""
+) -> Download:
+    """Have it done, tell how it goes, and exit unless it came out well, or goes on."""
 
     async def begun(client: Client) -> Download:
         return await begin(client)
@@ -194,3 +205,4 @@ def _follow(
         narrate(f"go on: wantui downloads resume {download.id}")
     if not detach and download.state is not DownloadState.COMPLETED:
         raise typer.Exit(ExitCode.FAILED)
+    return download

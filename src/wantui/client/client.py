@@ -16,7 +16,7 @@ from wantui.api.adapter import (
     Adapters,
 )
 from wantui.api.base import API_VERSION, Reply, Request
-from wantui.api.download import Depth, Download, Downloads, PullPlan
+from wantui.api.download import ConvertPlan, Depth, Download, Downloads, PullPlan
 from wantui.api.error import ErrorReply
 from wantui.api.event import EventId, EventKind
 from wantui.api.hardware import Hardware
@@ -24,6 +24,7 @@ from wantui.api.hello import Hello
 from wantui.api.job import Job, JobRequest, Jobs, JobState
 from wantui.api.log import LogText
 from wantui.api.model import Models, ModelStatus
+from wantui.api.plan import DType
 from wantui.api.provenance import Provenance
 from wantui.api.queue import Queue
 from wantui.api.removal import Removals
@@ -94,6 +95,16 @@ class Client:
     async def repair(self, model_id: str) -> Download:
         """Have bad files replaced, and only those."""
         return await self._call("POST", f"/api/models/{model_id}/repair", Download)
+
+    async def convert(self, model_id: str, dtype: DType = DType.BFLOAT16) -> Download:
+        """Have weights rewritten as a GPU loads them; over at once where there is nothing to do."""
+        return await self._call(
+            "POST", f"/api/models/{model_id}/convert", Download, query={"dtype": dtype}
+        )
+
+    async def convert_plan(self, model_id: str, dtype: DType = DType.BFLOAT16) -> ConvertPlan:
+        """What that would take, and save."""
+        return await self._get(f"/api/models/{model_id}/convert", ConvertPlan, {"dtype": dtype})
 
     async def remove(self, model_id: str, *, dry_run: bool) -> Removals:
         """Remove a model's weights, or say what that would free."""

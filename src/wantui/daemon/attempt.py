@@ -38,7 +38,8 @@ from wantui.pipe.messages import (
 )
 from wantui.queue.jobs import Jobs
 from wantui.settings import Settings
-from wantui.store.scan import weights_files
+from wantui.store.converted import loadable
+from wantui.store.scan import converted_folder, weights_files
 from wantui.store.verdicts import Verdicts
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ def order_for(claim: Claim, paths: Paths, settings: Settings, verdicts: Verdicts
     image = folder.image(job)
     folder.prepare(job, paths.uploads / job.params.image.sha256 if job.params.image else None)
     weights_folder = claim.weights.folder or ""
+    converted = loadable(claim.weights, claim.plan.dtype)
     encoding = job.encoding or resolve_encoding(settings.video)
     return Generate(
         job=job.id,
@@ -66,6 +68,7 @@ def order_for(claim: Claim, paths: Paths, settings: Settings, verdicts: Verdicts
             expand_timesteps=recipe.expand_timesteps,
             text_tokens=recipe.limits.text_tokens,
             files=weights_files(recipe, Path(weights_folder), verdicts),
+            converted=tuple(converted_folder(recipe, part, verdicts) for part in converted),
         ),
         plan=claim.plan,
         params=job.params,

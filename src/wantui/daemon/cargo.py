@@ -1,4 +1,4 @@
-"""What a download brings, a model's weights or an adapter, as seen by the lane that brings it."""
+"""What a download brings, as its lane sees it: weights, what they are converted to, an adapter."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ class Cargo(Protocol):
     async def listed(self, download: Download, report: Listed) -> None:
         """The hub has said what will come."""
 
-    async def land(self, download: Download, fetched: Fetched) -> Mapping[str, object]:
-        """Take what came, and say what the download has become by it. Raises WantuiError."""
+    async def land(self, download: Download, fetched: Fetched) -> Mapping[str, object] | None:
+        """Take what came, and say what the download has become by it; None if there is more to
+        order. Raises WantuiError.
+        """
 
     async def failed(self, download: Download, error: WantuiError) -> WantuiError:
         """Learn from a failure; returns it with the next step."""

@@ -14,6 +14,7 @@ from wantui.daemon.child import Child
 from wantui.errors import FetcherCrashed
 from wantui.pipe.fetch import (
     Checked,
+    ConvertFiles,
     Fetched,
     FetchFailed,
     Fetching,
@@ -55,8 +56,9 @@ class Fetch:
     async def run(self) -> Fetched | Halted:
         """A fetcher that dies costs what it did not report or write down, not the whole.
 
-        Raises what a fetcher reports, or FetcherCrashed.
+        May be called again, for another order. Raises what a fetcher reports, or FetcherCrashed.
         """
+        self._over.clear()
         crashes, best = 0, -1
         try:
             while not self._halt.is_set():
@@ -78,12 +80,13 @@ class Fetch:
         await self._over.wait()
 
     async def _once(self) -> Fetched | Halted:
-        """One fetcher's life."""
+        """One process's life."""
         order = await self._order()
+        module = "wantui.worker.converter" if isinstance(order, ConvertFiles) else "wantui.fetcher"
         try:
-            child = await Child.start("wantui.fetcher", os.environ, self._log_file())
+            child = await Child.start(module, os.environ, self._log_file())
         except OSError as error:
-            raise FetcherCrashed(f"the fetcher cannot be started: {error}") from error
+            raise FetcherCrashed(f"{module} cannot be started: {error}") from error
         halting = asyncio.create_task(self._halt_on_request(child))
         fetched = False
         try:

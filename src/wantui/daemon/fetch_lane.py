@@ -20,6 +20,8 @@ NETWORK = (DownloadAction.PULL, DownloadAction.REPAIR)
 """One at a time: it uses the whole line, up to the one limit that is set for it."""
 DISK = (DownloadAction.VERIFY,)
 """Beside a pull that may take hours."""
+REWRITE = (DownloadAction.CONVERT,)
+"""Beside a verification, which jobs may wait for."""
 
 
 class FetchLane:
@@ -78,6 +80,8 @@ class FetchLane:
         pace = Pace()
 
         async def order() -> FetchOrder:
+            nonlocal pace
+            pace = Pace()  # a process counts from nothing
             return await cargo.order(self._downloads.get(download_id))
 
         async def told(report: Telling) -> None:
@@ -87,12 +91,13 @@ class FetchLane:
         if not await settle(lambda: self._downloads.begin(download_id, fetch)):
             return None
         try:
-            report = await fetch.run()
+            while not isinstance(report := await fetch.run(), Halted):
+                facts = await cargo.land(self._downloads.get(download_id), report)
+                if facts is not None:
+                    return facts
         finally:
             self._downloads.over(download_id)
-        if isinstance(report, Halted):
-            return None
-        return await cargo.land(self._downloads.get(download_id), report)
+        return None
 
     async def _told(self, download_id: int, cargo: Cargo, report: Telling, pace: Pace) -> None:
         match report:

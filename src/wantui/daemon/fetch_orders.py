@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from wantui.api.adapter import PulledAdapter
 from wantui.api.download import Depth, Download
-from wantui.api.model import WeightsStatus
+from wantui.api.model import FileStatus, WeightsStatus
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.verdict_book import VerdictBook
 from wantui.errors import InvalidRequest, WeightsAbsent
@@ -64,14 +65,21 @@ class FetchOrders:
         return VerifyFiles(
             folder=weights.folder,
             files=tuple(
-                FileToVerify(path=file.path, digest=file.digest)
-                for file in weights.files
+                FileToVerify(path=path, digest=file.digest)
+                for path, file in _files(weights)
                 if file.bytes is not None
             ),
             depth=depth,
             proven=() if depth is Depth.DEEP else self._book.proven(),
             threads=len(os.sched_getaffinity(0)),
         )
+
+
+def _files(weights: WeightsStatus) -> Iterator[tuple[str, FileStatus]]:
+    """Published ones by their path in the model's folder, converted ones by their whole path."""
+    yield from ((file.path, file) for file in weights.files)
+    for part in weights.converted:
+        yield from ((f"{part.folder}/{file.path}", file) for file in part.files)
 
 
 def repository_of(recipe: Recipe) -> str:

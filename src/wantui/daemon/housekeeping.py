@@ -10,6 +10,7 @@ from wantui.api.model import ModelStatus
 from wantui.api.removal import Removal as RemovalReply
 from wantui.api.removal import Removals
 from wantui.catalog.recipe import Recipe
+from wantui.daemon.conversions import Conversions
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.fetch_orders import repository_of
 from wantui.daemon.inventory import Inventory
@@ -17,7 +18,15 @@ from wantui.daemon.verdict_book import VerdictBook
 from wantui.errors import WeightsAbsent, WeightsInUse
 from wantui.pipe.fetch import StatKey
 from wantui.queue.jobs import Jobs
-from wantui.store.removal import Removal, carry_out, keep, plan_prune, plan_removal
+from wantui.store.removal import (
+    NOTHING,
+    Removal,
+    carry_out,
+    keep,
+    plan_prune,
+    plan_removal,
+    with_converted,
+)
 
 
 class Housekeeping:
@@ -26,6 +35,7 @@ class Housekeeping:
         *,
         inventory: Inventory,
         downloads: Downloads,
+        conversions: Conversions,
         jobs: Jobs,
         book: VerdictBook,
         hub_cache: Path,
@@ -33,6 +43,7 @@ class Housekeeping:
     ) -> None:
         self._inventory = inventory
         self._downloads = downloads
+        self._conversions = conversions
         self._jobs = jobs
         self._book = book
         self._hub_cache = hub_cache
@@ -41,7 +52,8 @@ class Housekeeping:
     async def remove(self, recipe: Recipe, *, dry_run: bool) -> Removals:
         """The revision that a model is made of. Raises WeightsInUse, WeightsAbsent, InvalidRequest.
 
-        Other revisions of the repository stay, and what they share with it.
+        Other revisions of the repository stay, and what they share with it. What was converted from
+        it goes, unless another model's files convert to the same.
         """
         repository = repository_of(recipe)
         self._need_unused(recipe)
@@ -50,10 +62,15 @@ class Housekeeping:
             raise WeightsAbsent(f"there are no weights of {recipe.id}", hint="see: wantui ls")
         revision = weights.revision
         plan = await asyncio.to_thread(plan_removal, self._hub_cache, repository, revision)
+        converted = await self._conversions.only_of(self._repositories()[repository])
+        plan = await asyncio.to_thread(with_converted, plan, converted)
         return await self._carry_out([plan], dry_run=dry_run)
 
     async def prune(self, *, dry_run: bool) -> Removals:
-        """In the repositories of the catalog: what is not whole, or nobody names any more."""
+        """In the repositories of the catalog: what is not whole, or nobody names any more.
+
+        And converted weights that no model's files lead to.
+        """
         plans = []
         for repository, recipes in self._repositories().items():
             if any(self._loaded(recipe.id) or self._fetches(recipe.id) for recipe in recipes):
@@ -61,6 +78,8 @@ class Housekeeping:
             plan = await asyncio.to_thread(plan_prune, self._hub_cache, repository)
             if plan.paths:
                 plans.append(plan)
+        if stale := await self._conversions.stale():
+            plans.append(await asyncio.to_thread(with_converted, NOTHING, stale))
         return await self._carry_out(plans, dry_run=dry_run)
 
     async def keep(self, recipe: Recipe, *, kept: bool) -> ModelStatus:
@@ -99,7 +118,7 @@ class Housekeeping:
         replies = []
         models = self._repositories()
         for plan in plans:
-            recipes = models.get(plan.repository, [])
+            recipes = models.get(plan.repository or "", [])
             if not dry_run:
                 await self._one(plan)
                 for recipe in recipes:
@@ -111,6 +130,7 @@ class Housekeeping:
                     revisions=plan.revisions,
                     partials=plan.partials,
                     orphans=plan.orphans,
+                    converted=len(plan.converted),
                     freed_bytes=plan.freed_bytes,
                 )
             )

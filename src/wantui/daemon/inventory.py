@@ -16,12 +16,14 @@ from wantui.api.model import (
     WeightsState,
     WeightsStatus,
 )
+from wantui.api.plan import DType
 from wantui.catalog.catalog import DEMO, Catalog
 from wantui.catalog.recipe import Quality, Recipe
 from wantui.daemon.upstream import UpstreamBook
 from wantui.daemon.verdict_book import VerdictBook
 from wantui.errors import WeightsAbsent, WeightsCorrupt
 from wantui.store.cache import file_at
+from wantui.store.converted import look
 from wantui.store.scan import scan
 from wantui.store.verdicts import Verdicts
 from wantui.text import bytes_text
@@ -41,12 +43,14 @@ class Inventory:
         book: VerdictBook,
         upstream: UpstreamBook,
         *,
+        converted: Path,
         loaded: Callable[[str], bool],
         changed: Callable[[ModelStatus], None],
     ) -> None:
         self.catalog = catalog
         self._hub_cache = hub_cache
         self._demo_weights = demo_weights
+        self._converted = converted
         self._book = book
         self._upstream = upstream
         self._loaded = loaded
@@ -80,20 +84,21 @@ class Inventory:
 
     async def weights(self, recipe: Recipe) -> WeightsStatus:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._scanner,
-            scan,
-            recipe,
-            self._hub_cache,
-            self._demo_weights,
-            self._book.verdicts,
-        )
+        return await loop.run_in_executor(self._scanner, self._scan, recipe)
+
+    def _scan(self, recipe: Recipe) -> WeightsStatus:
+        verdicts = self._book.verdicts
+        weights = scan(recipe, self._hub_cache, self._demo_weights, verdicts)
+        converted = look(recipe, weights, self._converted, verdicts, DType.BFLOAT16)
+        return weights.model_copy(update={"converted": converted})
 
     async def doubt(self, recipe: Recipe) -> None:
         """Have a model's files read again before anyone believes them."""
         weights = await self.weights(recipe)
-        for file in weights.files:
-            info = file_at(Path(weights.folder or "") / file.path)
+        paths = [Path(weights.folder or "", file.path) for file in weights.files]
+        paths += [Path(part.folder, file.path) for part in weights.converted for file in part.files]
+        for path in paths:
+            info = file_at(path)
             verdict = self._book.verdicts.of(info) if info else None
             if verdict is not None:
                 await self._book.forget(verdict)
@@ -147,6 +152,20 @@ def _offer(quality: Quality) -> QualityOffer:
         faithful=quality.faithful,
         needs_loras=bool(quality.adapters),
     )
+
+
+def need_sound_conversions(recipe: Recipe, weights: WeightsStatus) -> None:
+    """Raises WeightsCorrupt for converted weights that are not what was written.
+
+    Loads do without them.
+    """
+    bad = [part for part in weights.converted if not part.state.usable]
+    if bad:
+        raise WeightsCorrupt(
+            f"the converted {bad[0].component} of {recipe.id} is bad and will not be used",
+            hint=f"run: wantui convert {recipe.id}",
+            detail={"model": recipe.id, "paths": [part.folder for part in bad]},
+        )
 
 
 def _health(weights: WeightsStatus) -> Health:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wantui import __version__
 from wantui.api.base import API_VERSION
-from wantui.api.download import Download
+from wantui.api.download import Download, DownloadAction
 from wantui.api.event import EventKind
 from wantui.api.hello import Hello
 from wantui.api.job import Job, JobState, in_order
@@ -21,10 +21,12 @@ from wantui.catalog.recipe import Recipe
 from wantui.daemon.adapter_pulls import AdapterPulls
 from wantui.daemon.adapters import Adapters
 from wantui.daemon.cargo import Cargo
+from wantui.daemon.conversion_cargo import ConversionCargo
+from wantui.daemon.conversions import Conversions
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.engine import missing_packages, versions
 from wantui.daemon.events import Events
-from wantui.daemon.fetch_lane import DISK, NETWORK, FetchLane
+from wantui.daemon.fetch_lane import DISK, NETWORK, REWRITE, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
 from wantui.daemon.housekeeping import Housekeeping
 from wantui.daemon.intake import Intake
@@ -79,11 +81,20 @@ class Parts:
             demo_weights(),
             self.book,
             self.upstream,
+            converted=paths.converted,
             loaded=self.board.holds,
             changed=lambda model: self.events.publish(EventKind.MODEL, model),
         )
         self.downloads = Downloads(
             self.database, lambda download: self.events.publish(EventKind.DOWNLOAD, download)
+        )
+        self.conversions = Conversions(
+            paths.converted,
+            inventory=self.inventory,
+            downloads=self.downloads,
+            book=self.book,
+            machine=self.machine,
+            most_bytes=settings.store.converted_bytes,
         )
         orders = FetchOrders(paths, settings, self.book)
         self.provision = Provision(
@@ -107,6 +118,9 @@ class Parts:
             hub_cache=paths.hub_cache,
             landed=self._landed,
         )
+        self.conversion_cargo = ConversionCargo(
+            self.inventory, self.conversions, orders, landed=self._landed
+        )
         self.fetch_lanes = tuple(
             FetchLane(
                 actions,
@@ -115,7 +129,7 @@ class Parts:
                 book=self.book,
                 log_file=self._fetcher_log,
             )
-            for actions in (NETWORK, DISK)
+            for actions in (NETWORK, DISK, REWRITE)
         )
         self.scheduler = Scheduler(
             self.jobs,
@@ -127,6 +141,7 @@ class Parts:
         self.housekeeping = Housekeeping(
             inventory=self.inventory,
             downloads=self.downloads,
+            conversions=self.conversions,
             jobs=self.jobs,
             book=self.book,
             hub_cache=paths.hub_cache,
@@ -294,6 +309,8 @@ class Parts:
         )
 
     def _cargo_of(self, download: Download) -> Cargo:
+        if download.action is DownloadAction.CONVERT:
+            return self.conversion_cargo
         return self.weights_cargo if download.adapter is None else self.adapter_pulls
 
     def _job_changed(self, job: Job) -> None:

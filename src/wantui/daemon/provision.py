@@ -62,7 +62,8 @@ class Provision:
         weights = await self._inventory.weights(recipe)
         if weights.state is WeightsState.ABSENT:
             need_whole(recipe, weights)
-        done = depth is Depth.CONTENT and weights.checked and weights.state.usable
+        sound = all(part.state is WeightsState.VERIFIED for part in weights.converted)
+        done = depth is Depth.CONTENT and weights.checked and weights.state.usable and sound
         return await self._downloads.ask(
             recipe.id, recipe.repository, DownloadAction.VERIFY, depth, done=done
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from wantui.api.download import Depth, Download, DownloadAction
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.fetch_orders import FetchOrders
-from wantui.daemon.inventory import Inventory, need_whole
+from wantui.daemon.inventory import Inventory, need_sound_conversions, need_whole
 from wantui.daemon.upstream import UpstreamBook
 from wantui.errors import DiskFull, GatedRepository, RevisionNotFound, UnknownModel, WantuiError
 from wantui.pipe.fetch import Fetched, FetchOrder, Listed
@@ -52,8 +52,11 @@ class WeightsCargo:
     async def land(self, download: Download, fetched: Fetched) -> Mapping[str, object]:  # noqa: ARG002
         """They lie where the inventory looks. Raises WeightsCorrupt or WeightsAbsent."""
         recipe = self._recipe(download)
-        need_whole(recipe, await self._inventory.weights(recipe))
-        if download.action is not DownloadAction.VERIFY and download.repository is not None:
+        weights = await self._inventory.weights(recipe)
+        need_whole(recipe, weights)
+        if download.action is DownloadAction.VERIFY:
+            need_sound_conversions(recipe, weights)
+        elif download.repository is not None:
             await self._upstream.let_in(download.repository)
         return {}
 

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
+from wantui.pipe.serving import Stopped
 
-class Stopped(Exception):
-    """The daemon wants it to end; everything that came is in the journal."""
+__all__ = ["Stopped", "finish"]
 
 
 def finish(pool: ThreadPoolExecutor, tasks: Sequence[Future[None]], stop: threading.Event) -> None:

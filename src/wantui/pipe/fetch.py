@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter
 
 from wantui.api.download import Depth
 from wantui.api.error import ErrorBody
+from wantui.pipe.conversion import Conversion
 from wantui.pipe.messages import Message
 
 
@@ -46,7 +47,7 @@ class Outcome(StrEnum):
 
 class FileToVerify(Message):
     path: str
-    """Relative to the model's folder."""
+    """Relative to the model's folder; whole, if it lies elsewhere."""
     digest: str | None
     """What it must hash to; None if nobody says."""
 
@@ -101,6 +102,28 @@ class PullAdapter(Message):
     tries: int
 
 
+class SourceFile(Message):
+    """A published file with this content, as long as its stat is this."""
+
+    path: str
+    key: StatKey
+
+
+class ComponentToConvert(Message):
+    conversion: Conversion
+    files: tuple[SourceFile, ...]
+    """Shards, and the index if there is one."""
+
+
+class ConvertFiles(Message):
+    """Rewrite components' weights in another number format. Carried out by the engine, on a CPU."""
+
+    kind: Literal["convert"] = "convert"
+    root: str
+    """The folder of all converted weights."""
+    components: tuple[ComponentToConvert, ...]
+
+
 class Halt(Message):
     """Pause: write down what came, and leave."""
 
@@ -146,7 +169,8 @@ class Checked(Message):
 
 
 class Fetched(Message):
-    """Everything is there, verified, linked and pinned; or a verification is through."""
+    """Everything is there, verified, linked and pinned; or a verification or conversion is
+    through."""
 
     kind: Literal["fetched"] = "fetched"
     folder: str
@@ -164,7 +188,7 @@ class Halted(Message):
     kind: Literal["halted"] = "halted"
 
 
-FetchOrder = PullFiles | PullAdapter | VerifyFiles | Halt
+FetchOrder = PullFiles | PullAdapter | VerifyFiles | ConvertFiles | Halt
 FetchReport = Listed | Fetching | Checked | Fetched | FetchFailed | Halted
 
 fetch_order: TypeAdapter[FetchOrder] = TypeAdapter(

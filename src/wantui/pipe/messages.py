@@ -29,6 +29,16 @@ class WeightsFile(Message):
     """What it hashed to when it was last read whole; None if nobody has since it changed."""
 
 
+class ConvertedFolder(Message):
+    """Where a component's weights lie in the plan's dtype, rewritten from the published ones."""
+
+    component: str
+    folder: str
+    kept_in_fp32: tuple[str, ...]
+    """Modules whose tensors are fp32 all the same."""
+    files: tuple[WeightsFile, ...]
+
+
 class ModelFiles(Message):
     """A model's weights in Diffusers layout, and how its pipeline treats them."""
 
@@ -40,6 +50,14 @@ class ModelFiles(Message):
     """TI2V-5B: a timestep a token, and the image in the first latent instead of extra channels."""
     text_tokens: int
     files: tuple[WeightsFile, ...]
+    """As published, and what decides the numbers, whatever is loaded in their place."""
+    converted: tuple[ConvertedFolder, ...] = ()
+    """Components whose weights are taken from there instead of from `folder`."""
+
+    @property
+    def every_file(self) -> tuple[WeightsFile, ...]:
+        """Those that must not change while the model is loaded."""
+        return (*self.files, *(file for part in self.converted for file in part.files))
 
 
 class EmbeddingCache(Message):

@@ -14,11 +14,12 @@ import stat
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wantui.errors import CacheUnusable, WeightsInUse
 from wantui.files import SHARED_FILE, write_atomic
+from wantui.store import converted
 from wantui.store.alone import alone
 from wantui.store.cache import KEEP, STAGING, file_at, repository_folder
 
@@ -33,7 +34,8 @@ ABANDONED_S = 3600.0
 class Removal:
     """What goes, in this order, and what that frees."""
 
-    repository: str
+    repository: str | None
+    """None for converted weights that are of no repository's files any more."""
     revisions: tuple[str, ...]
     partials: int
     """Files that are not whole."""
@@ -44,6 +46,11 @@ class Removal:
     shared: tuple[Path, ...]
     """Other repositories' names of contents that go here and stay there."""
     freed_bytes: int
+    converted: tuple[Path, ...] = ()
+    """Folders of weights that were converted from what goes."""
+
+
+NOTHING = Removal(None, (), 0, 0, (), (), 0)
 
 
 @dataclass
@@ -92,12 +99,20 @@ def plan_prune(hub_cache: Path, repository: str) -> Removal:
 
 def carry_out(removal: Removal, hub_cache: Path) -> None:
     """Remove what the plan names. Raises DownloadBusy if a process pulls there just now."""
-    with alone(hub_cache, removal.repository):
+    repository = removal.repository
+    with alone(hub_cache, repository) if repository else contextlib.nullcontext():
+        converted.remove(removal.converted)
         for path in removal.paths:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
+
+
+def with_converted(removal: Removal, folders: tuple[Path, ...]) -> Removal:
+    """The same, and these folders of converted weights."""
+    freed = removal.freed_bytes + sum(converted.size_of(folder) for folder in folders)
+    return replace(removal, converted=folders, freed_bytes=freed)
 
 
 def keep(hub_cache: Path, repository: str, revision: str | None) -> None:

@@ -7,11 +7,17 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from wantui.api.model import ComponentStatus, FileStatus, WeightsState, WeightsStatus
+from wantui.api.model import (
+    ComponentStatus,
+    ConvertedStatus,
+    FileStatus,
+    WeightsState,
+    WeightsStatus,
+)
 from wantui.catalog.recipe import Component, Recipe
 from wantui.errors import WeightsAbsent, WeightsUnreadable
 from wantui.pipe.fetch import Outcome
-from wantui.pipe.messages import WeightsFile
+from wantui.pipe.messages import ConvertedFolder, WeightsFile
 from wantui.store.cache import Snapshot, file_at, find_snapshot
 from wantui.store.header import read_header
 from wantui.store.published import Published
@@ -33,7 +39,7 @@ def scan(recipe: Recipe, hub_cache: Path, demo_weights: Path, verdicts: Verdicts
     present = _bytes(found.values())
     missing = sum(part.bytes_needed - part.bytes_present for part in components)
     return WeightsStatus(
-        state=_state(states.values()),
+        state=worst(states.values()),
         bytes_present=present,
         bytes_needed=present + missing,
         folder=str(folder) if folder else None,
@@ -53,6 +59,18 @@ def weights_files(recipe: Recipe, folder: Path, verdicts: Verdicts) -> tuple[Wei
     """
     folder = folder.absolute()
     return tuple(_weights_file(recipe, folder / path, verdicts) for path in recipe.paths)
+
+
+def converted_folder(recipe: Recipe, part: ConvertedStatus, verdicts: Verdicts) -> ConvertedFolder:
+    """A component's converted weights for a load. Raises WeightsAbsent as `weights_files` does."""
+    return ConvertedFolder(
+        component=part.component,
+        folder=part.folder,
+        kept_in_fp32=part.kept_in_fp32,
+        files=tuple(
+            _weights_file(recipe, Path(part.folder, file.path), verdicts) for file in part.files
+        ),
+    )
 
 
 def _weights_file(recipe: Recipe, path: Path, verdicts: Verdicts) -> WeightsFile:
@@ -108,10 +126,10 @@ def _files(
                 path=path, state=WeightsState.ABSENT, bytes=None, digest=None, checked_at=None
             )
         else:
-            yield _file(path, info, published.digest(path), verdicts.of(info))
+            yield file_status(path, info, published.digest(path), verdicts.of(info))
 
 
-def _file(
+def file_status(
     path: str, info: os.stat_result, digest: str | None, verdict: Verdict | None
 ) -> FileStatus:
     """What is there, in the light of what reading it has shown."""
@@ -147,14 +165,14 @@ def _component(
         name=part.name,
         class_name=part.class_name,
         parameter_count=_parameter_count(part, folder, there, missing),
-        state=_state([states[path] for path in part.paths]),
+        state=worst([states[path] for path in part.paths]),
         bytes_present=present,
         bytes_needed=present + _bytes_missing(part, there, missing),
         missing=missing,
     )
 
 
-def _state(files: Iterable[WeightsState]) -> WeightsState:
+def worst(files: Iterable[WeightsState]) -> WeightsState:
     """Of several files: what must be mended first."""
     states = set(files)
     if WeightsState.CORRUPT in states:

@@ -21,7 +21,10 @@ _SCALED_FP8 = "scaled_fp8"
 
 
 def problems(folder: Path, paths: Iterable[str]) -> dict[str, str]:
-    """What is wrong, by the file that is to blame; files that are not there are not spoken of."""
+    """What is wrong, by the file that is to blame; files that are not there are not spoken of.
+
+    A path that does not begin in `folder` is of converted weights, which are no component's own.
+    """
     wanted = list(paths)
     there = [path for path in wanted if (folder / path).is_file()]
     found: dict[str, str] = {}
@@ -39,7 +42,8 @@ def problems(folder: Path, paths: Iterable[str]) -> dict[str, str]:
         if path.endswith(INDEX_SUFFIX):
             found = dict(_index(path, document, headers, wanted)) | found
     if MODEL_INDEX in documents:
-        components = {PurePosixPath(path).parts[0] for path in there if "/" in path}
+        inside = [path for path in there if "/" in path and not path.startswith("/")]
+        components = {PurePosixPath(path).parts[0] for path in inside}
         if lacking := sorted(components - _components(documents[MODEL_INDEX])):
             found[MODEL_INDEX] = f"it does not name {lacking[0]}"
     return found

@@ -74,6 +74,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("get", "d", "get/pause", "Pull the weights, pause that, or go on", Area.MODELS),
     Action("verify", "v", "verify", "Compare the files with what was published", Area.MODELS),
     Action("repair", "r", "repair", "Replace bad files, and only those", Area.MODELS),
+    Action("convert", "t", "convert", "Rewrite for faster loads", Area.MODELS, footer=False),
     Action("remove", "x", "remove", "Remove the weights, once you have said so", Area.MODELS),
     Action("keep", "K", "keep", "Protect the weights, or no longer", Area.MODELS, footer=False),
     Action("cancel", "c", "cancel", "Cancel the download", Area.MODELS, footer=False),

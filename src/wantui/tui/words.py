@@ -190,6 +190,8 @@ def health_facts(model: ModelStatus) -> Iterator[Fact]:
     told = model.upstream
     if told is not None and (model.stale or told.accept_at):
         yield "upstream", (words.upstream(model, told), Tone.WARN)
+    if weights.converted:
+        yield "converted", (words.converted(weights), Tone.PLAIN)
     if weights.kept:
         yield "kept", ("neither removed nor pruned", Tone.PLAIN)
 

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from wantui.api.job import Params
 from wantui.worker.embeddings import Embeddings, padded
-from wantui.worker.load import DTYPES, LoadedModel
+from wantui.worker.load import LoadedModel
 from wantui.worker.stop import StopFlag
+from wantui.worker.tensor_file import DTYPES
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,13 @@ def kept_in_fp32(transformer: Transformer, key: str) -> bool:
     return not set(transformer._keep_in_fp32_modules).isdisjoint(key.split("."))  # noqa: SLF001 - its only name
 
 
+def kept_modules(class_name: str) -> frozenset[str]:
+    """The names by which `kept_in_fp32` goes, for a class of component; none for all others."""
+    if class_name != "WanTransformer3DModel":
+        return frozenset()
+    return frozenset(_diffusers.WanTransformer3DModel._keep_in_fp32_modules)  # noqa: SLF001 - as above
+
+
 def ignored_keys(transformer: Transformer) -> tuple[str, ...]:
     """Patterns of keys in published files that no module has."""
     return tuple(transformer._keys_to_ignore_on_load_unexpected or ())  # noqa: SLF001 - its only name

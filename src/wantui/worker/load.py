@@ -17,11 +17,11 @@ from wantui.pipe.messages import ModelFiles
 from wantui.worker import engine
 from wantui.worker.component import Component
 from wantui.worker.placement import Placement
+from wantui.worker.tensor_file import DTYPES
 from wantui.worker.weights import Expected, check_unchanged, locate, read_json, weight_files
 
 log = logging.getLogger(__name__)
 
-DTYPES = {DType.FLOAT32: torch.float32, DType.BFLOAT16: torch.bfloat16}
 DIFFUSERS_STEM = "diffusion_pytorch_model"
 TRANSFORMERS_STEM = "model"
 
@@ -89,7 +89,7 @@ def load(key: LoadKey, check_stop: Callable[[], None]) -> LoadedModel:
     this, and whatever is brought until someone else attends, by raising. Raises WeightsUnreadable
     naming the file, WeightsChanged.
     """
-    check_unchanged(key.files.files)
+    check_unchanged(key.files.every_file)
     folder = Path(key.files.folder)
     source = _Source(folder, key)
     second, *_ = read_json(folder / "model_index.json").get("transformer_2") or [None]
@@ -154,6 +154,16 @@ class _Source:
             may_miss=frozenset({engine.TIED_EMBEDDING}),
         )
 
+    def _weights_folder(self, module: nn.Module, name: str) -> Path:
+        """Converted weights if the order names some, made as this engine would cast them."""
+        kept = engine.kept_modules(type(module).__name__)
+        for part in self.key.files.converted:
+            if part.component == name and set(part.kept_in_fp32) == kept:
+                return Path(part.folder)
+            if part.component == name:
+                log.warning("%s: converted with other modules in fp32, not used", name)
+        return self.folder / name
+
     def _component(
         self,
         name: str,
@@ -167,11 +177,12 @@ class _Source:
     ) -> Component:
         shapes = {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
         expected = Expected(shapes, may_miss, may_ignore)
-        located = locate(weight_files(self.folder / name, stem), expected)
+        files = weight_files(self._weights_folder(module, name), stem)
+        located = locate(files, expected)
         module.eval().requires_grad_(requires_grad=False)
-        files = self.key.files.files
+        planned = self.key.files.every_file
         log.info("%s: %d parameters", name, sum(p.numel() for p in module.parameters()))
-        return Component(module, located, dtype_of, lambda: check_unchanged(files), blocks)
+        return Component(module, located, dtype_of, lambda: check_unchanged(planned), blocks)
 
 
 def _tokenizer(folder: Path) -> engine.Tokenizer:

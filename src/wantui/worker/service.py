@@ -96,7 +96,7 @@ class Service:
         key = LoadKey(order.weights, order.plan.dtype, order.plan.residency, device)
         if self._model is not None and self._model.key.has_weights_of(key):
             try:
-                check_unchanged(key.files.files)
+                check_unchanged(key.files.every_file)
             except Exception:
                 self._unload()
                 raise

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from wantui.api.download import Depth, Download, PullPlan
+from wantui.api.download import ConvertPlan, Depth, Download, PullPlan
 from wantui.api.model import Models, ModelStatus
+from wantui.api.plan import DType
 from wantui.api.removal import Removals
 from wantui.daemon.routes.common import PartsOf, answer
 
@@ -50,6 +51,20 @@ async def verify(model_id: str, parts: PartsOf, depth: Depth = Depth.CONTENT) ->
 async def repair(model_id: str, parts: PartsOf) -> Response:
     """Replace bad files, and only those."""
     return answer(await parts.provision.repair(parts.inventory.catalog.model(model_id)), 202)
+
+
+@router.post("/{model_id}/convert", status_code=202, response_model=Download)
+async def convert(model_id: str, parts: PartsOf, dtype: DType = DType.BFLOAT16) -> Response:
+    """Rewrite the weights as a GPU loads them; what nobody has proven is verified first."""
+    recipe = parts.inventory.catalog.model(model_id)
+    return answer(await parts.conversions.convert(recipe, dtype), 202)
+
+
+@router.get("/{model_id}/convert", response_model=ConvertPlan)
+async def convert_plan(model_id: str, parts: PartsOf, dtype: DType = DType.BFLOAT16) -> Response:
+    """What a conversion would take, and save."""
+    recipe = parts.inventory.catalog.model(model_id)
+    return answer(await parts.conversions.plan(recipe, dtype))
 
 
 @router.delete("/{model_id}", response_model=Removals)

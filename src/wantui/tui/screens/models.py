@@ -8,7 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from wantui.api.download import Download, DownloadState
+from wantui.api.download import ConvertPlan, Download, DownloadState
 from wantui.api.model import ModelStatus
 from wantui.api.removal import Removals
 from wantui.client import words
@@ -117,6 +117,31 @@ class ModelsScreen(AreaScreen):
             self.wantui.work(session.ask(lambda client: client.repair(model.id)))
         else:
             self.tell("no file of it is known to be bad: v verifies them")
+
+    def action_convert(self) -> None:
+        """Look what it would take and save, ask, and have the weights rewritten."""
+        if (model := self.model) is not None:
+            self.wantui.request(lambda client: client.convert_plan(model.id), self._ask_to_convert)
+
+    def _ask_to_convert(self, plan: ConvertPlan) -> None:
+        worth = words.conversion_worth(plan)
+        if not plan.components:
+            self.tell(worth)
+            return
+        self.app.push_screen(
+            Confirm(
+                f"Convert {plan.model} to {plan.dtype}? {worth[:1].upper()}{worth[1:]}.",
+                yes="convert it",
+                no="leave it",
+            ),
+            lambda sure: self._convert(plan.model) if sure else None,
+        )
+
+    def _convert(self, id: str) -> None:
+        self.wantui.request(
+            lambda client: client.convert(id),
+            lambda asked: self.tell(f"{id}: {words.downloading(asked)}"),
+        )
 
     def action_keep(self) -> None:
         """Protect the weights from removal, or no longer."""
