@@ -53,13 +53,13 @@ def generate(
         clock.enter(Stage.DECODE, latents.shape[2])
         with clock.counting(Stage.WRITE):
             made = provenance(order, model.device)
-            write_atomic(Path(order.provenance), made.model_dump_json().encode())
             output = video.write_video(
                 Path(order.output),
                 _frames(attempt, clock, model, latents),
                 video.Format(params.width, params.height, params.fps),
                 made.model_dump(mode="json"),
             )
+            write_atomic(Path(order.provenance), made.model_dump_json().encode())
     finally:
         model.placement.clear()
     log.info("wrote %s: %d bytes, %d frames", output.path, output.bytes, output.frames)
