@@ -57,9 +57,9 @@ def generate(
         clock.enter(Stage.DECODE, pieces(model, latents, tiled=order.plan.tiled_decode))
         with clock.counting(Stage.WRITE):
             made = provenance(order, model.device)
-            write_atomic(Path(order.provenance), made.model_dump_json().encode())
             frames = _frames(attempt, clock, model, latents)
             output = write_output(order, frames, made.model_dump(mode="json"))
+            write_atomic(Path(order.provenance), made.model_dump_json().encode())
     finally:
         model.placement.clear()
     log.info("wrote %s: %d bytes, %d frames", output.path, output.bytes, output.frames)
