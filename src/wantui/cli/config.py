@@ -49,16 +49,19 @@ def config(
 
 def toml_lines(settings: Settings) -> Iterator[str]:
     """The settings as TOML 1.0: plain keys first, then a table a section."""
-    fields: dict[str, Any] = settings.model_dump(mode="json")
-    sections = {name: value for name, value in fields.items() if isinstance(value, dict)}
-    for name, value in fields.items():
-        if name not in sections:
-            yield f"{name} = {_toml(value)}"
-    for section, values in sections.items():
+    return _table_lines("", settings.model_dump(mode="json"))
+
+
+def _table_lines(name: str, fields: dict[str, Any]) -> Iterator[str]:
+    sections = {key: value for key, value in fields.items() if isinstance(value, dict)}
+    for key, value in fields.items():
+        if key not in sections:
+            yield f"{key} = {_toml(value)}"
+    for key, values in sections.items():
+        section = f"{name}.{key}" if name else key
         yield ""
         yield f"[{section}]"
-        for name, value in values.items():
-            yield f"{name} = {_toml(value)}"
+        yield from _table_lines(section, values)
 
 
 def _toml(value: str | float | bool) -> str:

@@ -27,6 +27,7 @@ def write_output(order: Generate, chunks: Iterator[Frames], comment: dict[str, A
         output = write_video(Path(order.output), middle.passing(chunks), form, comment)
     thumbnail = write_thumbnail(Path(order.thumbnail), middle.frame)
     if order.preview is not None:
-        Path(order.preview.path).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it is in nobody's way
+            Path(order.preview.path).unlink()
     update = {"thumbnail": thumbnail, "frames_folder": order.frames_folder}
     return output.model_copy(update=update)
