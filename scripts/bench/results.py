@@ -30,6 +30,7 @@ SCRIPTS = (
     "checkpoint",
     "worker_start",
     "preview",
+    "load",
 )
 TABLE_HEAD = "| name | ours | reference | ratio | budget |\n|---|---|---|---|---|\n"
 

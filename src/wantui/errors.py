@@ -8,7 +8,7 @@
      |   +- InvalidAdapter        a file that is no LoRA we take
      |       +- AdapterUnfit      a LoRA that fits no model of the catalog
      +- UnknownJob, UnknownUpload, UnknownDownload, UnknownLog, NoOutput, NoPicture
-     +- UnknownAdapter, UnknownAdapterPull, NameTaken
+     +- UnknownAdapter, NameTaken
      +- WrongState                the job is not in a state that allows it
      +- EngineMissing, WeightsAbsent, WeightsCorrupt, WeightsInUse, DoesNotFit
      +- QueueFull, DiskFull, CacheFull

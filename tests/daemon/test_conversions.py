@@ -21,6 +21,7 @@ from wantui.client import Client
 from wantui.errors import CacheFull, InvalidRequest, WeightsAbsent, WeightsInUse
 from wantui.store.converted import loadable
 from wantui.store.scan import converted_folder
+from wantui.store.verdicts import Verdicts
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
@@ -114,7 +115,7 @@ async def test_what_is_published_in_fp32_is_converted_once(daemon: RunningDaemon
         assert len(part.files) == SHARDS + 1
         assert loadable(model.weights, DType.BFLOAT16) == (part,)
         assert loadable(model.weights, DType.FLOAT32) == ()
-        needed = converted_folder(RECIPE, part).files
+        needed = converted_folder(RECIPE, part, Verdicts()).files
         assert {file.path for file in needed} >= {str(path) for path in shards(part.folder)}
         assert (await client.convert_plan(MODEL)).components == ()
         again = await client.convert(MODEL)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +33,6 @@ from wantui.errors import (
 from wantui.fetcher.part import begun_bytes
 from wantui.files import boot_id
 from wantui.pipe.fetch import Halted
-from wantui.store.digest import digest_of
 
 BIG = "transformer/diffusion_pytorch_model-00001-of-00002.safetensors"
 SMALL = "model_index.json"
@@ -388,17 +385,3 @@ def test_the_fetcher_dies_with_the_daemon(hub: Hub, tmp_path: Path) -> None:
         wait_until(lambda: hub.requests("GET", BIG))
         running.hang_up()
         assert running.process.wait(10) in (0, 1)
-
-
-def test_a_digest_is_git_s_own(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(contents(100_000, 5))
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert digest_of(path, sha256) == sha256
-    told = subprocess.run(
-        ["git", "hash-object", "--no-filters", str(path)],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
-    assert digest_of(path, told) == told

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -219,3 +221,17 @@ def test_a_link_in_a_snapshot_leads_nobody_to_change_what_is_elsewhere(
     assert [path.name for path in elsewhere.iterdir()] == ["config.json"]
     assert (elsewhere / "config.json").read_text() == "mine"
     assert (snapshot / CONFIG).read_bytes() == b"{}"
+
+
+def test_a_digest_is_git_s_own(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(100_000))
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert digest_of(path, sha256) == sha256
+    told = subprocess.run(
+        ["git", "hash-object", "--no-filters", str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    assert digest_of(path, told) == told

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,12 +15,37 @@ from wantui.api.plan import DType, Plan, Residency
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.errors import DoesNotFit
-from wantui.hardware.plan import CONTEXT_BYTES, devices, plan
+from wantui.hardware.plan import (
+    ACTIVATION_BYTES_PER_TOKEN,
+    CONTEXT_BYTES,
+    PINNED_SHARE,
+    SLOTS,
+    Extent,
+    devices,
+    plan,
+    rank,
+)
 from wantui.paths import shipped_config
 
 CATALOG = Catalog.load(shipped_config())
 RECIPES = st.sampled_from(CATALOG.recipes)
 GIBS = st.floats(1, 400).map(lambda gib: int(gib * GIB))
+
+
+class Video(NamedTuple):
+    width: int
+    height: int
+    frames: int
+
+
+TRANSFORMER = "WanTransformer3DModel"
+SMALL = Video(832, 480, 81)
+VIDEOS = st.builds(
+    Video,
+    st.sampled_from([128, 832, 1280, 1920]),
+    st.sampled_from([128, 480, 720, 1088]),
+    st.sampled_from([1, 17, 81, 257]),
+)
 
 
 def status_of(recipe: Recipe) -> WeightsStatus:
@@ -45,43 +72,66 @@ def status_of(recipe: Recipe) -> WeightsStatus:
     )
 
 
-def made(model: str, hardware: Hardware, device: str | None = None) -> Plan:
+def made(
+    model: str, hardware: Hardware, device: str | None = None, video: Extent | None = None
+) -> Plan:
     recipe = CATALOG.model(model)
-    return plan(recipe, status_of(recipe), hardware, device, others=CATALOG.recipes)
+    return plan(recipe, status_of(recipe), hardware, device, video=video, others=CATALOG.recipes)
 
 
-def fits(recipe: Recipe, hardware: Hardware, device: str | None = None) -> Plan | None:
+def fits(
+    recipe: Recipe, hardware: Hardware, device: str | None = None, video: Extent | None = None
+) -> Plan | None:
     try:
-        return plan(recipe, status_of(recipe), hardware, device)
+        return plan(recipe, status_of(recipe), hardware, device, video=video)
     except DoesNotFit:
         return None
+
+
+def blocks_of(recipe: Recipe) -> int:
+    assert recipe.architecture is not None
+    return recipe.architecture.blocks
 
 
 def card(gib: float, uuid: str = "GPU-1") -> Gpu:
     return gpu(int(gib * GIB), uuid)
 
 
+TURNS = Residency(components_stay=False, host_copies_stay=True)
+
+
+def streams(blocks: int) -> Residency:
+    return Residency(blocks, components_stay=False, host_copies_stay=True)
+
+
 @pytest.mark.parametrize(
     ("model", "gib", "residency"),
     [
         ("t2v-a14b", 140.4, Residency.RESIDENT),  # H200
-        ("t2v-a14b", 79.6, Residency.STAGED),  # H100
-        ("i2v-a14b", 39.6, Residency.STAGED),  # A100 40 GB
-        ("i2v-a14b", 31.8, Residency.STAGED),  # RTX 5090
+        ("t2v-a14b", 79.6, TURNS),  # H100
+        ("i2v-a14b", 39.6, streams(5)),  # A100 40 GB
+        ("i2v-a14b", 31.8, streams(0)),  # RTX 5090
         ("ti2v-5b", 79.6, Residency.RESIDENT),
         ("ti2v-5b", 39.6, Residency.RESIDENT),
-        ("ti2v-5b", 23.9, Residency.STAGED),  # RTX 4090
-        ("ti2v-5b", 15.9, Residency.STAGED),
+        ("ti2v-5b", 23.9, TURNS),  # RTX 4090
+        ("ti2v-5b", 15.9, streams(7)),
         ("demo", 1.0, Residency.RESIDENT),
     ],
 )
 def test_known_cards_hold_what_they_are_known_to_hold(
     model: str, gib: float, residency: Residency
 ) -> None:
-    assert made(model, machine(card(gib))).residency is residency
+    assert made(model, machine(card(gib))).residency == residency
 
 
-@pytest.mark.parametrize(("model", "gib"), [("t2v-a14b", 23.9), ("ti2v-5b", 7.6)])
+def test_a_plan_is_for_the_video_that_is_to_be_made() -> None:
+    assert made("t2v-a14b", machine(card(79.6)), video=SMALL).residency == Residency.RESIDENT
+    assert made("t2v-a14b", machine(card(31.8)), video=SMALL).residency == streams(22)
+    chosen = made("ti2v-5b", machine(card(15.9)), video=Video(1280, 704, 17))
+    assert chosen.residency == TURNS
+
+
+@pytest.mark.parametrize(("model", "gib"), [("t2v-a14b", 7.6), ("ti2v-5b", 7.6)])
 def test_cards_too_small_for_a_short_clip_are_refused(model: str, gib: float) -> None:
     with pytest.raises(DoesNotFit):
         made(model, machine(card(gib)))
@@ -96,26 +146,47 @@ def test_weights_are_counted_as_they_are_loaded() -> None:
     on_cpu = made("t2v-a14b", machine(ram_bytes=256 * GIB))
     assert on_cpu.dtype is DType.FLOAT32
     assert on_cpu.weights_bytes == on_cpu.device_bytes == 4 * (2 * expert + encoder + vae)
-    staged = made("t2v-a14b", machine(card(79.6)))
-    assert staged.device_bytes == 2 * expert
+    in_turns = made("t2v-a14b", machine(card(79.6)))
+    assert in_turns.device_bytes == 2 * expert
+    streamed = made("t2v-a14b", machine(card(31.8)), video=SMALL)
+    block = 351_394_304
+    assert streamed.device_bytes == 2 * (expert - (40 - 22 - SLOTS) * block)
 
 
-def test_staging_needs_host_memory_for_what_waits() -> None:
-    assert made("t2v-a14b", machine(card(79.6), ram_bytes=96 * GIB))
-    with pytest.raises(DoesNotFit, match="host memory"):
-        made("t2v-a14b", machine(card(79.6), ram_bytes=32 * GIB))
-    assert made("t2v-a14b", machine(card(140.4), ram_bytes=32 * GIB))
+def test_experts_wait_in_host_memory_where_it_is_large_enough() -> None:
+    assert made("t2v-a14b", machine(card(79.6), ram_bytes=96 * GIB)).residency == TURNS
+    small = made("t2v-a14b", machine(card(79.6), ram_bytes=32 * GIB))
+    assert small.residency == Residency(components_stay=False)
+
+
+def test_blocks_that_stream_need_host_memory() -> None:
+    assert made("t2v-a14b", machine(card(39.6), ram_bytes=36 * GIB))
+    with pytest.raises(DoesNotFit) as caught:
+        made("t2v-a14b", machine(card(39.6), ram_bytes=24 * GIB))
+    assert (
+        caught.value.message
+        == "t2v-a14b needs 32.8 GB in host memory for 1280x720 with 81 frames, "
+        "which has 25.8 GB: 7.0 GB too little"
+    )
+    assert made("t2v-a14b", machine(card(39.6), ram_bytes=24 * GIB), video=SMALL)
+
+
+def test_on_a_cpu_the_stages_take_turns_where_not_all_of_it_fits() -> None:
+    assert made("ti2v-5b", machine(ram_bytes=128 * GIB)).residency == Residency.RESIDENT
+    in_turns = made("ti2v-5b", machine(ram_bytes=48 * GIB))
+    assert in_turns.residency == Residency(components_stay=False)
+    assert in_turns.device_bytes < in_turns.weights_bytes
 
 
 def test_a_refusal_says_how_much_is_missing_and_which_model_fits() -> None:
     with pytest.raises(DoesNotFit) as caught:
-        made("t2v-a14b", machine(card(23.9)))
+        made("t2v-a14b", machine(card(7.6)))
     error = caught.value
     assert (
         error.message
-        == "t2v-a14b needs 32.9 GB in NVIDIA GPU-1, which has 25.7 GB: 7.3 GB too little"
+        == "t2v-a14b needs 12.0 GB in NVIDIA GPU-1, which has 8.2 GB: 3.8 GB too little"
     )
-    assert error.hint == "use a model that fits: --model ti2v-5b"
+    assert error.hint == "use a model that fits: --model demo"
     assert error.detail["needed_bytes"] > error.detail["total_bytes"]
     with pytest.raises(DoesNotFit) as caught:
         made("ti2v-5b", machine(ram_bytes=8 * GIB))
@@ -124,7 +195,7 @@ def test_a_refusal_says_how_much_is_missing_and_which_model_fits() -> None:
 
 def test_memory_that_others_hold_now_is_no_reason_to_refuse() -> None:
     full = machine(gpu(80 * GIB, used_bytes=79 * GIB), ram_bytes=256 * GIB, available_bytes=1 * GIB)
-    assert made("ti2v-5b", full).residency is Residency.RESIDENT
+    assert made("ti2v-5b", full).residency == Residency.RESIDENT
 
 
 def test_jobs_run_on_every_gpu_or_on_the_cpu_where_there_is_none() -> None:
@@ -153,9 +224,13 @@ def test_a_gpu_that_is_slow_at_bf16_gets_it_with_a_word_of_warning(
     assert ("slow" in chosen.reason) is slow
 
 
-def test_a_plan_says_when_the_default_size_may_not_fit() -> None:
-    assert "default size may not fit" in made("ti2v-5b", machine(card(15.9))).reason
-    assert "default size may not fit" not in made("ti2v-5b", machine(card(23.9))).reason
+def test_a_plan_says_when_the_video_may_not_fit() -> None:
+    reason = made("ti2v-5b", machine(card(11.9))).reason
+    assert reason == (
+        "none of an expert's 30 blocks stay on the device beside the video, the others stream "
+        "through it; 1280x704 with 121 frames may not fit, it takes about 16.5 GB"
+    )
+    assert "may not fit" not in made("ti2v-5b", machine(card(11.9)), video=SMALL).reason
 
 
 def test_weights_that_nobody_could_count_are_taken_by_their_size() -> None:
@@ -166,36 +241,101 @@ def test_weights_that_nobody_could_count_are_taken_by_their_size() -> None:
     assert chosen.weights_bytes == 1_000_000 * (2 + 4 + 2)
 
 
-@given(RECIPES, GIBS, GIBS, st.booleans())
-def test_a_plan_is_never_over_what_there_is(
-    recipe: Recipe, device_bytes: int, ram_bytes: int, has_gpu: bool
+@given(RECIPES, GIBS, GIBS, st.booleans(), VIDEOS)
+def test_a_plan_is_lawful_and_never_over_what_there_is(
+    recipe: Recipe, device_bytes: int, ram_bytes: int, has_gpu: bool, video: Video
 ) -> None:
     hardware = machine(*([gpu(device_bytes)] if has_gpu else []), ram_bytes=ram_bytes)
-    chosen = fits(recipe, hardware)
+    chosen = fits(recipe, hardware, video=video)
     if chosen is None:
         return
     total = device_bytes if has_gpu else ram_bytes
     assert chosen.device_total_bytes == total
     assert chosen.device_bytes + CONTEXT_BYTES <= total
     assert chosen.device_bytes <= chosen.weights_bytes
-    if chosen.residency is Residency.STAGED:
-        assert chosen.weights_bytes + CONTEXT_BYTES <= ram_bytes
-    else:
+    residency = chosen.residency
+    if residency.components_stay:
+        assert residency == Residency.RESIDENT
         assert chosen.device_bytes == chosen.weights_bytes
+        assert "may not fit" not in chosen.reason
+    if residency.resident_blocks is not None:
+        assert has_gpu
+        assert 0 <= residency.resident_blocks < blocks_of(recipe) - SLOTS
+    assert _pinned(recipe, residency) <= PINNED_SHARE * ram_bytes
 
 
-@given(RECIPES, GIBS, GIBS, GIBS, GIBS, st.booleans())
-def test_more_memory_never_turns_a_fit_into_a_refusal(
-    recipe: Recipe, device: int, ram: int, more_device: int, more_ram: int, has_gpu: bool
+def _pinned(recipe: Recipe, residency: Residency) -> int:
+    """Bytes that an expert's streamed blocks hold of the host, or all that the experts do."""
+    experts = [part for part in recipe.components if part.class_name == TRANSFORMER]
+    if residency.host_copies_stay:
+        return sum(2 * (part.parameter_count or 0) for part in experts)
+    if residency.resident_blocks is None or recipe.architecture is None:
+        return 0
+    streamed = recipe.architecture.blocks - residency.resident_blocks
+    return 2 * streamed * recipe.architecture.block_parameters
+
+
+@given(RECIPES, GIBS, VIDEOS)
+def test_as_many_blocks_stay_as_fit_beside_the_video(
+    recipe: Recipe, device_bytes: int, video: Video
+) -> None:
+    chosen = fits(recipe, machine(gpu(device_bytes), ram_bytes=4000 * GIB), video=video)
+    if chosen is None or chosen.residency.components_stay:
+        return
+    blocks = blocks_of(recipe)
+    lawful = [*range(max(0, blocks - SLOTS)), blocks]
+    room = device_bytes - CONTEXT_BYTES - _activations(recipe, video)
+    fitting = [n for n in lawful if _expert(recipe, n) <= room]
+    resident = chosen.residency.resident_blocks
+    assert (blocks if resident is None else resident) == max(fitting, default=lawful[0])
+
+
+def _expert(recipe: Recipe, resident: int) -> int:
+    """Bytes of an expert with so many blocks on the device, and two slots if any streams."""
+    assert recipe.architecture is not None
+    whole = 2 * max(
+        part.parameter_count or 0 for part in recipe.components if part.class_name == TRANSFORMER
+    )
+    streamed = recipe.architecture.blocks - resident
+    return whole - 2 * max(0, streamed - SLOTS) * recipe.architecture.block_parameters
+
+
+def _activations(recipe: Recipe, video: Video) -> int:
+    t, h, w = recipe.vae_stride
+    patches = (video.height // (2 * h)) * (video.width // (2 * w))
+    return ((video.frames - 1) // t + 1) * patches * ACTIVATION_BYTES_PER_TOKEN
+
+
+@given(RECIPES, GIBS, GIBS, GIBS, GIBS, st.booleans(), VIDEOS)
+def test_more_memory_never_gives_a_refusal_or_fewer_resident_blocks(
+    recipe: Recipe,
+    device: int,
+    ram: int,
+    more_device: int,
+    more_ram: int,
+    has_gpu: bool,
+    video: Video,
 ) -> None:
     def with_memory(device_bytes: int, ram_bytes: int) -> Hardware:
         return machine(*([gpu(device_bytes)] if has_gpu else []), ram_bytes=ram_bytes)
 
-    small = fits(recipe, with_memory(device, ram))
-    large = fits(recipe, with_memory(device + more_device, ram + more_ram))
+    small = fits(recipe, with_memory(device, ram), video=video)
+    large = fits(recipe, with_memory(device + more_device, ram + more_ram), video=video)
     if small is not None:
         assert large is not None
-        assert (small.residency, large.residency) != (Residency.RESIDENT, Residency.STAGED)
+        assert rank(small.residency) <= rank(large.residency)
+
+
+@given(RECIPES, GIBS, GIBS, VIDEOS, VIDEOS)
+def test_a_smaller_video_never_gets_fewer_resident_blocks(
+    recipe: Recipe, device_bytes: int, ram_bytes: int, one: Video, other: Video
+) -> None:
+    hardware = machine(gpu(device_bytes), ram_bytes=ram_bytes)
+    smaller = Video(*map(min, one, other))
+    plans = [fits(recipe, hardware, video=video) for video in (smaller, one)]
+    if plans[1] is not None:
+        assert plans[0] is not None
+        assert rank(plans[0].residency) >= rank(plans[1].residency)
 
 
 @given(GIBS, GIBS, st.booleans())
@@ -204,13 +344,13 @@ def test_the_demo_fits_everywhere(device_bytes: int, ram_bytes: int, has_gpu: bo
     assert fits(CATALOG.model("demo"), hardware) is not None
 
 
-@given(RECIPES, st.lists(GIBS, min_size=1, max_size=4))
+@given(RECIPES, st.lists(GIBS, min_size=1, max_size=4), VIDEOS)
 def test_the_chosen_device_is_never_worse_than_any_that_could_be_named(
-    recipe: Recipe, sizes: list[int]
+    recipe: Recipe, sizes: list[int], video: Video
 ) -> None:
     hardware = machine(*(gpu(size, uuid=f"GPU-{n}") for n, size in enumerate(sizes)))
-    chosen = fits(recipe, hardware)
-    named = [fits(recipe, hardware, device) for device in devices(hardware)]
+    chosen = fits(recipe, hardware, video=video)
+    named = [fits(recipe, hardware, device, video) for device in devices(hardware)]
     assert (chosen is None) == (not any(named))
-    if chosen is not None and chosen.residency is Residency.STAGED:
-        assert all(one is None or one.residency is Residency.STAGED for one in named)
+    if chosen is not None:
+        assert all(one is None or rank(one.residency) <= rank(chosen.residency) for one in named)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from wantui.api.error import ErrorBody
-from wantui.api.job import Output, Params, Stage, Timings
+from wantui.api.job import Output, Params, Sampler, Stage, Timings
 from wantui.api.plan import DType, Plan, Residency
 from wantui.api.video import Codec, Encoding
 from wantui.pipe.framing import MAX_LINE_BYTES, decode_order, decode_report, encode
@@ -48,7 +48,7 @@ def generate(prompt: str = "a cat", seed: int = 7) -> Generate:
             pipeline="WanPipeline",
             expand_timesteps=True,
             text_tokens=64,
-            files=(WeightsFile(path="/w/a", size=1, mtime_ns=2**60, inode=3),),
+            files=(WeightsFile(path="/w/a", size=1, mtime_ns=2**60, inode=3, digest="ab"),),
         ),
         plan=Plan(
             device="cpu",
@@ -72,7 +72,7 @@ def generate(prompt: str = "a cat", seed: int = 7) -> Generate:
             guidance_low=None,
             shift=5.0,
             boundary=None,
-            sampler="unipc",
+            sampler=Sampler.UNIPC,
             seed=seed,
             image=None,
         ),
@@ -93,6 +93,7 @@ def generate(prompt: str = "a cat", seed: int = 7) -> Generate:
             frames=6,
             per_second=0.5,
         ),
+        provenance="/p.json",
         log="/l",
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from tests.tiny_models import BOUNDARY, TEXT_TOKENS
-from wantui.api.job import ImageUsed, Params
+from wantui.api.job import ImageUsed, Params, Sampler
 from wantui.api.plan import DType, Plan, Residency
 from wantui.api.video import Codec, Encoding
 from wantui.pipe.messages import EmbeddingCache, Generate, ModelFiles, WeightsFile
@@ -57,7 +57,7 @@ class Tiny:
             guidance_low=3.0 if self.experts == 2 else None,
             shift=5.0,
             boundary=BOUNDARY if self.experts == 2 else None,
-            sampler="unipc",
+            sampler=Sampler.UNIPC,
             seed=7,
             image=None,
         )
@@ -67,7 +67,11 @@ class Tiny:
 def weights_file(path: Path) -> WeightsFile:
     info = path.stat()
     return WeightsFile(
-        path=str(path), size=info.st_size, mtime_ns=info.st_mtime_ns, inode=info.st_ino
+        path=str(path),
+        size=info.st_size,
+        mtime_ns=info.st_mtime_ns,
+        inode=info.st_ino,
+        digest=hashlib.sha256(path.read_bytes()).hexdigest(),
     )
 
 
@@ -110,6 +114,7 @@ class Desk:
             thumbnail=str(self.folder / f"{self.job}.thumbnail.webp"),
             frames_folder=None,
             preview=None,
+            provenance=str(self.provenance),
             log=str(self.log),
         )
 
@@ -133,6 +138,10 @@ class Desk:
     @property
     def checkpoint(self) -> Path:
         return self.folder / f"{self.job}.checkpoint"
+
+    @property
+    def provenance(self) -> Path:
+        return self.folder / f"{self.job}.json"
 
     @property
     def log(self) -> Path:

@@ -13,9 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import wantui
 from tests.worker.orders import ENCODING, Desk
 from tests.worker.process import WorkerProcess
-from wantui.api.job import Stage
+from wantui.api.job import Sampler, Stage
+from wantui.api.plan import Residency
+from wantui.api.provenance import Provenance
 from wantui.api.video import Codec
 from wantui.files import TEMPORARY_SUFFIX
 from wantui.pipe.messages import Completed, Loaded, Step, Unloaded, Warned
@@ -75,12 +78,27 @@ def test_the_video_says_how_it_was_made(worker: WorkerProcess, t2v: Desk) -> Non
     order = t2v.order(prompt=prompt)
     worker.complete(order)
     comment = _probe(t2v.output)[0]["comment"]
-    assert comment["params"] == order.params.model_dump(mode="json")
-    assert comment["plan"] == order.plan.model_dump(mode="json")
-    assert comment["encoding"] == order.encoding.model_dump(mode="json")
-    assert (comment["job"], comment["model"], comment["quality"]) == (1, "t2v", "faithful")
-    assert comment["versions"].keys() == {"torch", "diffusers", "transformers", "av"}
-    assert comment["device"] == "cpu"
+    made = Provenance.model_validate(comment)
+    assert (made.params, made.plan) == (order.params, order.plan)
+    assert made.encoding == order.encoding
+    assert (made.wantui, made.job) == (wantui.__version__, 1)
+    assert (made.model, made.quality) == ("t2v", "faithful")
+    assert made.versions.keys() == {"torch", "diffusers", "transformers", "av"}
+    assert made.device == "cpu"
+    files = {path: t2v.model.folder / path for path in made.weights}
+    assert {str(path) for path in files.values()} == {file.path for file in order.weights.files}
+    for path, digest in made.weights.items():
+        assert digest == hashlib.sha256(files[path].read_bytes()).hexdigest()
+    assert json.loads(t2v.provenance.read_bytes()) == comment
+
+
+@pytest.mark.parametrize("sampler", [Sampler.DPM, Sampler.EULER])
+def test_every_sampler_makes_another_video(
+    worker: WorkerProcess, t2v: Desk, sampler: Sampler
+) -> None:
+    plain = worker.complete(t2v.order(steps=4)).output
+    other = worker.complete(t2v.order(steps=4, sampler=sampler)).output
+    assert plain.frames_sha256 != other.frames_sha256
 
 
 def test_one_seed_makes_one_video_and_another_makes_another(
@@ -90,6 +108,24 @@ def test_one_seed_makes_one_video_and_another_makes_another(
     again = worker.complete(t2v.next().order(seed=7)).output
     other = worker.complete(t2v.order(seed=8)).output
     assert first.frames_sha256 == again.frames_sha256 != other.frames_sha256
+
+
+def test_a_plan_that_keeps_less_on_the_device_changes_no_frame_and_loads_no_model(
+    worker: WorkerProcess, t2v: Desk
+) -> None:
+    order = t2v.order(steps=5)
+    whole = worker.complete(order).output
+    for residency in (
+        Residency(components_stay=False),
+        Residency(0, components_stay=False),
+        Residency(1, components_stay=False, host_copies_stay=True),
+    ):
+        plan = order.plan.model_copy(update={"residency": residency})
+        reports = worker.run(order.model_copy(update={"plan": plan}))
+        last = reports[-1]
+        assert isinstance(last, Completed)
+        assert last.output.frames_sha256 == whole.frames_sha256
+        assert not [r for r in reports if isinstance(r, Loaded | Unloaded)]
 
 
 @pytest.mark.parametrize("change", [{"guidance": 6.0}, {"guidance_low": 1.5}, {"shift": 9.0}])

@@ -17,6 +17,7 @@ from PIL import Image
 
 from tests.worker.orders import ENCODING
 from wantui.api.video import Codec, Encoding
+from wantui.client.mp4 import read_comment
 from wantui.errors import CodecMissing, DiskFull
 from wantui.worker.decode import Frames
 from wantui.worker.pictures import Middle, keep_png, write_thumbnail
@@ -76,6 +77,12 @@ def test_the_index_comes_before_the_frames(tmp_path: Path) -> None:
     write_video(tmp_path / "x.mp4", iter([_still((1, 2, 3), 5)]), FORMAT, {})
     content = (tmp_path / "x.mp4").read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
+
+
+def test_the_comment_can_be_read_without_a_library_of_codecs(tmp_path: Path) -> None:
+    comment = {"prompt": 'ein "roter" Fuchs \\ 🦊 \n\x00 ' + "狐" * 9000, "n": 1.1}
+    write_video(tmp_path / "x.mp4", iter([_still((1, 2, 3), 5)]), FORMAT, comment)
+    assert json.loads(read_comment(tmp_path / "x.mp4") or "") == comment
 
 
 def test_the_same_frames_make_the_same_bytes(tmp_path: Path) -> None:

@@ -49,6 +49,16 @@ class Stage(StrEnum):
     WRITE = "write"
 
 
+class Sampler(StrEnum):
+    """What solves the flow from noise to video; every one is deterministic."""
+
+    UNIPC = "unipc"
+    """Wan's own default."""
+    DPM = "dpm++"
+    """Wan's own alternative."""
+    EULER = "euler"
+
+
 class JobRequest(Request):
     """What a client asks for. What it leaves out becomes the model's official value."""
 
@@ -67,6 +77,8 @@ class JobRequest(Request):
     guidance_low: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """The low-noise expert's; follows `guidance` when only that is given."""
     shift: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    sampler: str | None = None
+    """One of `Sampler`."""
     seed: int | None = None
     """0 to 2**63 - 1; None draws one."""
     image: str | None = None
@@ -92,6 +104,8 @@ class ImageUsed(Reply):
     format: str
     width: int
     height: int
+    shown: tuple[int, int] | None = None
+    """Width and height of its middle, in its own pixels, that the frame shows: the rest is cut."""
 
 
 class Params(Reply):
@@ -109,7 +123,7 @@ class Params(Reply):
     shift: float
     boundary: float | None
     """Share of 1000 from which the high-noise expert denoises; None with one expert."""
-    sampler: str
+    sampler: Sampler
     seed: int
     image: ImageUsed | None
 

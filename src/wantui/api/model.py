@@ -34,6 +34,8 @@ class FileStatus(Reply):
     """None when it is absent."""
     digest: str | None
     """What its content must hash to: sha256, or git's sha1 of a small file; None if none says."""
+    read_digest: str | None = None
+    """What it hashed to when it was last read whole, where nobody says what it must be."""
     checked_at: float | None
     """When it was last read whole, if it has not changed since."""
     problem: str | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar
 
 from wantui.api.base import Reply
 
@@ -14,13 +16,27 @@ class DType(StrEnum):
     BFLOAT16 = "bfloat16"
 
 
-class Residency(StrEnum):
-    """Where components are while others work."""
+@dataclass(frozen=True)
+class Residency:
+    """What stays in memory, on the device and beside it. Never a matter of arithmetic.
 
-    RESIDENT = "resident"
-    """All of them stay on the device from the first job to the last."""
-    STAGED = "staged"
-    """Only the stage at work holds the device; the others wait in host memory."""
+    A plain dataclass: it is made where a schema would be built for nothing.
+    """
+
+    RESIDENT: ClassVar[Residency]
+    """Everything stays on the device from the first job to the last."""
+
+    resident_blocks: int | None = None
+    """How many blocks of an expert stay on the device while it is at work; the others stream
+    through it. None is all of them."""
+    components_stay: bool = True
+    """Whether components that are not at work stay on the device."""
+    host_copies_stay: bool = False
+    """Whether an expert that is not on the device stays in host memory, so that it need not be
+    read again."""
+
+
+Residency.RESIDENT = Residency()
 
 
 class Plan(Reply):

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from wantui.api.job import Sampler
 from wantui.api.model import Defaults, Limits
 
 
@@ -70,6 +71,14 @@ class Architecture(_Entry):
     in_channels: int
     out_channels: int
 
+    @property
+    def block_parameters(self) -> int:
+        """Of one block. Source: diffusers 0.42.1, `WanTransformerBlock` with cross_attn_norm."""
+        attention = 4 * (self.dim * self.dim + self.dim) + 2 * self.dim
+        feed_forward = 2 * self.dim * self.ffn_dim + self.ffn_dim + self.dim
+        norm, modulation = 2 * self.dim, 6 * self.dim
+        return 2 * attention + feed_forward + norm + modulation
+
 
 class RecipeDefaults(Defaults):
     """The official parameters as TOML has them, where what is absent is None."""
@@ -94,7 +103,7 @@ class Recipe(_Entry):
     pipeline: Literal["WanPipeline", "WanImageToVideoPipeline"]
     expand_timesteps: bool
     boundary: float | None = None
-    sampler: str
+    sampler: Sampler
     takes_image: bool
     needs_image: bool
     image_size_rule: ImageSizeRule

@@ -25,6 +25,7 @@ from wantui.api.job import Job, JobRequest, Jobs, JobState
 from wantui.api.log import LogText
 from wantui.api.model import Models, ModelStatus
 from wantui.api.plan import DType
+from wantui.api.provenance import Provenance
 from wantui.api.queue import Queue
 from wantui.api.removal import Removals
 from wantui.api.status import Status
@@ -217,6 +218,10 @@ class Client:
     async def shutdown(self) -> Hello:
         """Ask the daemon to stop; it answers first."""
         return await self._call("POST", "/api/shutdown", Hello)
+
+    async def provenance(self, job_id: int) -> Provenance:
+        """What made a finished job's video. Raises NoOutput."""
+        return await self._get(f"/api/jobs/{job_id}/provenance", Provenance)
 
     async def log(self, name: str, offset: int | None = None) -> LogText:
         """`daemon`, `worker` or a job's id; without an offset the last part of it."""

@@ -79,7 +79,11 @@ def guidance(params: Params) -> str:
 
 
 def image(used: ImageUsed) -> str:
-    return f"{used.format}, {used.width}x{used.height}, sha256 {used.sha256}"
+    """png, 150x100, its middle 100x100, sha256 …"""
+    whole = used.width, used.height
+    shown = used.shown or whole
+    middle = "" if shown == whole else f", its middle {shown[0]}x{shown[1]}"
+    return f"{used.format}, {used.width}x{used.height}{middle}, sha256 {used.sha256}"
 
 
 def encoding(used: Encoding) -> str:

@@ -39,11 +39,12 @@ from wantui.queue.jobs import Jobs
 from wantui.settings import Settings
 from wantui.store.converted import loadable
 from wantui.store.scan import converted_folder, weights_files
+from wantui.store.verdicts import Verdicts
 
 log = logging.getLogger(__name__)
 
 
-def order_for(claim: Claim, paths: Paths, settings: Settings) -> Generate:
+def order_for(claim: Claim, paths: Paths, settings: Settings, verdicts: Verdicts) -> Generate:
     """All that the worker needs, resolved; completes the job's folder.
 
     Raises WeightsAbsent, FolderUnsafe or DiskFull.
@@ -65,8 +66,8 @@ def order_for(claim: Claim, paths: Paths, settings: Settings) -> Generate:
             pipeline=recipe.pipeline,
             expand_timesteps=recipe.expand_timesteps,
             text_tokens=recipe.limits.text_tokens,
-            files=weights_files(recipe, Path(weights_folder)),
-            converted=tuple(converted_folder(recipe, part) for part in converted),
+            files=weights_files(recipe, Path(weights_folder), verdicts),
+            converted=tuple(converted_folder(recipe, part, verdicts) for part in converted),
         ),
         plan=claim.plan,
         params=job.params,
@@ -82,6 +83,7 @@ def order_for(claim: Claim, paths: Paths, settings: Settings) -> Generate:
         thumbnail=str(folder.thumbnail),
         frames_folder=str(folder.frames) if encoding.png else None,
         preview=preview_order(recipe, settings.preview, folder.preview),
+        provenance=str(folder.provenance),
         log=str(folder.log),
     )
 

@@ -23,6 +23,8 @@ from wantui.settings import VideoSettings
 
 AUTO = "auto"
 MODELS_REMEMBERED = 8
+JOBS_LOOKED_AT = 8
+"""For a picture that was uploaded long ago; its file may be gone from some of them."""
 
 
 class Intake:
@@ -62,7 +64,7 @@ class Intake:
         weights = await self._inventory.weights(recipe)
         if not (request.fetch and recipe.repository):
             need_whole(recipe, weights)
-        await self._machine.best_plan(recipe, weights, self._inventory.catalog.recipes)
+        await self._machine.best_plan(recipe, weights, params, self._inventory.catalog.recipes)
         job = await self._jobs.accept(
             model=recipe.id,
             quality=quality.id,
@@ -98,4 +100,19 @@ class Intake:
     async def _image(self, request: JobRequest) -> ImageUsed | None:
         if request.image is None:
             return None
-        return await asyncio.to_thread(self._uploads.used, request.image)
+        try:
+            return await asyncio.to_thread(self._uploads.used, request.image)
+        except UnknownUpload:
+            await self._keep_again(request.image)
+            return await asyncio.to_thread(self._uploads.used, request.image)
+
+    async def _keep_again(self, sha256: str) -> None:
+        """Take a picture that is no upload any more from the folder of a job that was made of it.
+
+        Raises UnknownUpload if no job has it.
+        """
+        for job in await self._jobs.with_image(sha256, JOBS_LOOKED_AT):
+            path = JobFolder(self._paths.job(job.id)).image(job)
+            if path is not None and await asyncio.to_thread(self._uploads.keep_copy, path, sha256):
+                return
+        raise UnknownUpload("there is no such upload, and no job has the picture")

@@ -24,6 +24,7 @@ from wantui.errors import WeightsAbsent, WeightsCorrupt
 from wantui.store.cache import file_at
 from wantui.store.converted import look
 from wantui.store.scan import scan
+from wantui.store.verdicts import Verdicts
 from wantui.text import bytes_text
 
 
@@ -56,6 +57,10 @@ class Inventory:
         self._scanner = ThreadPoolExecutor(1, "scan")
         """A mount that hangs holds up this, and nothing else."""
         self._known: dict[str, ModelStatus] = {}
+
+    @property
+    def verdicts(self) -> Verdicts:
+        return self._book.verdicts
 
     async def models(self) -> tuple[ModelStatus, ...]:
         """All of them, scanned now."""

@@ -48,6 +48,10 @@ class JobFolder:
         """PNGs, if the job was to keep them."""
         return self.path / "frames"
 
+    @property
+    def provenance(self) -> Path:
+        return self.path / "provenance.json"
+
     def image(self, job: Job) -> Path | None:
         """The picture that belongs to the job, whatever happens to the upload."""
         used = job.params.image

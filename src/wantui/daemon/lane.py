@@ -159,7 +159,9 @@ class Lane:
         Those are looked at once they are named, for the worker may have started for long since
         they were planned with. Raises WeightsChanged, WeightsAbsent, FolderUnsafe or DiskFull.
         """
-        order = await asyncio.to_thread(order_for, claim, self._paths, self._settings)
+        order = await asyncio.to_thread(
+            order_for, claim, self._paths, self._settings, self._inventory.verdicts
+        )
         now = await self._inventory.weights(claim.recipe)
         if not now.state.usable or not (now.checked or claim.job.unverified):
             raise WeightsChanged(f"the weights of {claim.recipe.id} are not what was verified")

@@ -24,7 +24,7 @@ from wantui.daemon.cargo import Cargo
 from wantui.daemon.conversion_cargo import ConversionCargo
 from wantui.daemon.conversions import Conversions
 from wantui.daemon.downloads import Downloads
-from wantui.daemon.engine import missing_packages
+from wantui.daemon.engine import missing_packages, versions
 from wantui.daemon.events import Events
 from wantui.daemon.fetch_lane import DISK, NETWORK, REWRITE, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
@@ -280,6 +280,7 @@ class Parts:
             started_at=self.started_at,
             socket=str(self.paths.socket),
             engine_installed=not missing_packages(),
+            engine=versions(),
         )
 
     async def status(self) -> Status:

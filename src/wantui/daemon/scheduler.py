@@ -43,8 +43,8 @@ class _PassedOver:
 
     lacking: set[Lacking] = field(default_factory=set)
     """Jobs without weights that they may load."""
-    unfit: set[str] = field(default_factory=set)
-    """Models too large for this device, but not for another."""
+    unfit: set[tuple[str, int, int, int]] = field(default_factory=set)
+    """Models too large for this device at this size and length, but not for another."""
 
 
 class Scheduler:
@@ -151,7 +151,7 @@ class Scheduler:
         for job in in_order(self._jobs.live.values()):
             if job.state is not JobState.QUEUED:
                 continue
-            if job.model in passed.unfit or Lacking.like(job) in passed.lacking:
+            if _extent(job) in passed.unfit or Lacking.like(job) in passed.lacking:
                 continue
             try:
                 claim = await self._try(job, device, hardware, chosen, passed)
@@ -183,10 +183,10 @@ class Scheduler:
             passed.lacking.add(Lacking.like(job))
             return None
         try:
-            lawful = plan(recipe, weights, hardware, device)
+            lawful = plan(recipe, weights, hardware, device, video=job.params)
         except DoesNotFit as error:
-            if self._fits_elsewhere(recipe, weights, hardware):
-                passed.unfit.add(job.model)
+            if self._fits_elsewhere(job, recipe, weights, hardware):
+                passed.unfit.add(_extent(job))
             else:
                 await self._jobs.refuse(job.id, error)
             return None
@@ -194,17 +194,24 @@ class Scheduler:
         claimed = await self._jobs.claim(job.id, lawful)
         return Claim(claimed, recipe, weights, lawful)
 
-    def _fits_elsewhere(self, recipe: Recipe, weights: WeightsStatus, hardware: Hardware) -> bool:
+    def _fits_elsewhere(
+        self, job: Job, recipe: Recipe, weights: WeightsStatus, hardware: Hardware
+    ) -> bool:
         """Also where a device is not named now: it may be the one."""
         if not self._devices <= set(devices(hardware)):
             return True
         for device in self._devices:
             try:
-                plan(recipe, weights, hardware, device)
+                plan(recipe, weights, hardware, device, video=job.params)
             except DoesNotFit:
                 continue
             return True
         return False
+
+
+def _extent(job: Job) -> tuple[str, int, int, int]:
+    """All of a job that decides whether it fits a device."""
+    return job.model, job.params.width, job.params.height, job.params.frames
 
 
 def _room(hardware: Hardware) -> bool:

@@ -1,22 +1,26 @@
 """How a model is loaded on a device: from counts of parameters and bytes of memory, nothing else.
 
+What ranks plans is residency: best is that everything stays on the device, then that an expert at
+work has all its blocks there, then as many of them as fit beside the video; the others stream.
+
 On a GPU the transformers and the text encoder are bf16 and the VAE is fp32; on the CPU all is fp32,
 as the reference is. A GPU before compute capability 8.0 computes bf16 slowly, yet gets it too:
 fp32 would take twice the memory and make another video than every other GPU makes.
 
-The estimates below come from published peaks, not from a GPU of ours. A plan is refused only when
-not even a short clip can ever fit; what proves too large while it runs ends as OutOfMemory.
+The estimates below come from published peaks, not from a GPU of ours. A model is refused only when
+not even a short clip can ever fit, or the blocks that stream have no room in host memory; what
+proves too large while it runs ends as OutOfMemory.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from wantui.api.hardware import Gpu, Hardware
 from wantui.api.model import WeightsStatus
 from wantui.api.plan import DType, Plan, Residency
-from wantui.catalog.recipe import Recipe
+from wantui.catalog.recipe import Component, Recipe
 from wantui.errors import DoesNotFit
 from wantui.text import bytes_text
 
@@ -32,8 +36,34 @@ SHORT_CLIP_FRAMES = 17
 """About a second, in the model's smallest official size: the least that is worth loading it for."""
 FAST_BFLOAT16 = (8, 0)
 """Compute capability of the first GPUs whose tensor cores take bf16: Ampere."""
+SLOTS = 2
+"""Blocks' worth of device memory through which those that do not stay are streamed."""
+PINNED_SHARE = 0.75
+"""Of the host's memory, what weights may hold locked: the rest is the system's and the files'."""
 _PATCH = 2
+EXPERTS = ("transformer", "transformer_2")
+VAE = "vae"
 _BYTES = {DType.FLOAT32: 4, DType.BFLOAT16: 2}
+
+
+class Extent(Protocol):
+    """A video's size in pixels and its length in frames: a job's parameters, a model's defaults."""
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def frames(self) -> int: ...
+
+
+class _Video(NamedTuple):
+    width: int
+    height: int
+    frames: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height} with {self.frames} frames"
 
 
 class _Device(NamedTuple):
@@ -44,20 +74,43 @@ class _Device(NamedTuple):
     remark: str
 
 
-class _Need(NamedTuple):
-    """Bytes that a model takes on a kind of device."""
+class _Weights(NamedTuple):
+    """Bytes of a model's components as they are loaded, and what an expert is made of."""
 
-    weights: int
-    largest_stage: int
-    """The text encoder, one expert or the VAE: the most that is at work at once."""
-    short_clip: int
-    """Activations and context for the least that is worth it."""
-    default_video: int
-    """The same for the model's official size and length."""
+    experts: tuple[int, ...]
+    vae: int
+    others: tuple[int, ...]
+    """The text encoder's."""
+    blocks: int
+    """Of an expert; 0 where nobody knows, and nothing can stream."""
+    block: int
 
     @property
-    def least(self) -> int:
-        return self.largest_stage + self.short_clip
+    def total(self) -> int:
+        return sum(self.experts) + self.vae + sum(self.others)
+
+    @property
+    def choices(self) -> tuple[int | None, ...]:
+        """Numbers of resident blocks, best first; a few less than all would save nothing."""
+        return (None, *range(self.blocks - SLOTS - 1, -1, -1))
+
+    def streamed(self, resident: int | None) -> int:
+        """Bytes of an expert that wait in host memory while it is at work."""
+        return 0 if resident is None else (self.blocks - resident) * self.block
+
+    def expert(self, resident: int | None) -> int:
+        """Bytes of the largest expert that are on the device while it is at work."""
+        slots = 0 if resident is None else SLOTS * self.block
+        return max(self.experts, default=0) - self.streamed(resident) + slots
+
+    def stage(self, resident: int | None) -> int:
+        """Bytes on the device while the largest stage is at work, where stages take turns."""
+        return max(self.expert(resident), self.vae, *self.others)
+
+    def peak(self, resident: int | None, activations: int) -> int:
+        """The same with all that comes on top; a text encoder computes too little to count."""
+        at_work = max(self.expert(resident), self.vae) + activations
+        return CONTEXT_BYTES + max(at_work, *self.others)
 
 
 def devices(hardware: Hardware) -> tuple[str, ...]:
@@ -71,22 +124,29 @@ def plan(
     hardware: Hardware,
     device: str | None = None,
     *,
+    video: Extent | None = None,
     others: Sequence[Recipe] = (),
 ) -> Plan:
     """The best way to load `recipe` on `device`, or on the device that suits it best.
 
-    Counts total memory: what others hold now is no reason to refuse. Raises DoesNotFit with the
-    gigabytes that are missing and the largest of `others` that would fit.
+    `video` is what is to be made, by default what the model makes by default. Counts total memory:
+    what others hold now is no reason to refuse. Raises DoesNotFit with the gigabytes that are
+    missing and the largest of `others` that would fit.
     """
     wanted = devices(hardware) if device is None else (device,)
     found = [_device(hardware, name) for name in wanted]
-    plans = [made for each in found if (made := _plan_on(each, recipe, weights, hardware))]
+    extent = _extent(video or recipe.defaults)
+    plans = [made for each in found if (made := _plan_on(each, recipe, weights, hardware, extent))]
     if not plans:
         largest = max(found, key=lambda each: each.total_bytes)
-        raise _does_not_fit(largest, recipe, weights, hardware, others)
-    return max(
-        plans, key=lambda made: (made.residency is Residency.RESIDENT, made.device_total_bytes)
-    )
+        raise _does_not_fit(largest, recipe, weights, hardware, extent, others=others)
+    return max(plans, key=lambda made: (*rank(made.residency), made.device_total_bytes))
+
+
+def rank(residency: Residency) -> tuple[bool, float]:
+    """By which plans are compared: the larger, the less has to be moved."""
+    blocks = residency.resident_blocks
+    return residency.components_stay, float("inf") if blocks is None else blocks
 
 
 def _device(hardware: Hardware, name: str) -> _Device:
@@ -109,74 +169,114 @@ def _remark(gpu: Gpu) -> str:
 
 
 def _plan_on(
-    device: _Device, recipe: Recipe, weights: WeightsStatus | None, hardware: Hardware
+    device: _Device,
+    recipe: Recipe,
+    status: WeightsStatus | None,
+    hardware: Hardware,
+    video: _Video,
 ) -> Plan | None:
     """None if it can never fit there."""
-    need = _need(recipe, weights, device)
-    host_bytes = hardware.memory.total_bytes
-    full = need.default_video + (need.largest_stage if device.id != CPU else need.weights)
-    if device.id == CPU:
-        residency = Residency.RESIDENT
-        fits = need.weights + need.short_clip <= device.total_bytes
-        reason = "no GPU is used: everything stays in memory as float32"
-    elif need.weights + need.default_video <= device.total_bytes:
-        residency, fits = Residency.RESIDENT, True
-        reason = "all of it fits on the device"
-    else:
-        residency = Residency.STAGED
-        fits = need.least <= device.total_bytes and need.weights + CONTEXT_BYTES <= host_bytes
-        reason = "not all of it fits beside a full-size video: the stages take turns on the device"
-    if not fits:
+    weights = _weights(recipe, status, device)
+    if _least(recipe, weights, device) > device.total_bytes:
         return None
-    if full > device.total_bytes:
-        reason += f"; the default size may not fit, it takes about {bytes_text(full)}"
+    activations = _activations(recipe, device, video)
+    pinnable = int(PINNED_SHARE * hardware.memory.total_bytes)
+    residency = _residency(weights, activations, device, pinnable)
+    blocks = residency.resident_blocks
+    if weights.streamed(blocks) > pinnable:
+        return None
+    reason = _reason(weights, residency, device)
+    peak = weights.peak(blocks, activations)
+    if peak > device.total_bytes:
+        reason += f"; {video} may not fit, it takes about {bytes_text(peak)}"
     return Plan(
         device=device.id,
         device_name=device.name,
         dtype=device.dtype,
         residency=residency,
-        weights_bytes=need.weights,
-        device_bytes=need.weights if residency is Residency.RESIDENT else need.largest_stage,
+        weights_bytes=weights.total,
+        device_bytes=weights.total if residency.components_stay else weights.stage(blocks),
         device_total_bytes=device.total_bytes,
         reason=reason + device.remark,
     )
 
 
-def _need(recipe: Recipe, weights: WeightsStatus | None, device: _Device) -> _Need:
-    parts = _component_bytes(recipe, weights, device.dtype)
-    width, height, frames = recipe.defaults.width, recipe.defaults.height, recipe.defaults.frames
-    small_width, small_height = min(
+def _residency(weights: _Weights, activations: int, device: _Device, pinnable: int) -> Residency:
+    """The best that fits beside the video; where nothing does, the least there is."""
+    if weights.total + CONTEXT_BYTES + activations <= device.total_bytes:
+        return Residency.RESIDENT
+    if device.id == CPU:  # what would stream lies in the same memory
+        return Residency(components_stay=False)
+    room = device.total_bytes - CONTEXT_BYTES - activations
+    fitting = (blocks for blocks in weights.choices if weights.expert(blocks) <= room)
+    return Residency(
+        resident_blocks=next(fitting, weights.choices[-1]),
+        components_stay=False,
+        host_copies_stay=sum(weights.experts) <= pinnable,
+    )
+
+
+def _reason(weights: _Weights, residency: Residency, device: _Device) -> str:
+    if device.id == CPU:
+        where = "everything stays" if residency.components_stay else "the stages take turns"
+        return f"no GPU is used: {where} in memory as float32"
+    if residency.components_stay:
+        return "all of it fits on the device"
+    if residency.resident_blocks is None:
+        return "not all of it fits beside the video: the stages take turns on the device"
+    return (
+        f"{residency.resident_blocks or 'none'} of an expert's {weights.blocks} blocks stay on the "
+        "device beside the video, the others stream through it"
+    )
+
+
+def _least(recipe: Recipe, weights: _Weights, device: _Device) -> int:
+    """Bytes of the device that a short clip takes."""
+    width, height = min(
         (_sides(size) for size in recipe.limits.sizes), key=lambda sides: sides[0] * sides[1]
     )
-    widening = _BYTES[device.dtype] // _BYTES[DType.BFLOAT16]
-    return _Need(
-        weights=sum(parts),
-        largest_stage=max(parts, default=0),
-        short_clip=CONTEXT_BYTES
-        + widening * _activations(recipe, small_width, small_height, SHORT_CLIP_FRAMES),
-        default_video=CONTEXT_BYTES + widening * _activations(recipe, width, height, frames),
+    clip = _Video(width, height, SHORT_CLIP_FRAMES)
+    blocks = None if device.id == CPU else weights.choices[-1]
+    return weights.peak(blocks, _activations(recipe, device, clip))
+
+
+def _weights(recipe: Recipe, status: WeightsStatus | None, device: _Device) -> _Weights:
+    sizes = {
+        part.name: _component_bytes(part, status, device.dtype)
+        for part in recipe.components
+        if part.weights is not None
+    }
+    experts = tuple(size for name, size in sizes.items() if name in EXPERTS)
+    architecture = recipe.architecture
+    return _Weights(
+        experts=experts,
+        vae=sizes.get(VAE, 0),
+        others=tuple(size for name, size in sizes.items() if name not in {*EXPERTS, VAE}),
+        blocks=architecture.blocks if architecture else 0,
+        block=architecture.block_parameters * _BYTES[device.dtype] if architecture else 0,
     )
 
 
-def _component_bytes(recipe: Recipe, weights: WeightsStatus | None, dtype: DType) -> list[int]:
-    """Each component as it is loaded; one that nobody counted is taken to be bf16 on disk."""
-    counted = {part.name: part for part in weights.components} if weights else {}
-    sizes = []
-    for part in recipe.components:
-        if part.weights is None:
-            continue
-        status = counted.get(part.name)
-        parameters = part.parameter_count or (status.parameter_count if status else None)
-        if parameters is None:
-            parameters = status.bytes_needed // 2 if status else 0
-        sizes.append(parameters * (4 if part.name == "vae" else _BYTES[dtype]))
-    return sizes
+def _component_bytes(part: Component, weights: WeightsStatus | None, dtype: DType) -> int:
+    """As it is loaded; one that nobody counted is taken to be bf16 on disk."""
+    counted = {status.name: status for status in weights.components} if weights else {}
+    status = counted.get(part.name)
+    parameters = part.parameter_count or (status.parameter_count if status else None)
+    if parameters is None:
+        parameters = status.bytes_needed // 2 if status else 0
+    return parameters * _BYTES[DType.FLOAT32 if part.name == VAE else dtype]
 
 
-def _activations(recipe: Recipe, width: int, height: int, frames: int) -> int:
+def _activations(recipe: Recipe, device: _Device, video: _Video) -> int:
     stride_t, stride_h, stride_w = recipe.vae_stride
-    rows, columns = height // (stride_h * _PATCH), width // (stride_w * _PATCH)
-    return ((frames - 1) // stride_t + 1) * rows * columns * ACTIVATION_BYTES_PER_TOKEN
+    rows, columns = video.height // (stride_h * _PATCH), video.width // (stride_w * _PATCH)
+    tokens = ((video.frames - 1) // stride_t + 1) * rows * columns
+    widening = _BYTES[device.dtype] // _BYTES[DType.BFLOAT16]
+    return widening * tokens * ACTIVATION_BYTES_PER_TOKEN
+
+
+def _extent(video: Extent) -> _Video:
+    return _Video(video.width, video.height, video.frames)
 
 
 def _sides(size: str) -> tuple[int, int]:
@@ -187,24 +287,27 @@ def _sides(size: str) -> tuple[int, int]:
 def _does_not_fit(
     device: _Device,
     recipe: Recipe,
-    weights: WeightsStatus,
+    status: WeightsStatus,
     hardware: Hardware,
+    video: _Video,
+    *,
     others: Sequence[Recipe],
 ) -> DoesNotFit:
-    need = _need(recipe, weights, device)
-    needed = need.weights + need.short_clip if device.id == CPU else need.least
-    where, total = ("host memory" if device.id == CPU else device.name), device.total_bytes
-    if needed <= total:  # then it is the host that cannot hold what waits for its turn
-        needed, where = need.weights + CONTEXT_BYTES, "host memory"
+    weights = _weights(recipe, status, device)
+    needed, total = _least(recipe, weights, device), device.total_bytes
+    where = "host memory" if device.id == CPU else device.name
+    if needed <= total:  # then it is the host that cannot hold what streams
         total = hardware.memory.total_bytes
+        residency = _residency(weights, _activations(recipe, device, video), device, total)
+        needed = int(weights.streamed(residency.resident_blocks) / PINNED_SHARE)
+        where = f"host memory for {video}"
     fitting = [
         other
         for other in others
-        if other.id != recipe.id and _plan_on(device, other, None, hardware)
+        if other.id != recipe.id
+        and _plan_on(device, other, None, hardware, _extent(other.defaults))
     ]
-    best = max(
-        fitting, key=lambda other: sum(_component_bytes(other, None, device.dtype)), default=None
-    )
+    best = max(fitting, key=lambda other: _weights(other, None, device).total, default=None)
     return DoesNotFit(
         f"{recipe.id} needs {bytes_text(needed)} in {where}, which has {bytes_text(total)}: "
         f"{bytes_text(needed - total)} too little",

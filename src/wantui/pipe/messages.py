@@ -24,6 +24,8 @@ class WeightsFile(Message):
     size: int
     mtime_ns: int
     inode: int
+    digest: str | None
+    """What it hashed to when it was last read whole; None if nobody has since it changed."""
 
 
 class ConvertedFolder(Message):
@@ -90,6 +92,8 @@ class Generate(Message):
     """Absolute path of the folder for PNG frames, if the job is to keep them."""
     preview: PreviewOrder | None
     """None: nothing is shown before the video is there."""
+    provenance: str
+    """Absolute path of the JSON to leave beside it: an `api.provenance.Provenance`."""
     log: str
     """Absolute path of the job's log, to which the worker's stdout and stderr go meanwhile."""
 

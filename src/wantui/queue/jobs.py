@@ -141,6 +141,10 @@ class Jobs:
     async def finished(self, limit: int) -> list[Job]:
         return await self._database.run(lambda c: table.finished(c, limit))
 
+    async def with_image(self, sha256: str, limit: int) -> list[Job]:
+        """Jobs that start from this picture, newest first."""
+        return await self._database.run(lambda c: table.with_image(c, sha256, limit))
+
     async def last_models(self, limit: int) -> list[str]:
         return await self._database.run(lambda c: table.last_models(c, limit))
 

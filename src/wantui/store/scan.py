@@ -52,34 +52,41 @@ def scan(recipe: Recipe, hub_cache: Path, demo_weights: Path, verdicts: Verdicts
     )
 
 
-def weights_files(recipe: Recipe, folder: Path) -> tuple[WeightsFile, ...]:
-    """Every file that a load needs, with what tells whether it has changed since.
+def weights_files(recipe: Recipe, folder: Path, verdicts: Verdicts) -> tuple[WeightsFile, ...]:
+    """Every file that a load needs, with what tells whether it has changed since, and its digest.
 
     Raises WeightsAbsent naming the first that is missing, with the command that fetches them.
     """
     folder = folder.absolute()
-    return tuple(_weights_file(recipe, folder / path) for path in recipe.paths)
+    return tuple(_weights_file(recipe, folder / path, verdicts) for path in recipe.paths)
 
 
-def converted_folder(recipe: Recipe, part: ConvertedStatus) -> ConvertedFolder:
+def converted_folder(recipe: Recipe, part: ConvertedStatus, verdicts: Verdicts) -> ConvertedFolder:
     """A component's converted weights for a load. Raises WeightsAbsent as `weights_files` does."""
     return ConvertedFolder(
         component=part.component,
         folder=part.folder,
         kept_in_fp32=part.kept_in_fp32,
-        files=tuple(_weights_file(recipe, Path(part.folder, file.path)) for file in part.files),
+        files=tuple(
+            _weights_file(recipe, Path(part.folder, file.path), verdicts) for file in part.files
+        ),
     )
 
 
-def _weights_file(recipe: Recipe, path: Path) -> WeightsFile:
+def _weights_file(recipe: Recipe, path: Path, verdicts: Verdicts) -> WeightsFile:
     info = file_at(path)
     if info is None:
         raise WeightsAbsent(
             f"{recipe.id}: {path} is missing",
             hint=f"run: {recipe.get_command or 'pip install --force-reinstall wantui'}",
         )
+    verdict = verdicts.of(info)
     return WeightsFile(
-        path=str(path), size=info.st_size, mtime_ns=info.st_mtime_ns, inode=info.st_ino
+        path=str(path),
+        size=info.st_size,
+        mtime_ns=info.st_mtime_ns,
+        inode=info.st_ino,
+        digest=verdict.digest if verdict else None,
     )
 
 
@@ -142,6 +149,7 @@ def file_status(
         state=state,
         bytes=info.st_size,
         digest=digest,
+        read_digest=verdict.digest if verdict and digest is None else None,
         checked_at=checked_at,
         problem=problem,
     )

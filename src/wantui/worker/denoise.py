@@ -42,11 +42,7 @@ def expert_for(timestep: float, boundary: float | None) -> Expert:
 
 def scheduler_for(model: LoadedModel, params: Params) -> engine.Scheduler:
     """A fresh scheduler with the job's shift, whatever the folder's configuration says."""
-    try:
-        sampler = engine.SAMPLERS[params.sampler]
-    except KeyError:
-        raise GenerationFailed(f"no sampler is called {params.sampler!r}") from None
-    scheduler = sampler.from_config(model.scheduler_config, flow_shift=params.shift)
+    scheduler = engine.SAMPLERS[params.sampler].made(model.scheduler_config, params.shift)
     scheduler.set_timesteps(params.steps, device=model.device)
     scheduler.set_begin_index(0)  # otherwise equal timesteps, at a high shift, confuse it
     return scheduler
@@ -83,17 +79,21 @@ def denoise(
         done, latents = 0, initial_noise(model, params)
     else:
         done, latents = resume.step, resume.restore(scheduler, model.device)
+    last = expert_for(float(scheduler.timesteps[-1]), params.boundary)
     steps = list(zip(scheduler.timesteps, scheduler.timesteps.tolist(), strict=True))
     for step, (t, time) in enumerate(steps[done:], start=done + 1):
         expert = expert_for(time, params.boundary)
         transformer = _transformer(model, expert)
         model.placement.bring(expert.value)
+        model.placement.expect(last.value)
         inputs = {
             "hidden_states": conditioning.model_input(latents).to(transformer.dtype),
             "timestep": conditioning.timestep(t),
         }
         with stop.guard(transformer.blocks):
             velocity = _velocity(transformer, inputs, prompts, _guidance(params, expert))
+        if engine.SAMPLERS[params.sampler].rounds_latents:
+            velocity = velocity.float()  # more exact than the pipeline, whose latents turn bf16
         latents = scheduler.step(velocity, t, latents, return_dict=False)[0]
         if not torch.isfinite(latents).all():  # also waits for the device: the step is done
             raise LatentsNotFinite(

@@ -5,16 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import av
 import torch
 from torch import Tensor
 
-import wantui
 from wantui.api.job import Stage
+from wantui.files import write_atomic
 from wantui.pipe.messages import Began, Completed, Generate, Report, Warned
-from wantui.worker import engine
 from wantui.worker.channel import Attempt
 from wantui.worker.checkpoint import Checkpoints
 from wantui.worker.clock import StageClock
@@ -28,6 +25,7 @@ from wantui.worker.image import first_frame
 from wantui.worker.load import LoadedModel
 from wantui.worker.output import write_output
 from wantui.worker.preview import showing
+from wantui.worker.provenance import device_name, provenance
 from wantui.worker.weights import identity
 
 log = logging.getLogger(__name__)
@@ -56,8 +54,10 @@ def generate(
             latents = _latents(attempt, clock, model, report, checkpoints)
         clock.enter(Stage.DECODE, pieces(model, latents, tiled=order.plan.tiled_decode))
         with clock.counting(Stage.WRITE):
+            made = provenance(order, model.device)
+            write_atomic(Path(order.provenance), made.model_dump_json().encode())
             frames = _frames(attempt, clock, model, latents)
-            output = write_output(order, frames, provenance(order, model.device))
+            output = write_output(order, frames, made.model_dump(mode="json"))
     finally:
         model.placement.clear()
     log.info("wrote %s: %d bytes, %d frames", output.path, output.bytes, output.frames)
@@ -114,26 +114,6 @@ def _latents(
         )
         checkpoints.offer(LoopState(params.steps, latents, {}, {}))
     return latents
-
-
-def provenance(order: Generate, device: torch.device) -> dict[str, Any]:
-    """What the video's comment says: enough to make the same video again."""
-    return {
-        "wantui": wantui.__version__,
-        "job": order.job,
-        "model": order.weights.model,
-        "quality": order.quality,
-        "params": order.params.model_dump(mode="json"),
-        "plan": order.plan.model_dump(mode="json"),
-        "encoding": order.encoding.model_dump(mode="json"),
-        "versions": engine.versions() | {"av": av.__version__},
-        "device": device_name(device),
-    }
-
-
-def device_name(device: torch.device) -> str:
-    """As torch names it."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def _embeddings(order: Generate, model: LoadedModel) -> Embeddings:

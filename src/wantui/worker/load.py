@@ -1,11 +1,10 @@
-"""A model's components, from a folder in Diffusers layout to modules that are ready to run."""
+"""A model's components: from a folder in Diffusers layout to modules that weights can come to."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,10 @@ from wantui.api.plan import DType, Residency
 from wantui.errors import WeightsUnreadable
 from wantui.pipe.messages import ModelFiles
 from wantui.worker import engine
+from wantui.worker.component import Component
 from wantui.worker.placement import Placement
 from wantui.worker.tensor_file import DTYPES
-from wantui.worker.weights import Filling, check_unchanged, fill, read_json, weight_files
+from wantui.worker.weights import Expected, check_unchanged, locate, read_json, weight_files
 
 log = logging.getLogger(__name__)
 
@@ -28,17 +28,21 @@ TRANSFORMERS_STEM = "model"
 
 @dataclass(frozen=True)
 class LoadKey:
-    """What a loaded model was made from: an order with an equal one needs no load."""
+    """What a loaded model was made from, and what of it stays where."""
 
     files: ModelFiles
     dtype: DType
     residency: Residency
     device: torch.device
 
+    def has_weights_of(self, other: LoadKey) -> bool:
+        """Whether nothing has to be loaded anew for the other."""
+        return replace(self, residency=other.residency) == other
+
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """Components in evaluation mode, and where they are."""
+    """Components in evaluation mode. Their weights are there once `placement` has brought them."""
 
     key: LoadKey
     tokenizer: engine.Tokenizer
@@ -50,6 +54,7 @@ class LoadedModel:
     vae: engine.Vae
     """In fp32 always."""
     scheduler_config: dict[str, Any]
+    placement: Placement
 
     @property
     def device(self) -> torch.device:
@@ -65,79 +70,89 @@ class LoadedModel:
         }
         return {name: module for name, module in parts.items() if module is not None}
 
-    @cached_property
-    def placement(self) -> Placement:
-        return Placement(self.modules, self.device, self.key.residency)
-
     @property
     def parameters(self) -> int:
         """How many numbers the model has, all components together."""
         return sum(p.numel() for module in self.modules.values() for p in module.parameters())
 
+    def arranged(self, residency: Residency) -> LoadedModel:
+        """The same model by another plan."""
+        self.placement.arrange(residency)
+        return replace(self, key=replace(self.key, residency=residency))
+
 
 def load(key: LoadKey, check_stop: Callable[[], None]) -> LoadedModel:
-    """Load every component; RESIDENT ones go to the device tensor by tensor.
+    """Make every component without memory, and prove its files by their headers.
 
-    `check_stop` is called before each tensor and ends the load by raising. Raises
-    WeightsUnreadable naming the file, WeightsChanged.
+    Weights are read when a component is first brought, so that what a job does not need is never
+    read, and what it does need cannot turn out to be wrong after half an hour. `check_stop` ends
+    this, and whatever is brought until someone else attends, by raising. Raises WeightsUnreadable
+    naming the file, WeightsChanged.
     """
     check_unchanged(key.files.every_file)
     folder = Path(key.files.folder)
-    source = _Source(folder, key, check_stop)
+    source = _Source(folder, key)
     second, *_ = read_json(folder / "model_index.json").get("transformer_2") or [None]
-    model = LoadedModel(
+    components: dict[str, Component] = {}
+    for name in ("text_encoder", "transformer", *(["transformer_2"] if second else []), "vae"):
+        check_stop()
+        components[name] = source.component(name)
+    modules: dict[str, Any] = {name: part.module for name, part in components.items()}
+    placement = Placement(components, key.device, key.residency)
+    placement.attend(check_stop)
+    return LoadedModel(
         key=key,
         tokenizer=_tokenizer(folder / "tokenizer"),
-        text_encoder=source.text_encoder(),
-        transformer=source.transformer("transformer"),
-        transformer_2=source.transformer("transformer_2") if second else None,
-        vae=source.vae(),
+        text_encoder=modules["text_encoder"],
+        transformer=modules["transformer"],
+        transformer_2=modules.get("transformer_2"),
+        vae=modules["vae"],
         scheduler_config=read_json(folder / "scheduler" / "scheduler_config.json"),
+        placement=placement,
     )
-    check_unchanged(key.files.every_file)
-    return model
 
 
 @dataclass(frozen=True)
 class _Source:
-    """One load: a folder, and how its tensors are to come out."""
+    """A folder in Diffusers layout, and the type that its tensors are to come out in."""
 
     folder: Path
     key: LoadKey
-    check_stop: Callable[[], None]
 
-    def transformer(self, name: str) -> engine.Transformer:
-        model = engine.meta_transformer(self._config(name))
+    def component(self, name: str) -> Component:
+        config = read_json(self.folder / name / "config.json")
+        if name == "vae":
+            return self._vae(config)
+        return self._text_encoder(config) if name == "text_encoder" else self._expert(name, config)
+
+    def _expert(self, name: str, config: dict[str, Any]) -> Component:
+        model = engine.meta_transformer(config)
+        engine.add_rope(model, torch.device("cpu"))
         dtype = DTYPES[self.key.dtype]
+        return self._component(
+            name,
+            DIFFUSERS_STEM,
+            model,
+            lambda key: torch.float32 if engine.kept_in_fp32(model, key) else dtype,
+            may_ignore=engine.ignored_keys(model),
+            blocks=model.blocks,
+        )
 
-        def dtype_of(key: str) -> torch.dtype:
-            return torch.float32 if engine.kept_in_fp32(model, key) else dtype
+    def _vae(self, config: dict[str, Any]) -> Component:
+        model = engine.meta_vae(config)
+        return self._component("vae", DIFFUSERS_STEM, model, lambda _key: torch.float32)
 
-        how = self._how(dtype_of, may_ignore=engine.ignored_keys(model))
-        self._fill(model, name, DIFFUSERS_STEM, how)
-        engine.add_rope(model, self._device)
-        return model
-
-    def vae(self) -> engine.Vae:
-        model = engine.meta_vae(self._config("vae"))
-        self._fill(model, "vae", DIFFUSERS_STEM, self._how(lambda _key: torch.float32))
-        return model
-
-    def text_encoder(self) -> engine.TextEncoder:
-        model = engine.meta_text_encoder(self._config("text_encoder"))
-        dtype = DTYPES[self.key.dtype]
-        how = self._how(lambda _key: dtype, may_miss=frozenset({engine.TIED_EMBEDDING}))
-        self._fill(model, "text_encoder", TRANSFORMERS_STEM, how)
+    def _text_encoder(self, config: dict[str, Any]) -> Component:
+        model = engine.meta_text_encoder(config)
         engine.tie_embedding(model)
-        return model
-
-    @property
-    def _device(self) -> torch.device:
-        resident = self.key.residency is Residency.RESIDENT
-        return self.key.device if resident else torch.device("cpu")
-
-    def _config(self, name: str) -> dict[str, Any]:
-        return read_json(self.folder / name / "config.json")
+        dtype = DTYPES[self.key.dtype]
+        return self._component(
+            "text_encoder",
+            TRANSFORMERS_STEM,
+            model,
+            lambda _key: dtype,
+            may_miss=frozenset({engine.TIED_EMBEDDING}),
+        )
 
     def _weights_folder(self, module: nn.Module, name: str) -> Path:
         """Converted weights if the order names some, made as this engine would cast them."""
@@ -149,19 +164,24 @@ class _Source:
                 log.warning("%s: converted with other modules in fp32, not used", name)
         return self.folder / name
 
-    def _how(
+    def _component(
         self,
+        name: str,
+        stem: str,
+        module: nn.Module,
         dtype_of: Callable[[str], torch.dtype],
         *,
         may_miss: frozenset[str] = frozenset(),
         may_ignore: tuple[str, ...] = (),
-    ) -> Filling:
-        return Filling(dtype_of, self._device, self.check_stop, may_miss, may_ignore)
-
-    def _fill(self, module: nn.Module, name: str, stem: str, how: Filling) -> None:
-        fill(module, weight_files(self._weights_folder(module, name), stem), how)
+        blocks: Sequence[nn.Module] = (),
+    ) -> Component:
+        shapes = {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
+        expected = Expected(shapes, may_miss, may_ignore)
+        located = locate(weight_files(self._weights_folder(module, name), stem), expected)
         module.eval().requires_grad_(requires_grad=False)
+        files = self.key.files.every_file
         log.info("%s: %d parameters", name, sum(p.numel() for p in module.parameters()))
+        return Component(module, located, dtype_of, lambda: check_unchanged(files), blocks)
 
 
 def _tokenizer(folder: Path) -> engine.Tokenizer:

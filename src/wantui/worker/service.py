@@ -20,9 +20,10 @@ from wantui.worker import engine
 from wantui.worker.channel import Attempt, Channel
 from wantui.worker.clock import StageClock
 from wantui.worker.failure import ends_worker, typed
-from wantui.worker.generate import device_name, generate
+from wantui.worker.generate import generate
 from wantui.worker.load import LoadedModel, LoadKey, load
 from wantui.worker.process import output_to, trim_host_memory
+from wantui.worker.provenance import device_name
 from wantui.worker.stop import StopOrdered
 from wantui.worker.video import need_codec
 from wantui.worker.weights import check_unchanged
@@ -77,6 +78,7 @@ class Service:
             need_codec(order.encoding.codec)
             with clock.running(Stage.LOAD):
                 model = self._load(attempt)
+                model.placement.attend(attempt.stop.check, lambda: clock.counting(Stage.LOAD))
             completed = generate(attempt, clock, model, self._channel.report)
         except StopOrdered:
             log.info("job %d stopped in %s", order.job, clock.stage)
@@ -92,19 +94,20 @@ class Service:
         order = attempt.order
         device = _device(order.plan.device)
         key = LoadKey(order.weights, order.plan.dtype, order.plan.residency, device)
-        if self._model is not None and self._model.key == key:
+        if self._model is not None and self._model.key.has_weights_of(key):
             try:
                 check_unchanged(key.files.every_file)
             except Exception:
                 self._unload()
                 raise
+            self._model = self._model.arranged(key.residency)
             return self._model
         self._unload()
         start = time.perf_counter()
         model = self._model = load(key, attempt.stop.check)
         seconds = time.perf_counter() - start
         log.info(
-            "loaded %s on %s, %d parameters, in %.2f s",
+            "made %s for %s, %d parameters, in %.2f s",
             *(key.files.model, device, model.parameters, seconds),
         )
         self._channel.report(
@@ -115,7 +118,9 @@ class Service:
     def _unload(self) -> None:
         if self._model is None:
             return
-        name, self._model = self._model.key.files.model, None
+        name = self._model.key.files.model
+        self._model.placement.close()
+        self._model = None
         _free_memory()
         self._channel.report(Unloaded(model=name))
 

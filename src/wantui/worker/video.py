@@ -59,7 +59,7 @@ def write_video(
     DiskFull, and whatever `frames` raises; then nothing is left behind.
     """
     with atomic_path(target) as temporary:
-        count, frames_sha256 = _encode(temporary, frames, form, json.dumps(comment))
+        count, frames_sha256 = _encode(temporary, frames, form, _compact(comment))
         with temporary.open("rb") as written:
             sha256 = hashlib.file_digest(written, "sha256").hexdigest()
         size = temporary.stat().st_size
@@ -73,6 +73,10 @@ def write_video(
         frames=count,
         fps=form.fps,
     )
+
+
+def _compact(comment: dict[str, Any]) -> str:
+    return json.dumps(comment, ensure_ascii=False, separators=(",", ":"))
 
 
 def _encode(path: Path, chunks: Iterable[Frames], form: Format, comment: str) -> tuple[int, str]:

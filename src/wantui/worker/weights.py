@@ -1,27 +1,29 @@
-"""From safetensors on disk into the parameters of a module that was built without memory.
-
-A module is made on the meta device and its parameters are replaced by the file's tensors, which
-are maps of the file where no cast is needed: nothing is initialised only to be overwritten.
-"""
+"""Weights on disk: safetensors in one file or in shards, proven by their headers, then mapped."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+import sys
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import safetensors
 import torch
-from torch import nn
 
 from wantui.errors import WeightsChanged, WeightsUnreadable
 from wantui.pipe.messages import WeightsFile
 
 _SHOWN_KEYS = 3
+_READ_AHEAD_BYTES = 128 << 10
+"""Of one request: what Linux reads of a file at once by default; it may cut off a longer one."""
 
 
 def check_unchanged(files: Iterable[WeightsFile]) -> None:
@@ -40,8 +42,11 @@ def check_unchanged(files: Iterable[WeightsFile]) -> None:
 
 
 def identity(files: Iterable[WeightsFile]) -> str:
-    """A digest of which files these are, whatever their order."""
-    keys = sorted((file.path, file.size, file.mtime_ns, file.inode) for file in files)
+    """A digest of what these files hold: of their own digests, or of which files they are."""
+    keys = sorted(
+        (_short(Path(file.path)), file.digest or f"{file.size} {file.mtime_ns} {file.inode}")
+        for file in files
+    )
     return hashlib.sha256(json.dumps(keys).encode()).hexdigest()
 
 
@@ -69,55 +74,99 @@ def weight_files(folder: Path, stem: str) -> list[Path]:
 
 
 @dataclass(frozen=True)
-class Filling:
-    """How the tensors of one module are to come out of their files."""
+class Expected:
+    """What the files of one component have to hold, and what they may lack or hold besides."""
 
-    dtype_of: Callable[[str], torch.dtype]
-    device: torch.device
-    check_stop: Callable[[], None]
-    """Called before each tensor; ends the load by raising."""
+    shapes: Mapping[str, tuple[int, ...]]
     may_miss: frozenset[str] = frozenset()
     """Keys that are tied to another."""
     may_ignore: tuple[str, ...] = ()
     """Patterns of keys that are of no use."""
 
 
-def fill(module: nn.Module, files: Iterable[Path], how: Filling) -> None:
-    """Give `module` its tensors; one at a time is read and cast.
+def locate(files: Sequence[Path], expected: Expected) -> dict[str, Path]:
+    """Which file holds each tensor, from the files' headers: no tensor is read.
 
     Every key must be there with the module's shape, and no other. Raises WeightsUnreadable naming
     the file and the tensor.
     """
-    expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    tensors: dict[str, torch.Tensor] = {}
+    located: dict[str, Path] = {}
     for file in files:
-        try:
-            tensors |= _read(file, expected, how)
-        except (safetensors.SafetensorError, OSError) as error:
-            raise WeightsUnreadable(f"{_short(file)}: {error}") from error
-    if missing := expected.keys() - tensors.keys() - how.may_miss:
+        with _opened(file) as content:
+            for key in content.keys():  # noqa: SIM118 - it is no mapping
+                if _is_wanted(file, key, tuple(content.get_slice(key).get_shape()), expected):
+                    located[key] = file
+    if missing := expected.shapes.keys() - located.keys() - expected.may_miss:
         raise WeightsUnreadable(f"{_folder(files)}: the weights lack {_some(missing)}")
-    module.load_state_dict(tensors, assign=True, strict=False)
+    return located
 
 
-def _read(
-    file: Path, expected: Mapping[str, tuple[int, ...]], how: Filling
-) -> dict[str, torch.Tensor]:
-    tensors: dict[str, torch.Tensor] = {}
-    with safetensors.safe_open(str(file), framework="pt", device="cpu") as content:
-        for key in content.keys():  # noqa: SIM118 - it is no mapping
-            how.check_stop()
-            if key not in expected:
-                if any(re.search(pattern, key) for pattern in how.may_ignore):
-                    continue
-                raise WeightsUnreadable(f"{_short(file)}: {key} is not part of the model")
-            shape = tuple(content.get_slice(key).get_shape())
-            if shape != expected[key]:
-                raise WeightsUnreadable(
-                    f"{_short(file)}: {key} is {list(shape)}, not {list(expected[key])}"
-                )
-            tensors[key] = content.get_tensor(key).to(how.dtype_of(key)).to(how.device)
-    return tensors
+def _is_wanted(file: Path, key: str, shape: tuple[int, ...], expected: Expected) -> bool:
+    if key not in expected.shapes:
+        if any(re.search(pattern, key) for pattern in expected.may_ignore):
+            return False
+        raise WeightsUnreadable(f"{_short(file)}: {key} is not part of the model")
+    if shape != expected.shapes[key]:
+        raise WeightsUnreadable(
+            f"{_short(file)}: {key} is {list(shape)}, not {list(expected.shapes[key])}"
+        )
+    return True
+
+
+def read(located: Mapping[str, Path], keys: Iterable[str]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Tensors in the type they have on disk: maps of their file, so that nothing is copied.
+
+    File by file, whatever the order of `keys`. Raises WeightsUnreadable naming the file.
+    """
+    by_file: dict[Path, list[str]] = {}
+    for key in keys:
+        by_file.setdefault(located[key], []).append(key)
+    for file, its_keys in by_file.items():
+        with _opened(file) as content:
+            for key in its_keys:
+                yield key, content.get_tensor(key)
+
+
+def read_ahead(files: Collection[Path]) -> threading.Thread | None:
+    """Let the kernel read whole files from their beginnings, in a thread that nobody has to join.
+
+    What touches a map waits for 128 KiB at a time, this keeps the disk busy. None where the files
+    are larger than the memory that is free: the first would be gone before they are used.
+    """
+    free = psutil.virtual_memory().available
+    if sys.platform != "linux" or sum(_size(file) for file in files) > free:
+        return None
+    thread = threading.Thread(target=_advise, args=(files,), name="read ahead", daemon=True)
+    thread.start()
+    return thread
+
+
+def _advise(files: Iterable[Path]) -> None:
+    if sys.platform == "linux":
+        for file in files:
+            with contextlib.suppress(OSError), file.open("rb") as content:
+                for offset in range(0, _size(file), _READ_AHEAD_BYTES):
+                    os.posix_fadvise(
+                        content.fileno(), offset, _READ_AHEAD_BYTES, os.POSIX_FADV_WILLNEED
+                    )
+
+
+def _size(file: Path) -> int:
+    """0 if it is not there: who reads it will say so."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    """A `safetensors.safe_open`, which knows the header and maps the rest."""
+    try:
+        with safetensors.safe_open(str(file), framework="pt", device="cpu") as content:
+            yield content
+    except (safetensors.SafetensorError, OSError) as error:
+        raise WeightsUnreadable(f"{_short(file)}: {error}") from error
 
 
 def _folder(files: Iterable[Path]) -> str:

@@ -1,0 +1,143 @@
+"""Where one component's weights are: on disk, in host memory, on the device, by the plan."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from wantui.api.plan import Residency
+from wantui.worker.component import CheckStop, Component, Pack
+from wantui.worker.slab import Slab
+from wantui.worker.stream import BlockStreamer, StreamedBlock, streamed_blocks
+
+
+class Residence:
+    """Brings one component to the device and takes it off again.
+
+    Weights never change, so nothing is ever copied back. A component that has blocks is an expert:
+    its weights may wait in host memory, and some blocks may stay there while it is at work. The
+    others are read from disk each time they are wanted, straight to the device; on a CPU, where
+    no type has to be cast, their parameters are the maps of the files themselves.
+    """
+
+    def __init__(self, component: Component, device: torch.device, residency: Residency) -> None:
+        self._component = component
+        self._device = device
+        self._residency = residency
+        self._slabs: dict[Pack, Slab] = {}
+        self._streamer: BlockStreamer | None = None
+        self._guests: list[tuple[nn.Module, str, nn.Parameter]] = []
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the component can be run."""
+        return self._streamer is not None
+
+    def arrange(self, residency: Residency) -> None:
+        """Do by another plan from now on. What is in host memory and may stay there, stays."""
+        self.leave()
+        self._residency = residency
+        wanted = self._with_slab()
+        for pack in [pack for pack in self._slabs if pack not in wanted]:
+            self._forget(pack)
+
+    def prepare(self, check_stop: CheckStop) -> None:
+        """Read what the plan wants in host memory; what an earlier call read, stands."""
+        missing = [pack for pack in self._with_slab() if pack not in self._slabs]
+        self._component.read_ahead(missing)
+        for pack in missing:
+            slab = self._slabs[pack] = self._read(pack, check_stop)
+            self._component.put(pack, slab.parameters)
+
+    def arrive(self, check_stop: CheckStop) -> None:
+        """Put the component on the device; it is prepared if it was not."""
+        if self.is_there:
+            return
+        try:
+            self.prepare(check_stop)
+            streamed = self._streamed()
+            staying = [pack for pack in self._component.packs if pack not in streamed]
+            self._component.read_ahead(pack for pack in staying if pack not in self._slabs)
+            for pack in staying:
+                self._to_device(pack, check_stop)
+            self._put_buffers()
+            self._streamer = self._start(streamed)
+        except BaseException:
+            self.leave()
+            raise
+
+    def adopt(self) -> None:
+        """See that parameters which are not the component's own, an adapter's, are there too."""
+        for module, attribute, parameter in self._component.strangers():
+            if parameter.device != self._device and not parameter.is_meta:
+                there = nn.Parameter(parameter.detach().to(self._device), requires_grad=False)
+                setattr(module, attribute, there)
+                self._guests.append((module, attribute, parameter))
+
+    def leave(self) -> None:
+        """Take the component off the device, and out of host memory if the plan says so."""
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)  # a copy may still read what is forgotten here
+        if self._streamer is not None:
+            self._streamer.stop()
+            self._streamer = None
+        for module, attribute, parameter in self._guests:
+            if attribute in dict(module.named_parameters(recurse=False)):
+                setattr(module, attribute, parameter)
+        self._guests.clear()
+        for pack in self._component.packs:
+            if pack in self._slabs and self._residency.host_copies_stay:
+                self._component.put(pack, self._slabs[pack].parameters)
+            else:
+                self._forget(pack)
+
+    def _streamed(self) -> list[Pack]:
+        blocks = [pack for pack in self._component.packs if pack.block is not None]
+        return [blocks[i] for i in streamed_blocks(len(blocks), self._residency.resident_blocks)]
+
+    def _with_slab(self) -> list[Pack]:
+        """What has a copy in host memory: what streams, or all of an expert that may wait there."""
+        is_expert = any(pack.block is not None for pack in self._component.packs)
+        if is_expert and self._residency.host_copies_stay:
+            return list(self._component.packs)
+        return self._streamed()
+
+    def _read(self, pack: Pack, check_stop: CheckStop) -> Slab:
+        slab = Slab(pack.layout, self._device)
+        places = dict(zip(pack.keys, slab.parameters, strict=True))
+        for key, tensor in self._component.read(pack, check_stop):
+            places[key].copy_(tensor)
+        return slab
+
+    def _to_device(self, pack: Pack, check_stop: CheckStop) -> None:
+        if slab := self._slabs.get(pack):
+            buffer = torch.empty(pack.layout.nbytes, dtype=torch.uint8, device=self._device)
+            buffer.copy_(slab.buffer, non_blocking=True)
+            self._component.put(pack, pack.layout.parameters(buffer))
+            return
+        for key, tensor in self._component.read(pack, check_stop):
+            there = nn.Parameter(tensor.to(self._device), requires_grad=False)
+            self._component.put_one(key, there)
+
+    def _put_buffers(self) -> None:
+        """Tables of a megabyte: they stay."""
+        for module in self._component.module.modules():
+            for name, buffer in list(module.named_buffers(recurse=False)):
+                setattr(module, name, buffer.to(self._device))
+
+    def _start(self, streamed: list[Pack]) -> BlockStreamer:
+        streamer = BlockStreamer([self._block(pack) for pack in streamed], self._device)
+        streamer.start()
+        return streamer
+
+    def _block(self, pack: Pack) -> StreamedBlock:
+        if pack.block is None:
+            raise ValueError("only blocks stream")
+        put = self._component.put
+        return StreamedBlock(
+            pack.block, self._slabs[pack], lambda parameters: put(pack, parameters)
+        )
+
+    def _forget(self, pack: Pack) -> None:
+        self._slabs.pop(pack, None)
+        self._component.take_away(pack)
