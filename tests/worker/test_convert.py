@@ -105,7 +105,10 @@ def office(tinies: dict[str, Tiny], tmp_path: Path) -> Office:
 
 def loaded(files: ModelFiles, dtype: DType = DType.BFLOAT16) -> LoadedModel:
     key = LoadKey(files, dtype, Residency.RESIDENT, torch.device("cpu"))
-    return load(key, lambda: None)
+    model = load(key, lambda: None)
+    for name in model.modules:
+        model.placement.bring(name)
+    return model
 
 
 def with_converted(files: ModelFiles, office: Office) -> ModelFiles:
