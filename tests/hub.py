@@ -7,6 +7,7 @@ hub's documentation, and what huggingface_hub 2.4.0 reads of the answers.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import json
 import random
@@ -93,8 +94,19 @@ class Repository:
     files: dict[str, File]
     commit: str = "c" * 40
     gated: bool = False
+    """Its files are for those who bring a token."""
+    secret: bool = False
+    """If it is gated it is not even listed for others; the real hub lists them for everyone
+    (huggingface.js issue 945).
+    """
     named: dict[str, str] = field(default_factory=dict)
     """Paths to show in the tree under another name: a hub that lies."""
+    past: dict[str, dict[str, File]] = field(default_factory=dict)
+    """What was `main` before, by its commit."""
+
+    def at(self, revision: str) -> dict[str, File] | None:
+        """Its files; None if there is no such revision."""
+        return self.files if revision in ("main", self.commit) else self.past.get(revision)
 
 
 @dataclass
@@ -113,6 +125,18 @@ class Fault:
     flip_at: int | None = None
     """Change the byte at this offset of the file."""
     ignore_range: bool = False
+    shift: int = 0
+    """Send other bytes than were asked for, so many further on, and say so."""
+    at_most: int | None = None
+    """Send no more of the range than so many bytes, and say so."""
+    to_the_end: bool = False
+    """Send the file from where the range begins to its end, and say so."""
+    framing: str = "length"
+    """Of the body; or `chunked`, or `close`: then its end is that of the connection."""
+    zipped: bool = False
+    """Compress the body, though nobody asked for that."""
+    surplus: bytes = b""
+    """Send this as well, after the body's end."""
     etag: str | None = None
     bytes_a_second: int | None = None
 
@@ -205,6 +229,10 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Nothing: `Hub.seen` has it."""
 
+    @property
+    def token(self) -> str | None:
+        return self.headers.get("Authorization")
+
     def do_HEAD(self) -> None:
         self._answer("HEAD")
 
@@ -219,7 +247,7 @@ class _Handler(BaseHTTPRequestHandler):
                 method,
                 url.path,
                 self.headers.get("Range"),
-                self.headers.get("Authorization"),
+                self.token,
             )
         )
         fault = hub.fault(method, url.path)
@@ -234,41 +262,44 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(404, b"")
 
-    def _repository(self, id: str) -> Repository | None:
+    def _repository(self, id: str, *, listing: bool = False) -> Repository | None:
+        """None if that was answered already."""
         repository = self.server.hub.repositories.get(id)
         if repository is None:
             self._send(404, b"", {"X-Error-Code": "RepoNotFound"})
-        elif repository.gated and not self.headers.get("Authorization"):
+        elif repository.gated and (repository.secret or not listing) and not self.token:
             self._send(403, b"", {"X-Error-Code": "GatedRepo"})
             return None
         return repository
 
     def _api(self, rest: str, query: dict[str, list[str]]) -> None:
         parts = rest.split("/")
-        repository = self._repository("/".join(parts[:2]))
+        repository = self._repository("/".join(parts[:2]), listing=True)
         if repository is None:
             return
-        if len(parts) > 3 and parts[3] not in ("main", repository.commit):
+        revision = parts[3] if len(parts) > 3 else "main"
+        files = repository.at(revision)
+        if files is None:
             self._send(404, b"", {"X-Error-Code": "RevisionNotFound"})
         elif len(parts) > 2 and parts[2] == "tree":
-            self._tree(repository, int(query.get("cursor", ["0"])[0]))
+            self._tree(repository, files, int(query.get("cursor", ["0"])[0]))
         else:
             self._json(
                 {
                     "id": repository.id,
-                    "sha": repository.commit,
+                    "sha": repository.commit if revision == "main" else revision,
                     "gated": "auto" if repository.gated else False,
                     "cardData": {"license": "apache-2.0"},
-                    "siblings": [{"rfilename": path} for path in repository.files],
+                    "siblings": [{"rfilename": path} for path in files],
                 }
             )
 
-    def _tree(self, repository: Repository, cursor: int) -> None:
+    def _tree(self, repository: Repository, files: dict[str, File], cursor: int) -> None:
         entries = [
             _entry(repository.named.get(path, path), file)
-            for path, file in list(repository.files.items())[cursor : cursor + PAGE]
+            for path, file in list(files.items())[cursor : cursor + PAGE]
         ]
-        more = cursor + PAGE < len(repository.files)
+        more = cursor + PAGE < len(files)
         url = f"{self.server.hub.endpoint}{urlsplit(self.path).path}?cursor={cursor + PAGE}"
         self._json(entries, {"Link": f'<{url}>; rel="next"'} if more else {})
 
@@ -278,16 +309,17 @@ class _Handler(BaseHTTPRequestHandler):
         repository = self._repository(id)
         if repository is None:
             return
-        file = repository.files.get(name)
-        if file is None or revision not in ("main", repository.commit):
+        file = (repository.at(revision) or {}).get(name)
+        if file is None:
             self._send(404, b"", {"X-Error-Code": "EntryNotFound"})
             return
         etag = (fault.etag if fault else None) or file.digest
-        headers = {"X-Repo-Commit": repository.commit, "ETag": f'"{etag}"'}
+        commit = repository.commit if revision == "main" else revision
+        headers = {"X-Repo-Commit": commit, "ETag": f'"{etag}"'}
         if file.lfs:
             headers |= {"X-Linked-Etag": f'"{etag}"', "X-Linked-Size": str(file.size)}
         if file.lfs and self.server.hub.cdn:
-            place = f"{self.server.hub.cdn}/cdn/{id}/{name}?signature=1"
+            place = f"{self.server.hub.cdn}/cdn/{id}/{commit}/{name}?signature=1"
             self._send(302, b"", headers | {"Location": place})
         elif method == "HEAD":
             self._send(200, b"", headers | {"Content-Length": str(file.size)})
@@ -295,9 +327,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._file(file, fault, headers)
 
     def _cdn(self, path: str, fault: Fault | None) -> None:
-        id = "/".join(path.split("/")[:2])
-        repository = self.server.hub.repositories[id]
-        self._file(repository.files[path.removeprefix(f"{id}/")], fault, {})
+        owner, name, commit, file = path.split("/", 3)
+        files = self.server.hub.repositories[f"{owner}/{name}"].at(commit) or {}
+        self._file(files[file], fault, {})
 
     def _file(self, file: File, fault: Fault | None, headers: dict[str, str]) -> None:
         fault = fault or Fault("")
@@ -311,9 +343,19 @@ class _Handler(BaseHTTPRequestHandler):
         if wanted and not fault.ignore_range:
             first, _, last = wanted.removeprefix("bytes=").partition("-")
             start, end, status = int(first), int(last) + 1 if last else size, 206
+            start, end = start + fault.shift, size if fault.to_the_end else end
+            end = min(end, start + (fault.at_most or size))
             headers = headers | {"Content-Range": f"bytes {start}-{end - 1}/{size}"}
         self.send_response(status)
-        for name, value in (headers | {"Content-Length": str(end - start)}).items():
+        if fault.zipped:
+            file = File(gzip.compress(b"".join(file.pieces(start, end, size))))
+            start, end = 0, file.size
+            headers = headers | {"Content-Encoding": "gzip"}
+        if fault.framing == "length":
+            headers = headers | {"Content-Length": str(end - start)}
+        elif fault.framing == "chunked":
+            headers = headers | {"Transfer-Encoding": "chunked"}
+        for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command == "GET":
@@ -323,15 +365,17 @@ class _Handler(BaseHTTPRequestHandler):
         hub = self.server.hub
         step = SLOW_CHUNK if fault.bytes_a_second else CHUNK
         limits = [n for n in (fault.drop_after, fault.stall_after) if n is not None]
+        chunked = fault.framing == "chunked"
         for piece in file.pieces(start, min([end, *(start + n for n in limits)]), step):
-            self.wfile.write(piece)
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), bytes(piece)) if chunked else piece)
             with hub.lock:
                 hub.sent += len(piece)
             if fault.bytes_a_second:
                 hub.closing.wait(len(piece) / fault.bytes_a_second)
         if fault.stall_after is not None:
             hub.closing.wait()
-        if limits:
+        self.wfile.write((b"0\r\n\r\n" if chunked and not limits else b"") + fault.surplus)
+        if limits or fault.framing == "close":
             self.close_connection = True
 
     def _json(self, document: Any, headers: dict[str, str] | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,10 +37,17 @@ def hub_with_ti2v() -> Iterator[Hub]:
 
 
 @contextmanager
-def daemon_with(hub: Hub, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningDaemon]:
+def daemon_with(
+    hub: Hub,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    enter: Sequence[str] = (),
+    store: str = "",
+) -> Iterator[RunningDaemon]:
+    """`store` is further settings of that section."""
     monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
     monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
-    with running_daemon(home, "[store]\nstall_s = 2.0\ntries = 3\n") as daemon:
+    with running_daemon(home, f"[store]\nstall_s = 2.0\ntries = 3\n{store}", enter) as daemon:
         yield daemon
 
 

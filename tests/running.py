@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,18 +78,23 @@ def environment_for(home: Path, settings: str = "") -> dict[str, str]:
 
 
 @contextmanager
-def running_daemon(home: Path, settings: str = "") -> Iterator[RunningDaemon]:
-    """Started, answering, and stopped again at the end."""
-    daemon = _started(environment_for(home, settings))
+def running_daemon(
+    home: Path, settings: str = "", enter: Sequence[str] = ()
+) -> Iterator[RunningDaemon]:
+    """Started, answering, and stopped again at the end.
+
+    `enter` is what its command begins with, if it is to see another disk.
+    """
+    daemon = _started(environment_for(home, settings), enter)
     try:
         yield daemon
     finally:
         daemon.stop()
 
 
-def _started(environment: Mapping[str, str]) -> RunningDaemon:
+def _started(environment: Mapping[str, str], enter: Sequence[str] = ()) -> RunningDaemon:
     paths = Paths.from_environment(environment)
-    process = spawn(environment)
+    process = spawn(environment, enter)
     try:
         pid_that_answers(environment, {process.pid}, process)
     except BaseException:
@@ -99,10 +104,10 @@ def _started(environment: Mapping[str, str]) -> RunningDaemon:
     return RunningDaemon(dict(environment), paths, process)
 
 
-def spawn(environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def spawn(environment: Mapping[str, str], enter: Sequence[str] = ()) -> subprocess.Popen[bytes]:
     """A daemon's process, which may not answer yet, or ever."""
     return subprocess.Popen(
-        [sys.executable, "-m", "wantui.daemon", "run"],
+        [*enter, sys.executable, "-m", "wantui.daemon", "run"],
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

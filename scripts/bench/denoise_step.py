@@ -70,7 +70,7 @@ def ours(model: LoadedModel, params: Params) -> tuple[torch.Tensor, list[float]]
             encode(model, params, stop),
             conditioning(model, params, None, stop),
             stop=stop,
-            on_step=lambda _step, _of: stamps.append(time.perf_counter()),
+            on_step=lambda _state: stamps.append(time.perf_counter()),
         )
     return latents, steps_s(stamps)
 

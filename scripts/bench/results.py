@@ -28,6 +28,9 @@ SCRIPTS = (
     "warm_generation",
     "denoise_step",
     "load",
+    "checkpoint",
+    "worker_start",
+    "preview",
 )
 TABLE_HEAD = "| name | ours | reference | ratio | budget |\n|---|---|---|---|---|\n"
 

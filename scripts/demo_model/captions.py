@@ -19,11 +19,11 @@ _DIRECTIONS = {
     "down": ("down", "downwards"),
 }
 _MOVES = ("moving", "moves", "going", "goes", "sliding", "slides", "drifting", "flying")
-_ON = ("on", "over", "across", "in front of")
+_ON = ("on", "over", "across", "in front of", "with")
 _THINGS = ("background", "backdrop")
 
-COMMON = ["a", "an", "the", "that", "is", "in", "with", "of", "and"]
-"""Words that no sentence here has, but people's prompts have."""
+_THAT, _COMMA, _STOP = 0.15, 0.1, 0.25
+"""Shares of sentences: those with a relative clause, a comma, and a full stop."""
 
 
 def caption(clip: Clip, chance: random.Random) -> str:
@@ -35,20 +35,29 @@ def caption(clip: Clip, chance: random.Random) -> str:
     way = _said(_DIRECTIONS, clip.direction, chance)
     speed = _said(_SPEEDS, clip.speed, chance) if chance.random() < 0.5 else ""
     motion = f"{move} {speed} {way}" if chance.random() < 0.5 else f"{move} {way} {speed}"
+    if chance.random() < _THAT:
+        motion = f"that {'is ' if move.endswith('ing') else ''}{motion}"
     background = ""
     if chance.random() < 0.8:
         name = _said(_BACKGROUNDS, clip.background, chance)
         background = f"{chance.choice(_ON)} a {name} {chance.choice(_THINGS)}"
-    article = chance.choice(("a", "a", "a", "the", ""))
-    words = f"{article} {thing} {motion} {background}".split()
-    return " ".join(words)
+    article = "the" if chance.random() < 0.2 else _article(thing)
+    article = "" if chance.random() < 0.2 else article
+    comma = "," if background and chance.random() < _COMMA else ""
+    stop = "." if chance.random() < _STOP else ""
+    words = f"{article} {thing} {motion}".split()
+    return f"{' '.join(words)}{comma} {background}".strip() + stop
+
+
+def _article(thing: str) -> str:
+    return "an" if thing.strip()[0] in "aeiou" else "a"
 
 
 def vocabulary() -> tuple[str, ...]:
     """Every word that a sentence can have."""
     groups = (_COLOURS, _SHAPES, _BACKGROUNDS, _SIZES, _SPEEDS, _DIRECTIONS)
     phrases = [phrase for group in groups for said in group.values() for phrase in said]
-    phrases += [*_MOVES, *_ON, *_THINGS, *COMMON]
+    phrases += [*_MOVES, *_ON, *_THINGS, "a", "an", "the", "that", "is"]
     phrases += ["red", "green", "blue", "yellow", "orange", "white", "triangle"]
     phrases += ["black", "brown", "teal"]
     return tuple(dict.fromkeys(word for phrase in phrases for word in phrase.split()))

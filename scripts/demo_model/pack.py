@@ -38,6 +38,7 @@ def pack(work: Path, folder: Path) -> None:
     vae.register_to_config(latents_mean=_rounded(latents.mean), latents_std=_rounded(latents.std))
     model = Model()
     model.load_state_dict(averaged(work, "transformer"))
+    parts.share_embeddings(model.text_encoder)
     shutil.rmtree(folder, ignore_errors=True)
     trained = {"transformer": model.transformer, "text_encoder": model.text_encoder, "vae": vae}
     for name, part in trained.items():

@@ -28,13 +28,26 @@ def tokenizer() -> Part:
     """Every word of a caption is one piece and wins over letters, which spell any other word."""
     pieces = [(PAD, 0.0), (END, 0.0), (UNKNOWN, 0.0), (SPACE, -4.0)]
     pieces += [(letter, -6.0) for letter in LETTERS]
-    pieces += [(SPACE + word, -3.0) for word in vocabulary()]
+    pieces += [(SPACE + word, -3.0) for word in (*vocabulary(), *_capitalised())]
     return _transformers.T5TokenizerFast(vocab=pieces, extra_ids=0)
+
+
+def _capitalised() -> tuple[str, ...]:
+    """The same words as they begin a sentence; captions do not, so `pack` gives them the others'
+    embeddings."""
+    return tuple(word.capitalize() for word in vocabulary())
+
+
+def share_embeddings(text_encoder: Part) -> None:
+    """Give every capitalised word the embedding of its own in small letters."""
+    rows = text_encoder.shared.weight.data
+    count = len(vocabulary())
+    rows[-count:] = rows[-2 * count : -count]
 
 
 def text_encoder() -> Part:
     config = _transformers.UMT5Config(
-        vocab_size=4 + len(LETTERS) + len(vocabulary()),
+        vocab_size=4 + len(LETTERS) + 2 * len(vocabulary()),
         d_model=TEXT_DIM,
         d_kv=16,
         d_ff=128,

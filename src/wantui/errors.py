@@ -7,7 +7,7 @@
      |   +- InvalidImage          bytes that are no picture we take
      |   +- InvalidAdapter        a file that is no LoRA we take
      |       +- AdapterUnfit      a LoRA that fits no model of the catalog
-     +- UnknownJob, UnknownUpload, UnknownDownload, UnknownLog, NoOutput
+     +- UnknownJob, UnknownUpload, UnknownDownload, UnknownLog, NoOutput, NoPicture
      +- UnknownAdapter, UnknownAdapterPull, NameTaken
      +- WrongState                the job is not in a state that allows it
      +- EngineMissing, WeightsAbsent, WeightsCorrupt, WeightsInUse, DoesNotFit
@@ -21,7 +21,7 @@
      |   +- DigestMismatch, UnsafePath, DownloadBusy, CacheUnusable, FetcherCrashed
      +- WorkerError               an attempt of a job failed
          +- WorkerCrashed, WorkerStartFailed, OutOfMemory, WeightsChanged, WeightsUnreadable,
-            LatentsNotFinite, GenerationFailed
+            LatentsNotFinite, CodecMissing, GenerationFailed
 
 A class is a code; `code`, `message`, `hint` and `detail` are what travels, over the API as
 `{"error": {...}}` and over the pipe alike, and `error_from_wire` makes the same class again.
@@ -141,12 +141,6 @@ class UnknownAdapter(WantuiError):
     default_hint = "see: wantui lora ls"
 
 
-class UnknownAdapterPull(WantuiError):
-    code = "unknown_adapter_pull"
-    http_status = 404
-    default_hint = "pulls of adapters are forgotten when the daemon stops: add it again"
-
-
 class NameTaken(WantuiError):
     """Another adapter has this name."""
 
@@ -166,6 +160,14 @@ class NoOutput(WantuiError):
 
     code = "no_output"
     http_status = 409
+    default_hint = "see: wantui job ID"
+
+
+class NoPicture(WantuiError):
+    """The job has no preview, no thumbnail, or no such frame (yet, or any more)."""
+
+    code = "no_picture"
+    http_status = 404
     default_hint = "see: wantui job ID"
 
 
@@ -327,7 +329,7 @@ class RateLimited(FetchError):
 
 
 class GatedRepository(FetchError):
-    """The repository wants its terms accepted, or a token."""
+    """The repository wants its terms accepted, or a token. Detail: page, if known."""
 
     code = "gated_repository"
     http_status = 403
@@ -441,6 +443,13 @@ class LatentsNotFinite(WorkerError):
 
     code = "latents_not_finite"
     default_hint = "the weights may be damaged, or the precision too low"
+
+
+class CodecMissing(WorkerError):
+    """PyAV was built without the encoder that the job asks for. Detail: codec, available."""
+
+    code = "codec_missing"
+    default_hint = "run: pip install --force-reinstall --only-binary av av"
 
 
 class GenerationFailed(WorkerError):

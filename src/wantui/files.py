@@ -24,6 +24,8 @@ _UMASK = os.umask(0o077)
 os.umask(_UMASK)
 SHARED_FILE = 0o666 & ~_UMASK
 """As any tool would make it: the hub's cache may be shared with other users."""
+_NEVER_WRITTEN = (errno.EINVAL, errno.EROFS)
+"""fsync(2) on a file system that is only read: squashfs and its like."""
 
 
 def private_folder(path: Path) -> Path:
@@ -68,6 +70,12 @@ def sync_file(path: Path, stopped: Callable[[], bool] = lambda: False) -> bool:
                 return False
             _write_out(handle, start, SYNC_BYTES)
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _NEVER_WRITTEN:
+            # What the disk did not take is still in memory, looks as good as ever, and is never
+            # written again: whoever reads the file is to see what the disk has.
+            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+            raise
     finally:
         os.close(handle)
     return True

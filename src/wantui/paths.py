@@ -102,6 +102,11 @@ class Paths:
     def adapters(self) -> Path:
         return self.data / "adapters"
 
+    @property
+    def embeddings(self) -> Path:
+        """Encoded prompts."""
+        return self.cache / "embeddings"
+
     def job(self, job_id: int) -> Path:
         """The folder of one job: its request, image, log and output."""
         return self.jobs / str(job_id)

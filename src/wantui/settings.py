@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -37,6 +37,47 @@ class WorkerSettings(_Section):
     keep_alive_s: Seconds
     start_timeout_s: Seconds
     stop_grace_s: Seconds
+    checkpoint_every_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class CacheSettings(_Section):
+    embeddings_bytes: Annotated[int, Field(ge=0)]
+
+
+class PreviewSettings(_Section):
+    frames: Count
+    per_second: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+X26xPreset = Literal[
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+    "placebo",
+]
+
+
+class X26xSettings(_Section):
+    crf: Annotated[int, Field(ge=0, le=51)]
+    preset: X26xPreset
+
+
+class Av1Settings(_Section):
+    crf: Annotated[int, Field(ge=0, le=63)]
+    preset: Annotated[int, Field(ge=0, le=13)]
+
+
+class VideoSettings(_Section):
+    codec: Literal["h264", "h265", "av1"]
+    h264: X26xSettings
+    h265: X26xSettings
+    av1: Av1Settings
 
 
 class StoreSettings(_Section):
@@ -77,6 +118,9 @@ class Settings(_Section):
     daemon: DaemonSettings
     queue: QueueSettings
     worker: WorkerSettings
+    cache: CacheSettings
+    preview: PreviewSettings
+    video: VideoSettings
     store: StoreSettings
     events: EventSettings
     limits: LimitSettings

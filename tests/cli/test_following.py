@@ -15,7 +15,8 @@ from tests.pulling import SHARD, daemon_with, hub_with_ti2v, when
 from tests.running import running_daemon, tiny
 from wantui.api.download import DownloadState
 from wantui.api.job import JobState
-from wantui.cli import following, patience, weights
+from wantui.cli import following, patience
+from wantui.cli.narrated_download import wait_for_download
 from wantui.errors import DaemonUnreachable
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
@@ -55,7 +56,7 @@ async def test_a_pull_is_followed_over_a_restart(
         hub.faults = [Fault(SHARD, bytes_a_second=400_000)]
         async with daemon.client() as client:
             asked = await client.pull("ti2v-5b")
-            waiting = asyncio.create_task(weights._until_ended(client, asked.id))
+            waiting = asyncio.create_task(wait_for_download(client, asked.id))
             await when(client, asked.id, lambda download: download.bytes_done > 500_000)
             await asyncio.to_thread(daemon.stop)
             successor = await asyncio.to_thread(daemon.restart)

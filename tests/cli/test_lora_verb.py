@@ -100,6 +100,40 @@ def test_what_is_not_taken_says_why_and_exits_as_it_should(
         wantui(environment, "lora", "add", str(taken), "--name", "mine", exits=exits)
 
 
+def test_a_waiting_add_outlives_a_kill_of_the_daemon(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.faults.append(Fault(FILE, bytes_a_second=600_000))
+    with (
+        daemon_with(hub, tmp_path, monkeypatch) as daemon,
+        in_terminal(daemon.environment, "lora", "add", f"{REPOSITORY}/{FILE}") as terminal,
+    ):
+        terminal.read_until(r"\d+ kB of 3\.0 MB")
+        daemon.kill()
+        terminal.read_until("the daemon is away")
+        successor = daemon.restart()
+        shown = terminal.rest()
+        assert terminal.process.returncode == 0, shown
+        successor.stop()
+    assert "the daemon is back" in shown
+    assert shown.rstrip().endswith("wan_high_noise")
+
+
+def test_it_is_among_the_downloads_and_can_be_paused(environment: dict[str, str], hub: Hub) -> None:
+    hub.faults.append(Fault(FILE, bytes_a_second=60_000))
+    with in_terminal(environment, "lora", "add", f"{REPOSITORY}/{FILE}") as terminal:
+        terminal.read_until(r"\d+ kB of 3\.0 MB")
+        (item,) = document(environment, "lora", "ls")["downloads"]
+        listed = wantui(environment, "downloads").stdout
+        assert f"{item['id']}  wan_high_noise  pull running" in listed
+        wantui(environment, "downloads", "pause", str(item["id"]))
+        assert "is paused" in terminal.rest()
+        assert terminal.process.returncode == 1
+    wantui(environment, "downloads", "resume", str(item["id"]))
+    assert wantui(environment, "lora", "add", f"{REPOSITORY}/{FILE}").stdout == "wan_high_noise\n"
+    assert document(environment, "lora", "ls")["downloads"] == []
+
+
 def test_ctrl_c_leaves_the_pull_to_the_daemon_and_rm_ends_it(
     environment: dict[str, str], hub: Hub
 ) -> None:
@@ -109,7 +143,7 @@ def test_ctrl_c_leaves_the_pull_to_the_daemon_and_rm_ends_it(
         terminal.type(CTRL_C)
         assert "the pull of style/wan_high_noise.safetensors goes on" in terminal.rest()
         assert terminal.process.returncode == 130
-    assert "wan_high_noise: running" in wantui(environment, "lora", "ls").stderr
+    assert "wan_high_noise: pull running" in wantui(environment, "lora", "ls").stderr
     ended = wantui(environment, "lora", "rm", "wan_high_noise")
     assert "the pull is cancelled" in ended.stderr
-    assert document(environment, "lora", "ls")["pulls"] == []
+    assert document(environment, "lora", "ls")["downloads"] == []

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psutil
@@ -14,12 +14,12 @@ import pytest
 
 from tests.hub import Fault, File, Hub, Repository, running_hub
 from tests.loras import diffusers_shapes, lora_file, original_shapes
-from tests.pulling import daemon_with
+from tests.pulling import daemon_with, when
 from tests.running import RunningDaemon, environment_for
-from wantui.api.adapter import AdapterPull, AdapterPullRequest, AdapterPullState
-from wantui.api.status import Status
+from wantui.api.adapter import Adapter, AdapterPullRequest
+from wantui.api.download import Download, DownloadState
 from wantui.client import Client
-from wantui.errors import InvalidAdapter, InvalidRequest, NameTaken, UnknownAdapterPull, WrongState
+from wantui.errors import InvalidAdapter, InvalidRequest, NameTaken, WrongState
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
@@ -74,22 +74,20 @@ def request(file: str = FILE, **fields: str) -> AdapterPullRequest:
     return AdapterPullRequest.model_validate({"repository": REPOSITORY, "file": file, **fields})
 
 
-async def when(client: Client, id: int, met: Callable[[AdapterPull], bool]) -> AdapterPull:
-    """The pull as soon as it is as wanted, told by the daemon's events."""
-    async for item in client.follow():
-        pull = await client.adapter_pull(id) if isinstance(item, Status) else item.object
-        if isinstance(pull, AdapterPull) and pull.id == id and met(pull):
-            return pull
-    raise AssertionError("the events ended")
+def ended(download: Download) -> bool:
+    return not download.state.open
 
 
-def ended(pull: AdapterPull) -> bool:
-    return not pull.state.open
-
-
-async def pulled(client: Client, wanted: AdapterPullRequest) -> AdapterPull:
+async def pulled(client: Client, wanted: AdapterPullRequest) -> Download:
     asked = await client.pull_adapter(wanted)
     return await when(client, asked.id, ended)
+
+
+def kept(done: Download) -> Adapter:
+    assert done.state is DownloadState.COMPLETED, done.error
+    assert done.adapter is not None
+    assert done.adapter.kept is not None
+    return done.adapter.kept
 
 
 def staging(daemon: RunningDaemon) -> list[Path]:
@@ -99,18 +97,15 @@ def staging(daemon: RunningDaemon) -> list[Path]:
 
 async def test_one_from_the_hub_is_proven_checked_and_kept(daemon: RunningDaemon, hub: Hub) -> None:
     async with daemon.client() as client:
-        done = await pulled(client, request())
-        assert done.state is AdapterPullState.COMPLETED, done.error
-        adapter = done.adapter
-        assert adapter is not None
+        adapter = kept(await pulled(client, request()))
         assert await client.adapters() == (adapter,)
     assert (adapter.id, adapter.name, adapter.noise_hint) == (DIGEST, "wan_HIGH", "high")
     source = adapter.source
     assert (source.repository, source.file, source.commit) == (REPOSITORY, FILE, COMMIT)
     assert source.license == "apache-2.0"
-    kept = daemon.paths.adapters / f"{DIGEST}.safetensors"
-    assert kept.read_bytes() == CONTENT
-    assert kept.stat().st_mode & 0o777 == 0o600
+    path = daemon.paths.adapters / f"{DIGEST}.safetensors"
+    assert path.read_bytes() == CONTENT
+    assert path.stat().st_mode & 0o777 == 0o600
     assert staging(daemon) == []
     assert not (daemon.paths.hub_cache / f"models--{REPOSITORY.replace('/', '--')}").exists()
     assert not hub.requests("GET", "README.md")
@@ -119,27 +114,23 @@ async def test_one_from_the_hub_is_proven_checked_and_kept(daemon: RunningDaemon
 async def test_what_is_kept_already_is_not_fetched_again(daemon: RunningDaemon, hub: Hub) -> None:
     async with daemon.client() as client:
         sent = await client.send_adapter(_once(CONTENT), len(CONTENT), "mine.safetensors")
-        done = await pulled(client, request())
-        assert done.adapter == sent
+        assert kept(await pulled(client, request())) == sent
         assert hub.sent == 0
-        renamed = await pulled(client, request(name="other"))
-        assert renamed.adapter is not None
-        assert (renamed.adapter.id, renamed.adapter.name) == (DIGEST, "other")
+        renamed = kept(await pulled(client, request(name="other")))
+        assert (renamed.id, renamed.name) == (DIGEST, "other")
         assert len(await client.adapters()) == 1
 
 
 async def test_asking_again_with_the_same_name_is_no_failure(daemon: RunningDaemon) -> None:
     async with daemon.client() as client:
-        first = await pulled(client, request(name="mine"))
-        again = await pulled(client, request(name="mine"))
-        assert again.adapter == first.adapter
+        first = kept(await pulled(client, request(name="mine")))
+        assert kept(await pulled(client, request(name="mine"))) == first
 
 
 async def test_a_small_file_that_is_not_lfs_has_its_sha256_too(daemon: RunningDaemon) -> None:
     async with daemon.client() as client:
         done = await pulled(client, request(SMALL))
-    assert done.adapter is not None
-    assert done.adapter.id == hashlib.sha256(lora_file(original_shapes())).hexdigest()
+    assert kept(done).id == hashlib.sha256(lora_file(original_shapes())).hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -158,7 +149,7 @@ async def test_what_goes_wrong_on_the_way_is_made_good(
     hub.faults = [fault]
     async with daemon.client() as client:
         done = await pulled(client, request())
-    assert done.state is AdapterPullState.COMPLETED, done.error
+    assert done.state is DownloadState.COMPLETED, done.error
     assert not fault.times
     assert (daemon.paths.adapters / f"{DIGEST}.safetensors").read_bytes() == CONTENT
 
@@ -175,7 +166,7 @@ async def test_what_cannot_be_had_says_why(daemon: RunningDaemon, hub: Hub) -> N
         codes = {}
         for file in expected:
             failed = await pulled(client, request(file))
-            assert failed.state is AdapterPullState.FAILED
+            assert failed.state is DownloadState.FAILED
             assert failed.error is not None
             codes[file] = failed.error.code
             if failed.error.code == "file_not_on_hub":
@@ -199,8 +190,6 @@ async def test_what_is_asked_for_wrongly_is_refused_at_once(daemon: RunningDaemo
             await client.pull_adapter(request("weights/pytorch_model.BIN"))
         with pytest.raises(InvalidRequest):
             await client.pull_adapter(request(name="a:b"))
-        with pytest.raises(UnknownAdapterPull):
-            await client.adapter_pull(77)
         await client.send_adapter(_once(CONTENT), len(CONTENT), "mine.safetensors", "taken")
         with pytest.raises(NameTaken):
             await client.pull_adapter(request(SMALL, name="Taken"))
@@ -230,36 +219,37 @@ async def test_two_who_ask_share_one_pull_and_a_cancel_removes_what_came(
     async with daemon.client() as client:
         asked = await client.pull_adapter(request())
         assert (await client.pull_adapter(request())).id == asked.id
-        await when(client, asked.id, lambda pull: pull.bytes_done > 0)
+        await when(client, asked.id, lambda download: download.bytes_done > 0)
         assert staging(daemon) != []
-        cancelled = await client.cancel_adapter_pull(asked.id)
-        assert cancelled.state is AdapterPullState.CANCELLED
+        cancelled = await client.cancel_download(asked.id)
+        assert cancelled.state is DownloadState.CANCELLED
         assert staging(daemon) == []
         with pytest.raises(WrongState):
-            await client.cancel_adapter_pull(asked.id)
+            await client.cancel_download(asked.id)
         again = await pulled(client, request())
         assert again.id != asked.id
-        assert again.state is AdapterPullState.COMPLETED
+        assert again.state is DownloadState.COMPLETED
 
 
-async def test_a_killed_fetcher_and_a_killed_daemon_lose_little(
+async def test_a_killed_fetcher_and_a_killed_daemon_go_on(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub.faults = [Fault(FILE, bytes_a_second=150_000, times=2)]
     with daemon_with(hub, tmp_path, monkeypatch) as daemon:
         async with daemon.client() as client:
-            asked = await client.pull_adapter(request())
-            going = await when(client, asked.id, lambda pull: pull.bytes_done > 200_000)
+            asked = await client.pull_adapter(request(name="mine"))
+            going = await when(client, asked.id, lambda d: d.bytes_done > 200_000)
             for child in psutil.Process(daemon.pid).children():
                 os.kill(child.pid, signal.SIGKILL)
-            await when(client, asked.id, lambda pull: pull.bytes_done > going.bytes_done + 200_000)
+            await when(client, asked.id, lambda d: d.bytes_done > going.bytes_done + 200_000)
         daemon.kill()
         successor = daemon.restart()
-        async with successor.client() as client:
-            assert await client.adapter_pulls() == ()
-            done = await pulled(client, request())
+        async with successor.client() as client:  # nobody asks again
+            done = await when(client, asked.id, ended)
+            assert await client.adapters() == (kept(done),)
         successor.stop()
-    assert done.state is AdapterPullState.COMPLETED, done.error
+    assert (done.adapter and done.adapter.name, kept(done).name) == ("mine", "mine")
+    assert done.commit == COMMIT
     assert hub.sent < 1.6 * len(CONTENT)
 
 

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from tests.cli.command import document, wantui
+from tests.disks import small_disk
 from tests.hub import Fault, Hub
 from tests.pulling import RECIPE, SHARD, daemon_with, hub_with_ti2v, seen_until, when
 from tests.running import RunningDaemon
@@ -20,6 +21,9 @@ from wantui.api.model import WeightsState
 from wantui.errors import InvalidRequest, UnknownDownload, WrongState
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+
+ROOMY = 1 << 30
+"""More than a pull leaves free."""
 
 
 @pytest.fixture
@@ -140,6 +144,31 @@ def test_the_command_line_pulls_and_tells(daemon: RunningDaemon, hub: Hub) -> No
     hub.repositories.clear()
     refused = wantui(daemon.environment, "pull", "t2v-a14b", "--json", exits=1)
     assert json.loads(refused.stdout)["error"]["code"] == "repository_not_found"
+
+
+async def test_a_full_disk_pauses_a_pull_and_keeps_what_came(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.faults = [Fault(SHARD, bytes_a_second=700_000)]
+    with (
+        small_disk(tmp_path / "hf", ROOMY) as disk,
+        daemon_with(hub, tmp_path, monkeypatch, disk.enter) as daemon,
+    ):
+        async with daemon.client() as client:
+            asked = await client.pull("ti2v-5b")
+            await when(client, asked.id, lambda download: download.bytes_done > 700_000)
+            disk.resize(disk.used + 300_000)
+            paused = await when(client, asked.id, lambda d: d.state is DownloadState.PAUSED)
+            assert paused.error is not None
+            assert paused.error.code == "disk_full"
+            assert paused.error.hint.endswith("then: wantui pull ti2v-5b")
+            assert (await client.model("ti2v-5b")).weights.state is not WeightsState.VERIFIED
+            disk.resize(ROOMY)
+            await client.resume_download(asked.id)
+            done = await when(client, asked.id, ended)
+            assert (done.state, done.error) == (DownloadState.COMPLETED, None)
+            assert (await client.model("ti2v-5b")).weights.state is WeightsState.VERIFIED
+    assert hub.sent < 1.5 * (done.bytes_total or 0)
 
 
 async def test_a_publisher_who_moves_on_is_told_and_followed_by_a_pull(

@@ -81,7 +81,8 @@ async def test_a_running_job_is_cancelled_without_a_video(daemon: RunningDaemon)
         following = await job_when(client, after.id, finished)
     assert done.state is JobState.CANCELLED
     assert done.output is None
-    assert not list(daemon.paths.job(done.id).glob("*.mp4"))
+    left = {path.suffix for path in daemon.paths.job(done.id).iterdir()}
+    assert left == {".json", ".log"}
     assert following.state is JobState.COMPLETED
     assert worker_pid(following) == worker_pid(running)
 
@@ -95,8 +96,11 @@ async def test_a_running_job_that_is_held_waits_until_it_is_released(
         assert (await client.hold(accepted.id)).hold_requested
         held = await job_when(client, accepted.id, lambda job: job.state is JobState.HELD)
         assert held.attempts[0].interrupted
+        assert held.checkpoint_step is not None
         released = await client.release(accepted.id)
         assert released.state is JobState.QUEUED
+        again = await job_when(client, accepted.id, denoising_in(2))
+        assert again.attempts[1].from_step == held.checkpoint_step
         await client.cancel(accepted.id)
         await job_when(client, accepted.id, finished)
 
@@ -104,7 +108,7 @@ async def test_a_running_job_that_is_held_waits_until_it_is_released(
 async def test_a_worker_that_keeps_dying_fails_the_job_and_the_next_gets_a_fresh_one(
     tmp_path: Path,
 ) -> None:
-    with running_daemon(tmp_path) as daemon:
+    with running_daemon(tmp_path, "[worker]\ncheckpoint_every_s = 1000.0\n") as daemon:
         async with daemon.client() as client:
             accepted = await client.submit(long())
             for number in (1, 2):

@@ -34,6 +34,7 @@ from wantui.daemon.provision import Provision
 from wantui.daemon.scheduler import Scheduler
 from wantui.daemon.upstream import UpstreamBook
 from wantui.daemon.verdict_book import VerdictBook
+from wantui.daemon.weights_cargo import WeightsCargo
 from wantui.database import Database
 from wantui.errors import DiskFull, QueueFull
 from wantui.paths import Paths, demo_weights, shipped_config
@@ -173,15 +174,15 @@ async def _pull_over_a_full_disk(
 
     recipe = CATALOG.model("ti2v-5b")
     store = Store(database, paths)
+    cargo = WeightsCargo(
+        store.inventory, store.upstream, store.orders, hub_cache=paths.hub_cache, landed=land
+    )
     lane = FetchLane(
         NETWORK,
         store.downloads,
-        inventory=store.inventory,
+        cargo_of=lambda _: cargo,
         book=store.book,
-        upstream=store.upstream,
-        orders=store.orders,
         log_file=store.log_file,
-        landed=land,
     )
     asked = await store.provision.pull(recipe)
     await database.run(_fill)
@@ -213,13 +214,12 @@ class Store:
             changed=ignore,
         )
         self.downloads = Downloads(database, ignore)
-        self.orders = FetchOrders(paths, load_settings(paths).store, self.book)
+        self.orders = FetchOrders(paths, load_settings(paths), self.book)
         self.provision = Provision(
             self.inventory,
             self.downloads,
             self.orders,
             upstream=self.upstream,
-            hub_cache=paths.hub_cache,
             log_file=self.log_file,
         )
 

@@ -54,6 +54,30 @@ async def test_a_job_cut_short_by_a_kill_runs_again_without_blame(tmp_path: Path
     assert [attempt.error for attempt in done.attempts] == [None, None]
 
 
+async def test_a_job_cut_short_by_a_kill_goes_on_where_it_was_to_the_same_frames(
+    tmp_path: Path,
+) -> None:
+    request = tiny(size="128x128", frames=17, steps=12)
+    with running_daemon(tmp_path, "[worker]\ncheckpoint_every_s = 0.0\n") as daemon:
+        async with daemon.client() as client:
+            whole = await job_when(client, (await client.submit(request)).id, finished)
+            accepted = await client.submit(request)
+            kept = await job_when(client, accepted.id, lambda job: (job.checkpoint_step or 0) > 2)
+        daemon.kill()
+        successor = daemon.restart()
+        try:
+            async with successor.client() as client:
+                done = await job_when(client, accepted.id, finished)
+        finally:
+            successor.stop()
+    assert done.output is not None
+    assert whole.output is not None
+    assert done.output.frames_sha256 == whole.output.frames_sha256
+    assert kept.checkpoint_step is not None
+    assert done.attempts[1].from_step >= kept.checkpoint_step
+    assert not (daemon.paths.job(done.id) / "checkpoint.safetensors").exists()
+
+
 async def test_a_stop_puts_the_running_job_back(tmp_path: Path) -> None:
     with running_daemon(tmp_path, "[daemon]\nshutdown_grace_s = 0.1\n") as daemon:
         async with daemon.client() as client:
@@ -73,7 +97,8 @@ async def test_a_stop_puts_the_running_job_back(tmp_path: Path) -> None:
 async def test_a_job_during_which_the_daemon_keeps_dying_is_held_as_suspect(
     tmp_path: Path,
 ) -> None:
-    with running_daemon(tmp_path, "[queue]\nmax_interruptions = 2\n") as first:
+    settings = "[queue]\nmax_interruptions = 2\n[worker]\ncheckpoint_every_s = 1000.0\n"
+    with running_daemon(tmp_path, settings) as first:
         daemon = first
         async with daemon.client() as client:
             accepted = await client.submit(tiny(size="256x256", frames=33, steps=100))
@@ -109,6 +134,10 @@ async def test_the_request_is_kept_in_the_job_folder(tmp_path: Path) -> None:
         request = json.loads((daemon.paths.job(job.id) / "request.json").read_text("utf-8"))
     assert request["params"]["prompt"] == "a red circle"
     assert request["id"] == job.id
+
+
+def finished(job: Job) -> bool:
+    return job.state.finished
 
 
 def denoising(job: Job) -> bool:

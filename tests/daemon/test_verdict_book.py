@@ -89,3 +89,19 @@ async def test_what_went_before_it_reached_the_disk_holds_nobody_up(
     await book.learn(there)
     async with at_work(book):
         await synced(database, there.key)
+
+
+async def test_another_file_in_its_place_is_synced_for_nobody_else(
+    database: Database, tmp_path: Path
+) -> None:
+    book = await book_of(database)
+    replaced, last = report(tmp_path / "blob"), report(tmp_path / "last")
+    await book.learn(replaced)
+    await book.learn(last)
+    (tmp_path / "elsewhere").hardlink_to(tmp_path / "blob")
+    (tmp_path / "new").write_bytes(b"weights")
+    (tmp_path / "new").replace(tmp_path / "blob")
+    async with at_work(book):
+        await synced(database, last.key)
+    kept = {verdict.key for verdict in await database.run(lambda c: table.load(c, "later"))}
+    assert kept == {last.key}

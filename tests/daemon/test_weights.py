@@ -265,6 +265,22 @@ async def test_a_corrupt_file_is_never_loaded_and_the_job_waits_for_its_repair(
         assert done.state is JobState.COMPLETED
 
 
+async def test_a_file_that_changes_while_the_worker_starts_is_not_loaded(house: House) -> None:
+    async with house.daemon.client() as client:
+        await pulled(client)
+        job = await client.submit(tiny(model="tiny"))
+        await job_when(client, job.id, lambda job: job.state is JobState.RUNNING)
+        spoil(house.blob())
+        waiting = await job_when(client, job.id, lambda job: job.state is not JobState.RUNNING)
+        assert waiting.state is JobState.QUEUED, waiting.error
+        async for _ in client.follow():
+            if await state_of(client) is WeightsState.CORRUPT:
+                break
+        await client.repair("tiny")
+        done = await job_when(client, job.id, finished)
+        assert (done.state, len(done.attempts)) == (JobState.COMPLETED, 1)
+
+
 async def test_a_job_can_have_its_weights_fetched_and_mended(house: House) -> None:
     async with house.daemon.client() as client:
         with pytest.raises(WeightsAbsent):

@@ -34,7 +34,13 @@ FETCHER = (sys.executable, "-m", "wantui.fetcher")
 
 
 class Fetcher:
-    def __init__(self, hub: Hub, home: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        home: Path,
+        environment: dict[str, str],
+        command: Sequence[str] = FETCHER,
+    ) -> None:
         self.home = home
         ours, theirs = socket.socketpair()
         ours.settimeout(PATIENCE_S)
@@ -42,7 +48,7 @@ class Fetcher:
         kept = {name: value for name, value in os.environ.items() if name not in hidden}
         with theirs:
             self.process = subprocess.Popen(
-                [*FETCHER, "--fd", str(theirs.fileno()), "--parent", str(os.getpid())],
+                [*command, "--fd", str(theirs.fileno()), "--parent", str(os.getpid())],
                 env={
                     **kept,
                     "HF_ENDPOINT": hub.endpoint,
@@ -138,8 +144,11 @@ class Fetcher:
 
 
 @contextlib.contextmanager
-def fetcher(hub: Hub, home: Path, **environment: str) -> Iterator[Fetcher]:
-    running = Fetcher(hub, home, environment)
+def fetcher(
+    hub: Hub, home: Path, command: Sequence[str] = FETCHER, **environment: str
+) -> Iterator[Fetcher]:
+    """`command` is another, if it is to see another disk or to be of another kind."""
+    running = Fetcher(hub, home, environment, command)
     try:
         yield running
     finally:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,20 +15,24 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 
-from tests.fetcher.process import REPOSITORY, fetcher, pull, refusal
+from tests.disks import small_disk
+from tests.fetcher.process import FETCHER, REPOSITORY, fetcher, pull, refusal
 from tests.hub import TLS, Fault, File, Hub, Repository, running_hub, wait_until
 from tests.proxy import running_proxy
 from wantui.errors import (
     DigestMismatch,
+    DiskFull,
     FileNotOnHub,
     GatedRepository,
     HubOffline,
     HubRefused,
     HubUnreachable,
+    RateLimited,
     RepositoryNotFound,
     RevisionNotFound,
     UnsafePath,
 )
+from wantui.fetcher.part import begun_bytes
 from wantui.files import boot_id
 from wantui.pipe.fetch import Halted
 from wantui.store.digest import digest_of
@@ -38,6 +44,10 @@ PATHS = (BIG, SMALL, "transformer/config.json", TWIN)
 UNWANTED = "assets/logo.png"
 BYTES = 3_000_000
 LARGE = 70 << 20
+ROOMY = 1 << 30
+"""More than a pull leaves free."""
+JUNK = b"HTTP/1.1 206 Partial Content\r\nContent-Length: 4\r\n\r\nevil"
+"""What a connection that is used again would take for the next answer."""
 
 
 def contents(size: int, seed: int) -> bytes:
@@ -116,7 +126,18 @@ def test_exactly_the_wanted_files_come_and_are_pinned(hub: Hub, tmp_path: Path) 
         pytest.param([Fault(BIG, status=503, times=2)], id="503"),
         pytest.param([Fault(BIG, drop_after=100), Fault(BIG, status=403)], id="signature ran out"),
         pytest.param([Fault(BIG, drop_after=100), Fault(BIG, status=416)], id="416"),
+        pytest.param([Fault(BIG, drop_after=9), Fault(BIG, status=401)], id="401"),
         pytest.param([Fault(f"/{REPOSITORY}", status=502)], id="listing fails once"),
+        pytest.param([Fault(BIG, shift=7)], id="other bytes than asked for"),
+        pytest.param([Fault(BIG, at_most=n) for n in (1, 70_000)], id="fewer bytes"),
+        pytest.param([Fault(BIG, drop_after=9), Fault(BIG, surplus=JUNK)], id="bytes behind it"),
+        pytest.param([Fault(SMALL, surplus=JUNK)], id="bytes behind a small body"),
+        pytest.param([Fault(BIG, framing="chunked")], id="chunked"),
+        pytest.param([Fault(BIG, framing="chunked", drop_after=300_000)], id="chunked, dropped"),
+        pytest.param([Fault(BIG, framing="close")], id="no length"),
+        pytest.param([Fault(BIG, framing="close", drop_after=70_000)], id="no length, dropped"),
+        pytest.param([Fault(BIG, zipped=True)], id="compressed"),
+        pytest.param([Fault(SMALL, zipped=True, framing="chunked")], id="small, compressed"),
     ],
 )
 def test_what_goes_wrong_on_the_way_is_made_good(
@@ -128,8 +149,10 @@ def test_what_goes_wrong_on_the_way_is_made_good(
     assert not any(fault.times for fault in faults), "a fault was never met"
 
 
-def test_a_large_file_comes_over_several_connections(tmp_path: Path) -> None:
+@pytest.mark.parametrize("faults", [[], [Fault(BIG, to_the_end=True, times=2)]])
+def test_a_large_file_comes_over_several_connections(tmp_path: Path, faults: list[Fault]) -> None:
     with running_hub() as hub:
+        hub.faults = faults
         add_repository(hub, LARGE)
         done = pull(hub, tmp_path, PATHS)
         check(hub, tmp_path, done.folder)
@@ -165,6 +188,12 @@ def test_a_blob_that_went_bad_is_replaced(hub: Hub, tmp_path: Path) -> None:
         ([Fault(BIG, status=503, times=99)], HubRefused),
         ([Fault(BIG, drop_after=0, times=99)], HubUnreachable),
         ([Fault(BIG, "HEAD", etag="e" * 64, times=99)], HubRefused),
+        ([Fault(BIG, status=401, times=99)], GatedRepository),
+        ([Fault(BIG, status=416, times=99)], HubRefused),
+        ([Fault(BIG, shift=1, times=99)], HubUnreachable),
+        ([Fault(BIG, at_most=1_000_000, drop_after=0, times=99)], HubUnreachable),
+        ([Fault(f"/{REPOSITORY}", status=401, times=99)], GatedRepository),
+        ([Fault(f"/{REPOSITORY}", status=429, times=99)], RateLimited),
     ],
 )
 def test_patience_ends(
@@ -189,7 +218,9 @@ def test_refusals_are_typed(hub: Hub, tmp_path: Path) -> None:
             running.fetched()
 
 
-@pytest.mark.parametrize("path", ["../../outside", "/etc/passwd", "a/../../b", "a\\..\\b"])
+@pytest.mark.parametrize(
+    "path", ["../../outside", "/etc/passwd", "a/../../b", "a/../b", "a\\..\\b", "..", "", "a\0b"]
+)
 def test_a_path_that_leads_out_is_refused(hub: Hub, tmp_path: Path, path: str) -> None:
     hub.repositories[REPOSITORY].named[UNWANTED] = path
     assert isinstance(refusal(hub, tmp_path, PATHS), UnsafePath)
@@ -198,13 +229,17 @@ def test_a_path_that_leads_out_is_refused(hub: Hub, tmp_path: Path, path: str) -
 
 def test_the_token_goes_to_the_hub_alone_and_into_no_file(hub: Hub, tmp_path: Path) -> None:
     secret = "hf_verysecret"
+    away = f"{hub.cdn}/cdn/{REPOSITORY}/main/{SMALL}?signature=2"
+    hub.faults = [Fault(SMALL, status=302, headers={"Location": away})]
     with fetcher(hub, tmp_path, HF_TOKEN=secret) as running:
         running.order(PATHS)
         running.fetched()
-        assert secret not in running.errors()
+        told = running.errors()
+    assert secret not in told
+    assert "signature=" not in told, "it opens the file to whoever reads the log"
     assert hub.cdn is not None
     at_cdn = [seen for seen in hub.seen if seen.path.startswith("/cdn/")]
-    assert at_cdn
+    assert {seen.path.rpartition("/")[2] for seen in at_cdn} >= {SMALL, BIG.rpartition("/")[2]}
     assert not any(seen.token for seen in at_cdn)
     assert any(seen.token == f"Bearer {secret}" for seen in hub.seen)
     for path in tmp_path.rglob("*"):
@@ -270,11 +305,65 @@ def test_a_journal_that_lies_costs_a_fetch_and_no_trust(hub: Hub, tmp_path: Path
     staging.mkdir(parents=True)
     digest = hub.repositories[REPOSITORY].files[BIG].digest
     (staging / f"{digest}.part").write_bytes(contents(BYTES, 3))
-    whole = {"start": 0, "end": BYTES, "at": BYTES, "synced": BYTES}
+    whole = {"start": 0, "end": BYTES, "at": BYTES}
     journal = {"digest": digest, "size": BYTES, "boot": boot_id(), "segments": [whole]}
     (staging / f"{digest}.json").write_text(json.dumps(journal))
     done = pull(hub, tmp_path, PATHS)
     check(hub, tmp_path, done.folder)
+
+
+def test_a_branch_that_moves_meanwhile_does_not_mix_two_revisions(hub: Hub, tmp_path: Path) -> None:
+    repository = hub.repositories[REPOSITORY]
+    hub.faults = [Fault(BIG, bytes_a_second=1_000_000, drop_after=2_000_000)]
+    with fetcher(hub, tmp_path) as running:
+        running.order(PATHS)
+        running.fetching(500_000)
+        before = repository.files
+        newer = {path: File(contents(file.size, 9), file.lfs) for path, file in before.items()}
+        repository.past["c" * 40], repository.files = before, newer
+        repository.commit = "d" * 40
+        folder = running.fetched().folder
+    assert folder.endswith("c" * 40)
+    for path in PATHS:
+        assert (Path(folder) / path).read_bytes() == before[path].content
+    check(hub, tmp_path / "another", pull(hub, tmp_path / "another", PATHS).folder)
+
+
+def test_a_listing_of_several_pages_is_read_to_its_end(hub: Hub, tmp_path: Path) -> None:
+    pull(hub, tmp_path, PATHS)
+    pages = {seen.path for seen in hub.requests("GET", f"/tree/{'c' * 40}")}
+    assert len(pages) == 1
+    assert len(hub.requests("GET", *pages)) >= 2
+
+
+@pytest.mark.parametrize("room", [0, 1, 100_000, 1_000_000])
+def test_a_disk_that_gets_full_costs_nothing_that_came(hub: Hub, tmp_path: Path, room: int) -> None:
+    hub.faults = [Fault(BIG, bytes_a_second=2_000_000)]
+    digest = hub.repositories[REPOSITORY].files[BIG].digest
+    with small_disk(tmp_path / "disk", ROOMY) as disk:
+        staging = disk.seen / "hub" / f"models--{REPOSITORY.replace('/', '--')}" / ".wantui"
+        with fetcher(hub, disk.mount, (*disk.enter, *FETCHER)) as running:
+            running.order(PATHS)
+            wait_until(lambda: begun_bytes(staging, digest, BYTES) > 500_000)
+            running.process.send_signal(signal.SIGSTOP)
+            disk.resize(disk.used + room)
+            running.process.send_signal(signal.SIGCONT)
+            with pytest.raises(DiskFull):
+                running.fetched()
+        begun, asked = begun_bytes(staging, digest, BYTES), hub.requests("GET", BIG)
+        assert 500_000 < begun < BYTES
+        with fetcher(hub, disk.mount, (*disk.enter, *FETCHER)) as running:
+            running.order(PATHS)
+            with pytest.raises(DiskFull):  # before a byte is asked for
+                running.fetched()
+        assert hub.requests("GET", BIG) == asked
+        disk.resize(ROOMY)
+        with fetcher(hub, disk.mount, (*disk.enter, *FETCHER)) as running:
+            running.order(PATHS)
+            done = running.fetched()
+        assert done.fetched <= BYTES - begun + 1000
+        shutil.copytree(disk.seen / "hub", tmp_path / "hub", symlinks=True)
+    check(hub, tmp_path, str(tmp_path / Path(done.folder).relative_to(disk.mount)))
 
 
 def test_a_limit_is_kept(hub: Hub, tmp_path: Path) -> None:

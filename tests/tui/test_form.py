@@ -16,7 +16,10 @@ from wantui.tui import form
 from wantui.tui.state import Snapshot, State, reduce
 
 EMPTY = dict.fromkeys(
-    ("prompt", "model", "size", "frames", "steps", "guidance", "seed", "negative_prompt", "image"),
+    (
+        *("prompt", "model", "size", "frames", "steps", "guidance", "sampler", "shift", "seed"),
+        *("negative_prompt", "image"),
+    ),
     "",
 )
 
@@ -33,7 +36,10 @@ def test_guidance_of_both_experts_is_typed_with_a_comma() -> None:
 
 @pytest.mark.parametrize(
     ("field", "typed"),
-    [("frames", "many"), ("seed", "1.5"), ("guidance", "nan"), ("guidance", "1,2,3")],
+    [
+        *(("frames", "many"), ("seed", "1.5"), ("guidance", "nan"), ("guidance", "1,2,3")),
+        *(("shift", "wide"), ("shift", "inf")),
+    ],
 )
 def test_what_is_no_number_is_refused_on_its_field(field: str, typed: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
@@ -49,12 +55,13 @@ def test_anything_typed_is_a_request_or_a_refusal(typed: dict[str, str]) -> None
 
 def test_a_job_is_typed_again_as_it_was() -> None:
     image = ImageUsed(sha256="ab" * 32, format="png", width=8, height=8)
-    params = made.params(guidance_low=3.0, image=image)
+    params = made.params(guidance_low=3.0, image=image, sampler="euler", shift=3.3)
     values = form.values_of(made.job(1, params=params))
     request = form.request_of(values, values["image"].removeprefix(form.UPLOADED))
     assert (request.size, request.frames, request.steps) == ("128x128", 17, 20)
     assert (request.guidance, request.guidance_low, request.seed) == (5.0, 3.0, 7)
     assert request.image == "ab" * 32
+    assert (request.sampler, request.shift) == ("euler", 3.3)
 
 
 def test_a_number_is_typed_again_to_its_last_digit() -> None:
@@ -70,9 +77,11 @@ def test_what_has_no_field_is_said_and_nothing_else() -> None:
     negative = official.negative_prompt or "fog"
     plain = made.params(fps=official.fps, shift=official.shift, negative_prompt=negative)
     assert form.not_carried(made.job(1, params=plain), model) == ""
-    other = made.params(fps=12, shift=3.5, negative_prompt="line 1\nline 2   spaced")
+    other = made.params(
+        fps=12, shift=3.5, sampler="dpm++", negative_prompt="line 1\nline 2   spaced"
+    )
     said = form.not_carried(made.job(1, params=other, quality="fast"), model)
-    assert said.startswith("12 fps, shift 3.5, quality fast, line breaks and runs of spaces")
+    assert said.startswith("12 fps, quality fast, line breaks and runs of spaces")
 
 
 def test_an_empty_negative_prompt_where_the_model_has_one_is_said() -> None:

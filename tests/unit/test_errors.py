@@ -18,12 +18,12 @@ CODES = {
     "invalid_adapter": "InvalidAdapter",
     "adapter_unfit": "AdapterUnfit",
     "unknown_adapter": "UnknownAdapter",
-    "unknown_adapter_pull": "UnknownAdapterPull",
     "name_taken": "NameTaken",
     "unknown_job": "UnknownJob",
     "unknown_upload": "UnknownUpload",
     "unknown_log": "UnknownLog",
     "no_output": "NoOutput",
+    "no_picture": "NoPicture",
     "wrong_state": "WrongState",
     "engine_missing": "EngineMissing",
     "weights_absent": "WeightsAbsent",
@@ -63,6 +63,7 @@ CODES = {
     "weights_changed": "WeightsChanged",
     "weights_unreadable": "WeightsUnreadable",
     "latents_not_finite": "LatentsNotFinite",
+    "codec_missing": "CodecMissing",
     "generation_failed": "GenerationFailed",
 }
 

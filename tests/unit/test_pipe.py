@@ -10,17 +10,20 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from wantui.api.error import ErrorBody
-from wantui.api.job import Output, Params, Stage, Timings
+from wantui.api.job import Output, Params, Sampler, Stage, Timings
 from wantui.api.plan import DType, Plan, Residency
+from wantui.api.video import Codec, Encoding
 from wantui.pipe.framing import MAX_LINE_BYTES, decode_order, decode_report, encode
 from wantui.pipe.messages import (
     Completed,
+    EmbeddingCache,
     Exit,
     Failed,
     Generate,
     Loaded,
     ModelFiles,
     Order,
+    Previewed,
     Ready,
     Report,
     Step,
@@ -30,6 +33,7 @@ from wantui.pipe.messages import (
     Warned,
     WeightsFile,
 )
+from wantui.pipe.preview import LatentRgb, PreviewOrder, Projection
 
 TEXT = st.text(st.characters(codec="utf-8"))
 
@@ -44,7 +48,7 @@ def generate(prompt: str = "a cat", seed: int = 7) -> Generate:
             pipeline="WanPipeline",
             expand_timesteps=True,
             text_tokens=64,
-            files=(WeightsFile(path="/w/a", size=1, mtime_ns=2**60, inode=3),),
+            files=(WeightsFile(path="/w/a", size=1, mtime_ns=2**60, inode=3, digest="ab"),),
         ),
         plan=Plan(
             device="cpu",
@@ -68,13 +72,28 @@ def generate(prompt: str = "a cat", seed: int = 7) -> Generate:
             guidance_low=None,
             shift=5.0,
             boundary=None,
-            sampler="unipc",
+            sampler=Sampler.UNIPC,
             seed=seed,
             image=None,
         ),
         quality="faithful",
         image=None,
         output="/o.mp4",
+        checkpoint="/w/checkpoint",
+        checkpoint_every_s=2.0,
+        embeddings=EmbeddingCache(folder="/e", most_bytes=1),
+        encoding=Encoding(codec=Codec.AV1, crf=24, preset="8", png=True),
+        thumbnail="/t.webp",
+        frames_folder="/f",
+        preview=PreviewOrder(
+            path="/p.webp",
+            latent_rgb=LatentRgb(
+                rest=Projection(factors=((0.1, -0.2, 0.3),) * 2, bias=(0.0, 1.0, -1.0))
+            ),
+            frames=6,
+            per_second=0.5,
+        ),
+        provenance="/p.json",
         log="/l",
     )
 
@@ -90,6 +109,7 @@ REPORTS: tuple[Report, ...] = (
     Loaded(model="demo", parameters=1, seconds=0.1),
     Unloaded(model="demo"),
     Step(job=1, stage=Stage.DENOISE, step=1, of=20),
+    Previewed(job=1, rev=3),
     Warned(job=1, code="c", message="m"),
     Completed(job=1, output=OUTPUT, timings=TIMINGS, peak_device_bytes=None),
     Stopped(job=1),

@@ -12,7 +12,7 @@ from wantui.api.job import MAX_SEED, ImageUsed, JobRequest, Params
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.catalog.resolve import resolve
-from wantui.catalog.sizes import Size, nearest_size, parse_size, size_for_image
+from wantui.catalog.sizes import Size, nearest_size, parse_size, shown_of, size_for_image
 from wantui.errors import InvalidRequest
 from wantui.paths import shipped_config
 
@@ -129,6 +129,22 @@ def test_a_bare_prompt_becomes_the_official_parameters(recipe: Recipe) -> None:
     assert_on_the_grid(recipe, params)
 
 
+@pytest.mark.parametrize("name", ["unipc", "dpm++", "euler", "DPM++"])
+def test_a_sampler_is_taken_by_name(name: str) -> None:
+    params = resolve(CATALOG.model("t2v-a14b"), JobRequest(prompt="x", sampler=name), None)
+    assert params.sampler == name.lower()
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("dpm", "dpm++"), ("eular", "euler"), ("UniPCM", "unipc")]
+)
+def test_an_unknown_sampler_is_refused_with_the_nearest(name: str, near: str) -> None:
+    error = refusal(CATALOG.model("t2v-a14b"), sampler=name)
+    assert error.detail["field"] == "sampler"
+    assert error.detail["nearest"] == near
+    assert error.detail["allowed"] == "unipc, dpm++, euler"
+
+
 def test_a_seed_that_nobody_gave_is_drawn_anew() -> None:
     recipe = CATALOG.model("demo")
     seeds = {resolve(recipe, JobRequest(prompt="a cat"), None).seed for _ in range(8)}
@@ -215,7 +231,8 @@ def test_images_are_needed_taken_or_refused_as_the_model_says() -> None:
     with pytest.raises(InvalidRequest, match="takes no image"):
         resolve(CATALOG.model("t2v-a14b"), request, used)
     params = resolve(CATALOG.model("ti2v-5b"), request, used)
-    assert params.image == used
+    assert params.image is not None
+    assert params.image.sha256 == used.sha256
     assert params.height > params.width
 
 
@@ -223,6 +240,21 @@ def test_an_asked_size_beats_the_pictures() -> None:
     recipe = CATALOG.model("i2v-a14b")
     params = resolve(recipe, JobRequest(prompt="x", size="832x480"), image_for(recipe, 100, 900))
     assert (params.width, params.height) == (832, 480)
+    assert params.image is not None
+    assert params.image.shown == (100, 58)  # 100 * 480 / 832
+
+
+@given(PICTURE_SIDES, PICTURE_SIDES, st.integers(1, 200), st.integers(1, 200))
+def test_what_a_frame_shows_of_a_picture_has_its_aspect_and_touches_two_edges(
+    width: int, height: int, across: int, down: int
+) -> None:
+    frame = Size(across * 16, down * 16)
+    shown = shown_of(Size(width, height), frame)
+    assert shown.width == width or shown.height == height
+    assert shown.width <= width
+    assert shown.height <= height
+    if min(shown) > 1:
+        assert abs(shown.width * frame.height - shown.height * frame.width) <= max(frame)
 
 
 @pytest.mark.parametrize("prompt", ["", " \n\t", "x" * 10_001])

@@ -301,7 +301,7 @@ def test_weights_files_are_absolute_with_the_stat_of_what_they_lead_to(
 ) -> None:
     repository = whole(tmp_path)
     monkeypatch.chdir(tmp_path)
-    files = weights_files(TI2V, repository.snapshot().relative_to(tmp_path))
+    files = weights_files(TI2V, repository.snapshot().relative_to(tmp_path), Verdicts())
     assert [file.path for file in files] == [
         str(repository.snapshot() / path) for path in TI2V.paths
     ]
@@ -317,5 +317,5 @@ def test_weights_files_are_absolute_with_the_stat_of_what_they_lead_to(
 def test_a_file_that_went_is_named_with_the_command_that_fetches_it(tmp_path: Path) -> None:
     repository = whole(tmp_path, but=("vae/config.json", "scheduler/scheduler_config.json"))
     with pytest.raises(WeightsAbsent, match=r"vae/config\.json") as caught:
-        weights_files(TI2V, repository.snapshot())
+        weights_files(TI2V, repository.snapshot(), Verdicts())
     assert "wantui pull ti2v-5b" in caught.value.hint

@@ -11,9 +11,13 @@ from typing import Any
 from PIL import Image
 
 from tests.tiny_models import BOUNDARY, TEXT_TOKENS
-from wantui.api.job import ImageUsed, Params
+from wantui.api.job import ImageUsed, Params, Sampler
 from wantui.api.plan import DType, Plan, Residency
-from wantui.pipe.messages import Generate, ModelFiles, WeightsFile
+from wantui.api.video import Codec, Encoding
+from wantui.pipe.messages import EmbeddingCache, Generate, ModelFiles, WeightsFile
+from wantui.pipe.preview import LatentRgb, PreviewOrder, Projection
+
+ENCODING = Encoding(codec=Codec.H264, crf=17, preset="medium", png=False)
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Tiny:
             guidance_low=3.0 if self.experts == 2 else None,
             shift=5.0,
             boundary=BOUNDARY if self.experts == 2 else None,
-            sampler="unipc",
+            sampler=Sampler.UNIPC,
             seed=7,
             image=None,
         )
@@ -63,7 +67,11 @@ class Tiny:
 def weights_file(path: Path) -> WeightsFile:
     info = path.stat()
     return WeightsFile(
-        path=str(path), size=info.st_size, mtime_ns=info.st_mtime_ns, inode=info.st_ino
+        path=str(path),
+        size=info.st_size,
+        mtime_ns=info.st_mtime_ns,
+        inode=info.st_ino,
+        digest=hashlib.sha256(path.read_bytes()).hexdigest(),
     )
 
 
@@ -99,7 +107,25 @@ class Desk:
             quality="faithful",
             image=str(image) if image else None,
             output=str(self.output),
+            checkpoint=str(self.checkpoint),
+            checkpoint_every_s=0.0,
+            embeddings=EmbeddingCache(folder=str(self.folder / "embeddings"), most_bytes=1 << 30),
+            encoding=ENCODING,
+            thumbnail=str(self.folder / f"{self.job}.thumbnail.webp"),
+            frames_folder=None,
+            preview=None,
+            provenance=str(self.provenance),
             log=str(self.log),
+        )
+
+    def preview(self, per_second: float = 1000.0) -> PreviewOrder:
+        channels = 48 if self.model.kind == "ti2v" else 16
+        row = (0.2, 0.1, -0.1)
+        return PreviewOrder(
+            path=str(self.folder / f"{self.job}.preview.webp"),
+            latent_rgb=LatentRgb(rest=Projection(factors=(row,) * channels, bias=(0.1, 0.0, -0.1))),
+            frames=2,
+            per_second=per_second,
         )
 
     def next(self) -> Desk:
@@ -108,6 +134,14 @@ class Desk:
     @property
     def output(self) -> Path:
         return self.folder / f"{self.job}.mp4"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / f"{self.job}.checkpoint"
+
+    @property
+    def provenance(self) -> Path:
+        return self.folder / f"{self.job}.json"
 
     @property
     def log(self) -> Path:

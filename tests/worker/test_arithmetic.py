@@ -55,9 +55,7 @@ def _ours(
     with torch.inference_mode():
         prompts = encode(model, params, stop)
         steering = conditioning(model, params, image, stop)
-        latents = denoise(
-            model, params, prompts, steering, stop=stop, on_step=lambda _step, _of: None
-        )
+        latents = denoise(model, params, prompts, steering, stop=stop, on_step=lambda _state: None)
         frames = np.concatenate(list(decode(model, latents, stop)))
     return latents, [Image.fromarray(frame) for frame in frames]
 

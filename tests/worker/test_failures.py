@@ -139,12 +139,6 @@ def _bad(order: Generate, **changes: object) -> Generate:
     return order.model_copy(update={"params": order.params.model_copy(update=changes)})
 
 
-def test_a_sampler_that_is_not_there_fails_by_name(worker: WorkerProcess, t2v: Desk) -> None:
-    failed = worker.fail(t2v.order(sampler="dance"))
-    assert failed.error.code == "generation_failed"
-    assert "'dance'" in failed.error.message
-
-
 def test_a_boundary_for_a_model_with_one_expert_fails(worker: WorkerProcess, ti2v: Desk) -> None:
     failed = worker.fail(ti2v.order(boundary=0.875, steps=8))
     assert failed.error.code == "generation_failed"

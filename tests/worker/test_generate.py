@@ -11,11 +11,15 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
-from tests.worker.orders import Desk
+import wantui
+from tests.worker.orders import ENCODING, Desk
 from tests.worker.process import WorkerProcess
-from wantui.api.job import Stage
+from wantui.api.job import Sampler, Stage
 from wantui.api.plan import Residency
+from wantui.api.provenance import Provenance
+from wantui.api.video import Codec
 from wantui.files import TEMPORARY_SUFFIX
 from wantui.pipe.messages import Completed, Loaded, Step, Unloaded, Warned
 
@@ -74,11 +78,27 @@ def test_the_video_says_how_it_was_made(worker: WorkerProcess, t2v: Desk) -> Non
     order = t2v.order(prompt=prompt)
     worker.complete(order)
     comment = _probe(t2v.output)[0]["comment"]
-    assert comment["params"] == order.params.model_dump(mode="json")
-    assert comment["plan"] == order.plan.model_dump(mode="json")
-    assert (comment["job"], comment["model"], comment["quality"]) == (1, "t2v", "faithful")
-    assert comment["versions"].keys() == {"torch", "diffusers", "transformers", "av"}
-    assert comment["device"] == "cpu"
+    made = Provenance.model_validate(comment)
+    assert (made.params, made.plan) == (order.params, order.plan)
+    assert made.encoding == order.encoding
+    assert (made.wantui, made.job) == (wantui.__version__, 1)
+    assert (made.model, made.quality) == ("t2v", "faithful")
+    assert made.versions.keys() == {"torch", "diffusers", "transformers", "av"}
+    assert made.device == "cpu"
+    files = {path: t2v.model.folder / path for path in made.weights}
+    assert {str(path) for path in files.values()} == {file.path for file in order.weights.files}
+    for path, digest in made.weights.items():
+        assert digest == hashlib.sha256(files[path].read_bytes()).hexdigest()
+    assert json.loads(t2v.provenance.read_bytes()) == comment
+
+
+@pytest.mark.parametrize("sampler", [Sampler.DPM, Sampler.EULER])
+def test_every_sampler_makes_another_video(
+    worker: WorkerProcess, t2v: Desk, sampler: Sampler
+) -> None:
+    plain = worker.complete(t2v.order(steps=4)).output
+    other = worker.complete(t2v.order(steps=4, sampler=sampler)).output
+    assert plain.frames_sha256 != other.frames_sha256
 
 
 def test_one_seed_makes_one_video_and_another_makes_another(
@@ -176,3 +196,35 @@ def test_the_picture_decides_the_video(worker: WorkerProcess, ti2v: Desk, pictur
     steered = worker.complete(ti2v.order(image=picture)).output
     assert plain.frames_sha256 != steered.frames_sha256
     assert np.all([frame.std() > 0 for frame in _probe(ti2v.output)[1]])
+
+
+def test_what_an_order_wants_kept_is_kept_beside_the_video(
+    worker: WorkerProcess, t2v: Desk, tmp_path: Path
+) -> None:
+    plain = worker.complete(t2v.order()).output
+    assert plain.frames_folder is None
+    desk, folder = t2v.next(), tmp_path / "frames"
+    encoding = ENCODING.model_copy(update={"codec": Codec.AV1, "crf": 30, "preset": "10"})
+    wanted = {"encoding": encoding, "frames_folder": str(folder)}
+    output = worker.complete(desk.order().model_copy(update=wanted)).output
+    assert output.frames_sha256 == plain.frames_sha256
+    assert output.sha256 != plain.sha256
+    assert output.frames_folder == str(folder)
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        with Image.open(path) as frame:
+            digest.update(np.asarray(frame).tobytes())
+    assert digest.hexdigest() == output.frames_sha256
+
+
+def test_tiles_are_as_the_plan_says_and_in_the_comment(worker: WorkerProcess, t2v: Desk) -> None:
+    order = t2v.order(width=320, frames=5, steps=1, guidance=1.0)
+    whole = worker.complete(order).output
+    plan = order.plan.model_copy(update={"tiled_decode": True})
+    reports = worker.run(order.model_copy(update={"plan": plan}))
+    steps = [(r.step, r.of) for r in reports if isinstance(r, Step) and r.stage is Stage.DECODE]
+    assert steps == [(done, 4) for done in range(5)]  # two tiles of two latent frames
+    last = reports[-1]
+    assert isinstance(last, Completed)
+    assert last.output.frames_sha256 != whole.frames_sha256
+    assert _probe(t2v.output)[0]["comment"]["plan"]["tiled_decode"] is True

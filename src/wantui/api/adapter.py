@@ -1,14 +1,14 @@
-"""Adapters: LoRA files that were checked and are kept by digest, and those on their way."""
+"""Adapters: LoRA files that were checked and are kept by digest, and those to be fetched."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import PurePosixPath
 from typing import Annotated
 
 from pydantic import Field
 
 from wantui.api.base import Reply, Request
-from wantui.api.error import ErrorBody
 
 
 class LoraNaming(StrEnum):
@@ -85,47 +85,19 @@ class AdapterPullRequest(Request):
     """None makes one of the file's name."""
 
 
-class AdapterPullState(StrEnum):
-    QUEUED = "queued"
-    """Waits for the one before it."""
-    RUNNING = "running"
-    COMPLETED = "completed"
-    """Proven, checked and kept."""
-    FAILED = "failed"
-    """What came is kept: asking again goes on from there."""
-    CANCELLED = "cancelled"
+class PulledAdapter(Reply):
+    """What a download brings that is no model's: one file of its repository."""
+
+    file: str
+    """Its path there."""
+    revision: str | None
+    """As it was asked for; None is `main`."""
+    name: str | None
+    """As it was asked for; None makes one of the file's name once it is kept."""
+    kept: Adapter | None = None
+    """What became of it."""
 
     @property
-    def open(self) -> bool:
-        return self in (AdapterPullState.QUEUED, AdapterPullState.RUNNING)
-
-
-class AdapterPull(Reply):
-    """An adapter on its way from the hub. Known for as long as the daemon lives."""
-
-    id: int
-    rev: int
-    name: str
-    """What it will be called, unless another adapter has taken that meanwhile."""
-    repository: str
-    file: str
-    revision: str | None
-    """As it was asked for."""
-    commit: str | None = None
-    """What that was when the pull began."""
-    license: str | None = None
-    state: AdapterPullState
-    bytes_done: int = 0
-    bytes_total: int | None = None
-    bytes_per_second: float | None = None
-    eta_s: float | None = None
-    error: ErrorBody | None = None
-    adapter: Adapter | None = None
-    """What became of it."""
-    created_at: float
-    finished_at: float | None = None
-
-
-class AdapterPulls(Reply):
-    pulls: tuple[AdapterPull, ...]
-    """In the order they were asked for."""
+    def called(self) -> str:
+        """Its name, or while that is not settled what the file is called."""
+        return self.kept.name if self.kept else self.name or PurePosixPath(self.file).stem

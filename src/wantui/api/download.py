@@ -1,9 +1,10 @@
-"""A recipe's files in the hands of the fetcher: pulled, verified or repaired."""
+"""Weights or an adapter in the hands of the fetcher: pulled, verified or repaired."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
+from wantui.api.adapter import PulledAdapter
 from wantui.api.base import Reply
 from wantui.api.error import ErrorBody
 
@@ -30,12 +31,14 @@ class Depth(StrEnum):
 
 class DownloadState(StrEnum):
     QUEUED = "queued"
-    """Waits for the one before it: one repository is pulled at a time, over many connections."""
+    """Waits for the one before it: one thing is pulled at a time, over many connections."""
     RUNNING = "running"
     PAUSED = "paused"
     """By a client, or because the disk is full: then `error` says so. What came is kept."""
     COMPLETED = "completed"
-    """Pulled or repaired: every file proven, linked and pinned. Verified: none is bad."""
+    """Pulled or repaired: every file proven, linked and pinned; an adapter checked and kept.
+    Verified: none is bad.
+    """
     FAILED = "failed"
     """What came is kept: pulling again goes on from there."""
     CANCELLED = "cancelled"
@@ -52,7 +55,9 @@ class Download(Reply):
     action: DownloadAction = DownloadAction.PULL
     depth: Depth | None = None
     """Of a verification."""
-    model: str
+    model: str | None
+    """None for an adapter."""
+    adapter: PulledAdapter | None = None
     repository: str | None
     """None for weights that are no repository's."""
     license: str | None = None
@@ -71,6 +76,11 @@ class Download(Reply):
     created_at: float
     finished_at: float | None = None
 
+    @property
+    def subject(self) -> str:
+        """What it is about: a model's id, or what an adapter is called."""
+        return self.adapter.called if self.adapter else self.model or ""
+
 
 class Downloads(Reply):
     downloads: tuple[Download, ...]
@@ -85,6 +95,8 @@ class PullPlan(Reply):
     commit: str
     license: str | None
     gated: bool
+    accept_at: str | None
+    """The page on which to accept the terms, if the hub does not give the files to us."""
     files: int
     """To be fetched."""
     bytes_total: int

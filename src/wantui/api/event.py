@@ -17,8 +17,6 @@ class EventKind(StrEnum):
     JOB = "job"
     MODEL = "model"
     DOWNLOAD = "download"
-    ADAPTER = "adapter"
-    """One on its way from the hub."""
     WORKER = "worker"
     QUEUE = "queue"
     RESYNC = "resync"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from wantui.api.base import Reply
 
 
@@ -18,3 +20,5 @@ class Hello(Reply):
     socket: str
     engine_installed: bool
     """Whether the packages that run models are there."""
+    engine: Mapping[str, str] = {}
+    """Their versions, of those that are."""

@@ -11,6 +11,7 @@ from pydantic import Field
 from wantui.api.base import Reply, Request
 from wantui.api.error import ErrorBody
 from wantui.api.plan import Plan
+from wantui.api.video import Encoding
 
 MAX_SEED = 2**63 - 1
 
@@ -48,6 +49,16 @@ class Stage(StrEnum):
     WRITE = "write"
 
 
+class Sampler(StrEnum):
+    """What solves the flow from noise to video; every one is deterministic."""
+
+    UNIPC = "unipc"
+    """Wan's own default."""
+    DPM = "dpm++"
+    """Wan's own alternative."""
+    EULER = "euler"
+
+
 class JobRequest(Request):
     """What a client asks for. What it leaves out becomes the model's official value."""
 
@@ -66,10 +77,18 @@ class JobRequest(Request):
     guidance_low: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """The low-noise expert's; follows `guidance` when only that is given."""
     shift: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    sampler: str | None = None
+    """One of `Sampler`."""
     seed: int | None = None
     """0 to 2**63 - 1; None draws one."""
     image: str | None = None
     """The id of an upload."""
+    codec: str | None = None
+    """h264, h265 or av1; None takes the settings', as do the next two."""
+    crf: int | None = None
+    """The codec's own scale of quality; 0 is best."""
+    png: bool = False
+    """Keep every frame as a PNG too, as it was before the codec."""
     hold: bool = False
     """Accept it, but do not run it before it is released."""
     fetch: bool = False
@@ -85,6 +104,8 @@ class ImageUsed(Reply):
     format: str
     width: int
     height: int
+    shown: tuple[int, int] | None = None
+    """Width and height of its middle, in its own pixels, that the frame shows: the rest is cut."""
 
 
 class Params(Reply):
@@ -102,7 +123,7 @@ class Params(Reply):
     shift: float
     boundary: float | None
     """Share of 1000 from which the high-noise expert denoises; None with one expert."""
-    sampler: str
+    sampler: Sampler
     seed: int
     image: ImageUsed | None
 
@@ -116,6 +137,8 @@ class Progress(Reply):
     """Of the whole job, 0 to 1."""
     eta_s: float | None
     """Seconds to the end, once there is a measured pace to tell from."""
+    preview_rev: int = 0
+    """How many previews this attempt has had; there is a new one when it rises."""
 
 
 class Attempt(Reply):
@@ -128,6 +151,10 @@ class Attempt(Reply):
     """The daemon ended, the job was held, or the disk was full: not the worker's fault."""
     daemon_died: bool = False
     """It was interrupted by a daemon that died, rather than one that was stopped."""
+    from_step: int = 0
+    """Denoising steps that a checkpoint spared it."""
+    checkpoint_step: int | None = None
+    """The last step that it kept itself."""
 
 
 class JobWarning(Reply):
@@ -155,6 +182,10 @@ class Output(Reply):
     height: int
     frames: int
     fps: int
+    thumbnail: str | None = None
+    """Path of a small WebP of the middle frame."""
+    frames_folder: str | None = None
+    """Where every frame is a PNG, 00001.png and on, if the job was to keep them."""
 
 
 class Job(Reply):
@@ -168,6 +199,8 @@ class Job(Reply):
     model: str
     quality: str
     params: Params
+    encoding: Encoding | None = None
+    """None for a job of an older daemon: it is written as the settings say."""
     owner: int
     """The uid of who sent it."""
     fetch: bool = False
@@ -176,6 +209,8 @@ class Job(Reply):
     """It may load weights that nobody has proven."""
     plan: Plan | None = None
     progress: Progress | None = None
+    checkpoint_step: int | None = None
+    """Denoising steps that need not be done again, whatever happens."""
     attempts: tuple[Attempt, ...] = ()
     warnings: tuple[JobWarning, ...] = ()
     timings: Timings | None = None

@@ -33,6 +33,8 @@ class FileStatus(Reply):
     """None when it is absent."""
     digest: str | None
     """What its content must hash to: sha256, or git's sha1 of a small file; None if none says."""
+    read_digest: str | None = None
+    """What it hashed to when it was last read whole, where nobody says what it must be."""
     checked_at: float | None
     """When it was last read whole, if it has not changed since."""
     problem: str | None = None
@@ -89,10 +91,12 @@ class Health(Reply):
 class Upstream(Reply):
     """What the hub said of a repository when it was last asked: by a pull, or the plan of one."""
 
-    commit: str
-    """Of its main branch."""
+    commit: str | None
+    """Of its main branch; None if it never told."""
     gated: bool
     """Whether its terms must be accepted on its page."""
+    accept_at: str | None = None
+    """That page, if the hub did not give the files to us."""
     asked_at: float
 
 

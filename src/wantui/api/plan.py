@@ -47,6 +47,8 @@ class Plan(Reply):
     device_name: str
     dtype: DType
     residency: Residency
+    tiled_decode: bool = False
+    """The VAE decodes tile by tile, which takes less memory and gives other pixels."""
     weights_bytes: int
     """All components in the format they are loaded in."""
     device_bytes: int

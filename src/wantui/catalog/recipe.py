@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from wantui.api.job import Sampler
 from wantui.api.model import Defaults, Limits
 
 
@@ -102,12 +103,14 @@ class Recipe(_Entry):
     pipeline: Literal["WanPipeline", "WanImageToVideoPipeline"]
     expand_timesteps: bool
     boundary: float | None = None
-    sampler: str
+    sampler: Sampler
     takes_image: bool
     needs_image: bool
     image_size_rule: ImageSizeRule
     vae_stride: tuple[int, int, int]
     """Frames, height, width."""
+    latent_rgb: Literal["wan21", "wan22", "demo"] | None = None
+    """A file of `config/latent_rgb`, by which latents are shown; None where none fits the VAE."""
     defaults: RecipeDefaults
     limits: Limits
     architecture: Architecture | None = None

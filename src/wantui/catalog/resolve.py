@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import secrets
 
-from wantui.api.job import MAX_SEED, ImageUsed, JobRequest, Params
+from wantui.api.job import MAX_SEED, ImageUsed, JobRequest, Params, Sampler
 from wantui.catalog.recipe import Recipe
-from wantui.catalog.sizes import Size, parse_size, size_for_image
+from wantui.catalog.sizes import Size, parse_size, shown_of, size_for_image
 from wantui.errors import InvalidRequest
+from wantui.text import nearest, one_line
 
 MAX_DRAWN_SEED = 2**32 - 1
 """Drawn seeds stay short enough to read out and type."""
@@ -47,9 +48,9 @@ def resolve(recipe: Recipe, request: JobRequest, image: ImageUsed | None) -> Par
         guidance_low=_guidance_low(recipe, request),
         shift=_number("shift", request.shift, defaults.shift, 0.01, MAX_SHIFT),
         boundary=recipe.boundary,
-        sampler=recipe.sampler,
+        sampler=_sampler(recipe, request.sampler),
         seed=_whole("seed", request.seed, secrets.randbelow(MAX_DRAWN_SEED + 1), 0, MAX_SEED),
-        image=image,
+        image=_cut(image, size),
     )
 
 
@@ -62,6 +63,13 @@ def _check_image(recipe: Recipe, image: ImageUsed | None) -> None:
         raise InvalidRequest.for_field(
             "image", f"{recipe.id} takes no image", allowed="none with this model"
         )
+
+
+def _cut(image: ImageUsed | None, size: Size) -> ImageUsed | None:
+    """With what is left of it once it covers the frame, as the worker scales and cuts it."""
+    if image is None:
+        return None
+    return image.model_copy(update={"shown": shown_of(Size(image.width, image.height), size)})
 
 
 def _size(recipe: Recipe, request: JobRequest, image: ImageUsed | None) -> Size:
@@ -131,3 +139,18 @@ def _guidance_low(recipe: Recipe, request: JobRequest) -> float | None:
         return None
     asked = request.guidance_low if request.guidance_low is not None else request.guidance
     return _number("guidance_low", asked, default, 0.0, MAX_GUIDANCE)
+
+
+def _sampler(recipe: Recipe, asked: str | None) -> Sampler:
+    """By name, whatever its case."""
+    if asked is None:
+        return recipe.sampler
+    try:
+        return Sampler(asked.casefold())
+    except ValueError:
+        raise InvalidRequest.for_field(
+            "sampler",
+            f"no sampler is called {one_line(asked, 40)!r}",
+            allowed=", ".join(Sampler),
+            nearest=nearest(asked, Sampler),
+        ) from None

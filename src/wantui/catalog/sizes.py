@@ -83,6 +83,15 @@ def size_for_image(recipe: Recipe, width: int, height: int) -> Size:
     return nearest_size(size, recipe.limits)
 
 
+def shown_of(picture: Size, frame: Size) -> Size:
+    """The middle of a picture that a frame shows which it is scaled to cover, to the pixel."""
+    scale = max(frame.width / picture.width, frame.height / picture.height)
+    return Size(
+        min(max(round(frame.width / scale), 1), picture.width),
+        min(max(round(frame.height / scale), 1), picture.height),
+    )
+
+
 def _area_size(recipe: Recipe, width: int, height: int, area: int) -> Size:
     aspect = height / width
     _, stride_h, stride_w = recipe.vae_stride

@@ -73,12 +73,12 @@ def job_facts(job: Job) -> Iterator[tuple[str, str | Cell]]:
     yield from facts.asked_for(job)
     yield from (("warning", warning.message) for warning in job.warnings)
     yield from facts.ran(job)
-    if len(job.attempts) > 1:
-        yield "attempts", str(len(job.attempts))
     if job.output:
         yield "output", job.output.path
         yield "", f"{words.size(job.output)}, {bytes_text(job.output.bytes)}"
         yield "sha256", job.output.sha256
+        if job.output.frames_folder:
+            yield "frames", job.output.frames_folder
 
 
 def _going(job: Job) -> str:

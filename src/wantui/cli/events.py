@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from wantui.api.adapter import AdapterPull
 from wantui.api.download import Download
 from wantui.api.event import EventId, EventKind, Notice
 from wantui.api.job import Job
@@ -19,7 +18,7 @@ from wantui.cli.following import NarratedJob
 from wantui.cli.options import Host, Json
 from wantui.cli.session import ask
 from wantui.cli.terminal import columns, narrate, show_raw
-from wantui.client import Client, Event, adapter_words, words
+from wantui.client import Client, Event, words
 from wantui.errors import InvalidRequest
 from wantui.text import one_line
 
@@ -74,9 +73,7 @@ def _words(event: Event) -> str:
         case Job() as job:
             said = NarratedJob(job).live(WIDEST, blocks=True)
         case Download() as download:
-            said = f"{download.model}: {words.downloading(download)}"
-        case AdapterPull() as pull:
-            said = f"{pull.name}: {adapter_words.pulling(pull)}"
+            said = f"{download.subject}: {words.downloading(download)}"
         case ModelStatus() as model:
             said = f"{model.id}: weights {model.weights.state}{', loaded' * model.loaded}"
         case Worker() as worker:

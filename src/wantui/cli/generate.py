@@ -14,10 +14,12 @@ from wantui.cli.document import show_document
 from wantui.cli.failure import tell
 from wantui.cli.following import detached, exit_code, wait_for_jobs
 from wantui.cli.options import Host, Json
+from wantui.cli.repeat import check_picture, submit_again, tell_outcome, tell_overridden
 from wantui.cli.session import ask
 from wantui.cli.terminal import narrate, show_raw
 from wantui.client import Client, words
 from wantui.client.picture import read_picture
+from wantui.client.repeat import Clip, overridden
 from wantui.client.saving import check_target, save_output
 from wantui.errors import DiskFull, InvalidRequest, WantuiError
 from wantui.paths import Paths
@@ -31,8 +33,14 @@ def register(app: typer.Typer) -> None:
 
 
 def generate(
-    prompt: Annotated[str, typer.Argument(help="What to show; - reads it from standard input.")],
+    prompt: Annotated[
+        str | None, typer.Argument(help="What to show; - reads it from standard input.")
+    ] = None,
     *,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE.mp4", help="Repeat this video; options override."),
+    ] = None,
     model: Annotated[str | None, typer.Option(help="A model of `wantui ls`.")] = None,
     image: Annotated[Path | None, typer.Option(help="The first frame: PNG, JPEG or WebP.")] = None,
     negative: Annotated[str | None, typer.Option(help="What not to show.")] = None,
@@ -45,7 +53,15 @@ def generate(
         typer.Option(metavar="HIGH[,LOW]", help="How closely to follow the prompt, per expert."),
     ] = None,
     shift: Annotated[float | None, typer.Option(help="Of the noise schedule.")] = None,
+    sampler: Annotated[
+        str | None, typer.Option(metavar="NAME", help="unipc, dpm++ or euler.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed, the same video.")] = None,
+    codec: Annotated[str | None, typer.Option(help="h264, h265 or av1.")] = None,
+    crf: Annotated[int | None, typer.Option(help="The codec's quality; 0 is best.")] = None,
+    png: Annotated[
+        bool, typer.Option("--png", help="Keep the frames too: wantui get ID --frames.")
+    ] = False,
     quality: Annotated[str | None, typer.Option(help="`faithful`, or a named fast way.")] = None,
     pull: Annotated[
         bool, typer.Option("--pull", help="Get absent weights, and mend bad ones, first.")
@@ -65,9 +81,13 @@ def generate(
     leave = detach or hold
     if output is not None:
         _check_output(output, leave=leave)
+    clip = None if source is None else Clip.read(source)
+    if prompt is None and clip is None:
+        raise InvalidRequest("there is no prompt", hint='run: wantui generate "a red circle"')
     high, low = _guidance(guidance)
     request = _request(
-        prompt=_prompt(prompt),
+        clip,
+        prompt=None if prompt is None else _prompt(prompt),
         model=model,
         quality=quality,
         negative_prompt=negative,
@@ -78,33 +98,45 @@ def generate(
         guidance=high,
         guidance_low=low,
         shift=shift,
+        sampler=sampler,
         seed=seed,
+        codec=codec,
+        crf=crf,
+        png=png or None,
         fetch=pull or None,
         unverified=unverified or None,
         hold=hold or None,
     )
     picture = None if image is None else _picture(image)
-    job = ask(lambda client: _submit(client, request, picture), host)
+    if clip is not None and picture is not None:
+        check_picture(clip, picture)
+    job = ask(lambda client: _submit(client, clip, request, picture), host)
     if leave:
         _show_accepted(job, as_json=as_json)
     else:
-        _wait(job, output, host, as_json=as_json)
+        _wait(job, clip, output, host, as_json=as_json)
 
 
 def _picture(path: Path) -> bytes:
     return read_picture(path, load_settings(Paths.from_environment()).limits.image_bytes)
 
 
-async def _submit(client: Client, request: JobRequest, picture: bytes | None) -> Job:
+async def _submit(
+    client: Client, clip: Clip | None, request: JobRequest, picture: bytes | None
+) -> Job:
     if picture is not None:
         upload = await client.upload(picture)
         request = request.model_copy(update={"image": upload.id})
-    return await client.submit(request)
+    return await (client.submit(request) if clip is None else submit_again(client, clip, request))
 
 
-def _wait(job: Job, output: Path | None, host: str | None, *, as_json: bool) -> None:
+def _wait(
+    job: Job, clip: Clip | None, output: Path | None, host: str | None, *, as_json: bool
+) -> None:
     async def finish(client: Client) -> Job:
         (done,) = await wait_for_jobs(client, [job.id])
+        if clip is not None:
+            await tell_outcome(client, clip, done)
         if output is not None and done.output is not None:
             await _save(client, done.id, output)
         return done
@@ -152,9 +184,12 @@ def _show_accepted(job: Job, *, as_json: bool) -> None:
         show_raw(f"{job.id}\n")
 
 
-def _request(**given: object) -> JobRequest:
-    """Only what was given: the rest is the model's to say."""
-    fields = {name: value for name, value in given.items() if value is not None}
+def _request(clip: Clip | None, **given: object) -> JobRequest:
+    """What was given, over what made the clip if there is one: the rest is the model's to say."""
+    made = clip.fields() if clip else {}
+    asked = overridden(made, given)
+    tell_overridden(made, asked)
+    fields = {name: value for name, value in asked.items() if value is not None}
     try:
         return JobRequest.model_validate(fields)
     except ValidationError as error:

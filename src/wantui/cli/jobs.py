@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,8 @@ from wantui.cli.options import Host, JobId, JobIds, Json
 from wantui.cli.session import ask
 from wantui.cli.terminal import narrate, show_raw
 from wantui.client import Client
-from wantui.client.saving import check_target, save_output
+from wantui.client.saving import check_folder, check_target, save, save_frames, save_output
+from wantui.errors import InvalidRequest
 
 
 def register(app: typer.Typer) -> None:
@@ -69,23 +71,66 @@ def release(job_ids: JobIds, host: Host = None, as_json: Json = False) -> None:
     _each(Client.release, job_ids, host, as_json=as_json)
 
 
+class Part(StrEnum):
+    """What of a job is saved, and what its file is called after `wantui-ID`."""
+
+    VIDEO = ".mp4"
+    PREVIEW = "-preview.webp"
+    THUMBNAIL = "-thumbnail.webp"
+    FRAMES = "-frames"
+
+
 def get(
     job_id: JobId,
+    *,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="[default: wantui-ID.mp4]")
     ] = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="What it looks like so far, a WebP.")
+    ] = False,
+    thumbnail: Annotated[
+        bool, typer.Option("--thumbnail", help="The middle frame, small, a WebP.")
+    ] = False,
+    frames: Annotated[
+        bool, typer.Option("--frames", help="All frames as PNG; FILE is a folder.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
     host: Host = None,
     as_json: Json = False,
 ) -> None:
     """Save a job's video on this machine; prints the file's path."""
-    target = output or Path(f"wantui-{job_id}.mp4")
-    check_target(target, overwrite=force, instead="give --force, or another name")
-    ask(lambda client: save_output(client, job_id, target), host)
+    part = _part(preview=preview, thumbnail=thumbnail, frames=frames)
+    target = output or Path(f"wantui-{job_id}{part}")
+    if part is Part.FRAMES:
+        check_folder(target, overwrite=force)
+    else:
+        check_target(target, overwrite=force, instead="give --force, or another name")
+    ask(lambda client: _save(client, job_id, part, target), host)
     if as_json:
         show_document({"job": job_id, "path": str(target.absolute())})
     else:
         show_raw(f"{target}\n")
+
+
+def _part(*, preview: bool, thumbnail: bool, frames: bool) -> Part:
+    wanted = {Part.PREVIEW: preview, Part.THUMBNAIL: thumbnail, Part.FRAMES: frames}
+    parts = [part for part, given in wanted.items() if given]
+    if len(parts) > 1:
+        raise InvalidRequest("--preview, --thumbnail and --frames: one at a time")
+    return parts[0] if parts else Part.VIDEO
+
+
+async def _save(client: Client, job_id: int, part: Part, target: Path) -> None:
+    match part:
+        case Part.VIDEO:
+            await save_output(client, job_id, target)
+        case Part.PREVIEW:
+            await save(client.preview(job_id), target)
+        case Part.THUMBNAIL:
+            await save(client.thumbnail(job_id), target)
+        case Part.FRAMES:
+            await save_frames(client, await client.job(job_id), target)
 
 
 def _each(

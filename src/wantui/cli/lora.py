@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from pathlib import Path
 from typing import Annotated
@@ -10,24 +9,24 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from wantui.api.adapter import Adapter, AdapterPull, AdapterPullRequest
-from wantui.api.status import Status
+from wantui.api.adapter import Adapter, AdapterPullRequest
+from wantui.api.download import Download
 from wantui.cli.document import show_document
+from wantui.cli.narrated_download import wait_for_download
 from wantui.cli.options import Host, Json
 from wantui.cli.progress import live_line, narrator
 from wantui.cli.session import ask
 from wantui.cli.table import Column, table
 from wantui.cli.terminal import colours_wanted, columns, narrate, show
-from wantui.client import Client, adapter_words
+from wantui.client import Client, adapter_words, words
 from wantui.client.sending import send_adapter
 from wantui.errors import (
-    DaemonUnreachable,
     Interrupted,
     InvalidRequest,
     UnknownAdapter,
     WantuiError,
 )
-from wantui.text import bytes_text, duration_text, one_line
+from wantui.text import bytes_text, one_line
 
 _COLUMNS = (
     Column("NAME"),
@@ -87,13 +86,12 @@ def add(
 def ls(host: Host = None, as_json: Json = False) -> None:
     """List the adapters, and those on their way."""
 
-    async def look(client: Client) -> tuple[tuple[Adapter, ...], list[AdapterPull]]:
-        pulls = [pull for pull in await client.adapter_pulls() if pull.state.open]
-        return await client.adapters(), pulls
+    async def look(client: Client) -> tuple[tuple[Adapter, ...], list[Download]]:
+        return await client.adapters(), await _on_their_way(client)
 
-    adapters, pulls = ask(look, host)
+    adapters, coming = ask(look, host)
     if as_json:
-        show_document({"adapters": adapters, "pulls": pulls})
+        show_document({"adapters": adapters, "downloads": coming})
         return
     rows = [
         (
@@ -108,10 +106,10 @@ def ls(host: Host = None, as_json: Json = False) -> None:
     ]
     if rows:
         show(table(_COLUMNS, rows, width=columns(), colours=colours_wanted()))
-    elif not pulls:
+    elif not coming:
         narrate("no adapters; add one: wantui lora add FILE|OWNER/REPO/FILE")
-    for pull in pulls:
-        narrate(f"{one_line(pull.name)}: {adapter_words.pulling(pull)}")
+    for download in coming:
+        narrate(f"{one_line(download.subject)}: {words.downloading(download)}")
 
 
 def rm(adapter: AdapterName, host: Host = None, as_json: Json = False) -> None:
@@ -119,8 +117,8 @@ def rm(adapter: AdapterName, host: Host = None, as_json: Json = False) -> None:
     removed = ask(lambda client: _remove(client, adapter), host)
     if as_json:
         show_document(removed)
-    elif isinstance(removed, AdapterPull):
-        narrate(f"{one_line(removed.name)}: the pull is cancelled")
+    elif isinstance(removed, Download):
+        narrate(f"{one_line(removed.subject)}: the pull is cancelled")
     else:
         narrate(f"{one_line(removed.name)}: removed, {bytes_text(removed.bytes)} are free again")
 
@@ -154,51 +152,34 @@ async def _send(client: Client, path: Path, name: str | None) -> Adapter:
 
 
 def _pull(request: AdapterPullRequest, host: str | None) -> Adapter:
-    pull = ask(lambda client: client.pull_adapter(request), host)
+    asked = ask(lambda client: client.pull_adapter(request), host)
     try:
-        ended = ask(lambda client: _until_ended(client, pull.id), host)
+        ended = ask(lambda client: wait_for_download(client, asked.id), host)
     except KeyboardInterrupt:
         raise Interrupted(
-            f"detached: the pull of {pull.file} goes on",
-            hint=f"see: wantui lora ls; end it: wantui lora rm {pull.name}",
+            f"detached: the pull of {request.file} goes on",
+            hint=f"see: wantui lora ls; end it: wantui downloads cancel {asked.id}",
         ) from None
     if ended.error is not None:
         raise ended.error.to_error()
-    if ended.adapter is None:
-        raise WantuiError(f"the pull of {pull.file} is {ended.state}", hint="add it again")
-    return ended.adapter
+    if ended.adapter is None or ended.adapter.kept is None:
+        raise WantuiError(f"the pull of {request.file} is {ended.state}", hint="add it again")
+    return ended.adapter.kept
 
 
-async def _until_ended(client: Client, pull_id: int) -> AdapterPull:
-    """Tell how it goes until it is over."""
-    shown = narrator()
-    try:
-        async with contextlib.aclosing(client.follow()) as news:
-            async for item in news:
-                if isinstance(item, Status):
-                    pull = await client.adapter_pull(pull_id)
-                elif isinstance(item.object, AdapterPull) and item.object.id == pull_id:
-                    pull = item.object
-                else:
-                    continue
-                if not pull.state.open:
-                    return pull
-                shown.update(NarratedPull(pull))
-    finally:
-        shown.close()
-    raise DaemonUnreachable(
-        "the daemon went away", hint="add it again: it goes on where it stopped"
-    )
+async def _on_their_way(client: Client) -> list[Download]:
+    known = (await client.downloads()).downloads
+    return [download for download in known if download.adapter and download.state.open]
 
 
-async def _remove(client: Client, name: str) -> Adapter | AdapterPull:
+async def _remove(client: Client, name: str) -> Adapter | Download:
     """Raises UnknownAdapter if none is kept and none on its way under this name."""
     try:
         adapter = await client.adapter(name)
     except UnknownAdapter:
-        for pull in await client.adapter_pulls():
-            if pull.state.open and pull.name.casefold() == name.casefold():
-                return await client.cancel_adapter_pull(pull.id)
+        for download in await _on_their_way(client):
+            if download.subject.casefold() == name.casefold():
+                return await client.cancel_download(download.id)
         raise
     return await client.remove_adapter(adapter.id)
 
@@ -218,25 +199,3 @@ class NarratedUpload:
         share = self._sent / max(self._size, 1)
         right = f"{bytes_text(self._sent)} of {bytes_text(self._size)}"
         return live_line(one_line(self._path.name), share, right, width, blocks=blocks)
-
-
-class NarratedPull:
-    """An adapter on its way from the hub, as a waiting command tells it."""
-
-    def __init__(self, pull: AdapterPull) -> None:
-        self._pull = pull
-
-    def plain(self) -> str:
-        return f"{self._pull.name}: {self._pull.state}"
-
-    def live(self, width: int, *, blocks: bool) -> str:
-        pull = self._pull
-        if not pull.bytes_total:
-            return live_line(self.plain(), None, "", width, blocks=blocks)
-        right = [f"{bytes_text(pull.bytes_done)} of {bytes_text(pull.bytes_total)}"]
-        if pull.bytes_per_second is not None:
-            right.append(f"{bytes_text(pull.bytes_per_second)}/s")
-        if pull.eta_s is not None:
-            right.append(f"eta {duration_text(pull.eta_s)}")
-        share = pull.bytes_done / pull.bytes_total
-        return live_line(one_line(pull.name), share, "  ".join(right), width, blocks=blocks)

@@ -98,10 +98,13 @@ def show_model(
 
 
 def _next_step(model: ModelStatus) -> str | None:
-    """The command that makes its weights usable, if they are not."""
+    """What makes its weights usable, if they are not."""
     if model.weights.get_command is None or model.weights.state.usable:
         return None
-    return f"wantui repair {model.id}" if model.weights.bad else model.weights.get_command
+    command = f"wantui repair {model.id}" if model.weights.bad else model.weights.get_command
+    if model.upstream is not None and model.upstream.accept_at is not None:
+        return f"{words.gating(model.upstream.accept_at)}, then: {command}"
+    return command
 
 
 def _facts(model: ModelStatus) -> Iterator[tuple[str, str | Cell]]:

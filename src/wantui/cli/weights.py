@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from wantui.api.download import Depth, Download, DownloadState, PullPlan
-from wantui.api.status import Status
 from wantui.cli.confirm import Yes, confirm, someone_to_ask
 from wantui.cli.describe import show_facts
 from wantui.cli.document import show_document
 from wantui.cli.failure import tell
-from wantui.cli.narrated_download import NarratedDownload
+from wantui.cli.narrated_download import wait_for_download
 from wantui.cli.options import Host, Json
-from wantui.cli.patience import patiently
-from wantui.cli.progress import narrator
 from wantui.cli.session import ask
 from wantui.cli.table import Column, table
 from wantui.cli.terminal import colours_wanted, columns, narrate, show
 from wantui.client import Client, words
-from wantui.errors import DaemonUnreachable, ExitCode, Interrupted, InvalidRequest
-from wantui.text import bytes_text
+from wantui.errors import ExitCode, Interrupted, InvalidRequest
+from wantui.text import bytes_text, one_line
 
 _COLUMNS = (
     Column("ID", right=True),
-    Column("MODEL"),
+    Column("WHAT"),
     Column("STATE", flexible=True),
     Column("REPOSITORY"),
 )
@@ -129,7 +125,7 @@ def downloads(
         show_document(found)
         return
     rows = [
-        (str(item.id), item.model, words.downloading(item), item.repository or "")
+        (str(item.id), item.subject, words.downloading(item), item.repository or "")
         for item in found.downloads
     ]
     show(table(_COLUMNS, rows, width=columns(), colours=colours_wanted()))
@@ -147,7 +143,7 @@ def _change(change: Change, id: int | None, host: str | None, *, as_json: bool) 
     if as_json:
         show_document(download)
     else:
-        narrate(f"{download.model}: {words.downloading(download)}")
+        narrate(f"{one_line(download.subject)}: {words.downloading(download)}")
 
 
 async def _planned(client: Client, model: str) -> PullPlan:
@@ -155,7 +151,7 @@ async def _planned(client: Client, model: str) -> PullPlan:
 
 
 def _plan_facts(plan: PullPlan) -> list[tuple[str, str]]:
-    gated = "gated: the hub wants its terms accepted" if plan.gated else "not gated"
+    gated = words.gating(plan.accept_at) if plan.gated else "not gated"
     return [
         ("model", plan.model),
         ("repository", f"{plan.repository} at {plan.commit[:12]}"),
@@ -181,10 +177,10 @@ def _follow(
     download = ask(begun, host)
     if not detach and download.state.open:
         try:
-            download = ask(lambda client: _until_ended(client, download.id), host)
+            download = ask(lambda client: wait_for_download(client, download.id), host)
         except KeyboardInterrupt:
             raise Interrupted(
-                f"detached: the {words.doing(download)} of {download.model} goes on",
+                f"detached: the {words.doing(download)} of {download.subject} goes on",
                 hint="see: wantui downloads",
             ) from None
     if as_json:
@@ -193,40 +189,8 @@ def _follow(
         tell(download.error.to_error())
         raise typer.Exit(ExitCode.FAILED)
     if not as_json:
-        narrate(f"{download.model}: {words.downloading(download)}")
+        narrate(f"{download.subject}: {words.downloading(download)}")
     if download.state is DownloadState.PAUSED:
         narrate(f"go on: wantui downloads resume {download.id}")
     if not detach and download.state is not DownloadState.COMPLETED:
         raise typer.Exit(ExitCode.FAILED)
-
-
-async def _until_ended(client: Client, download_id: int) -> Download:
-    """Tell how it goes until it is over or paused, over restarts of the daemon."""
-    shown = narrator()
-    versions = patiently(lambda: _versions(client, download_id), shown.say, _lost)
-    try:
-        async with contextlib.aclosing(versions):
-            async for download in versions:
-                shown.update(NarratedDownload(download))
-                if not download.state.open or download.state is DownloadState.PAUSED:
-                    break
-    finally:
-        shown.close()
-    return download
-
-
-async def _versions(client: Client, download_id: int) -> AsyncGenerator[Download]:
-    """Raises UnknownDownload when it is too long over to be remembered."""
-    async with contextlib.aclosing(client.follow()) as news:
-        async for item in news:
-            if isinstance(item, Status):
-                yield await client.download(download_id)
-            elif isinstance(item.object, Download) and item.object.id == download_id:
-                yield item.object
-
-
-def _lost() -> DaemonUnreachable:
-    return DaemonUnreachable(
-        "the daemon went away; what it was doing goes on when it is back",
-        hint="run: wantui daemon start && wantui downloads",
-    )

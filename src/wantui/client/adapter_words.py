@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from wantui.api.adapter import Adapter, AdapterPull, AdapterSource
-from wantui.client import words
+from wantui.api.adapter import Adapter, AdapterSource
 
 ID_CHARACTERS = 12
 """Of an id, where people read it."""
@@ -24,8 +23,3 @@ def source(of: AdapterSource) -> str:
     if of.repository is None:
         return of.file
     return f"{of.repository}/{of.file} @ {(of.commit or '?')[:8]}"
-
-
-def pulling(pull: AdapterPull) -> str:
-    """running, 41 %, 0.5 of 1.2 GB, 112 MB/s, 3:20 left."""
-    return words.coming(pull.state, pull)

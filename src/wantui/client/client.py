@@ -12,9 +12,7 @@ from pydantic import ValidationError
 from wantui.api.adapter import (
     Adapter,
     AdapterCheck,
-    AdapterPull,
     AdapterPullRequest,
-    AdapterPulls,
     Adapters,
 )
 from wantui.api.base import API_VERSION, Reply, Request
@@ -26,6 +24,7 @@ from wantui.api.hello import Hello
 from wantui.api.job import Job, JobRequest, Jobs, JobState
 from wantui.api.log import LogText
 from wantui.api.model import Models, ModelStatus
+from wantui.api.provenance import Provenance
 from wantui.api.queue import Queue
 from wantui.api.removal import Removals
 from wantui.api.status import Status
@@ -155,17 +154,9 @@ class Client:
             timeout_s=SENDING_TIMEOUT_S,
         )
 
-    async def pull_adapter(self, request: AdapterPullRequest) -> AdapterPull:
-        return await self._call("POST", "/api/adapters/pull", AdapterPull, body=request)
-
-    async def adapter_pulls(self) -> tuple[AdapterPull, ...]:
-        return (await self._get("/api/adapters/pulls", AdapterPulls)).pulls
-
-    async def adapter_pull(self, pull_id: int) -> AdapterPull:
-        return await self._get(f"/api/adapters/pulls/{pull_id}", AdapterPull)
-
-    async def cancel_adapter_pull(self, pull_id: int) -> AdapterPull:
-        return await self._call("POST", f"/api/adapters/pulls/{pull_id}/cancel", AdapterPull)
+    async def pull_adapter(self, request: AdapterPullRequest) -> Download:
+        """Returns at once: see `download` and `follow`."""
+        return await self._call("POST", "/api/adapters/pull", Download, body=request)
 
     async def remove_adapter(self, adapter_id: str) -> Adapter:
         return await self._call("DELETE", f"/api/adapters/{adapter_id}", Adapter)
@@ -217,15 +208,33 @@ class Client:
         """Ask the daemon to stop; it answers first."""
         return await self._call("POST", "/api/shutdown", Hello)
 
+    async def provenance(self, job_id: int) -> Provenance:
+        """What made a finished job's video. Raises NoOutput."""
+        return await self._get(f"/api/jobs/{job_id}/provenance", Provenance)
+
     async def log(self, name: str, offset: int | None = None) -> LogText:
         """`daemon`, `worker` or a job's id; without an offset the last part of it."""
         return await self._get(f"/api/logs/{quote(name, safe='')}", LogText, {"offset": offset})
 
     async def output(self, job_id: int) -> AsyncGenerator[bytes]:
         """The bytes of a finished job's mp4, in pieces. Raises NoOutput."""
-        async with self._answer("GET", f"/api/jobs/{job_id}/output") as answer:
-            async for piece in answer.pieces():
-                yield piece
+        async for piece in self._pieces(f"/api/jobs/{job_id}/output"):
+            yield piece
+
+    async def preview(self, job_id: int) -> AsyncGenerator[bytes]:
+        """An animated WebP of what the video looks like so far. Raises NoPicture."""
+        async for piece in self._pieces(f"/api/jobs/{job_id}/preview"):
+            yield piece
+
+    async def thumbnail(self, job_id: int) -> AsyncGenerator[bytes]:
+        """A small WebP of a finished video's middle frame. Raises NoPicture."""
+        async for piece in self._pieces(f"/api/jobs/{job_id}/thumbnail"):
+            yield piece
+
+    async def frame(self, job_id: int, number: int) -> AsyncGenerator[bytes]:
+        """A PNG of one frame, counted from 1, if the job was to keep them. Raises NoPicture."""
+        async for piece in self._pieces(f"/api/jobs/{job_id}/frames/{number}"):
+            yield piece
 
     async def events(self, after: str | None = None) -> AsyncGenerator[Event]:
         """What happens from now on, or after the event id `after` (of a Status or an Event).
@@ -256,6 +265,11 @@ class Client:
                     yield event
                 else:
                     return
+
+    async def _pieces(self, path: str) -> AsyncGenerator[bytes]:
+        async with self._answer("GET", path) as answer:
+            async for piece in answer.pieces():
+                yield piece
 
     async def _get(
         self,

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from wantui.api.adapter import AdapterPull
 from wantui.api.base import Reply
 from wantui.api.download import Download
 from wantui.api.event import EventId, EventKind, Notice
@@ -25,7 +24,6 @@ _OBJECTS: dict[EventKind, type[Reply]] = {
     EventKind.JOB: Job,
     EventKind.MODEL: ModelStatus,
     EventKind.DOWNLOAD: Download,
-    EventKind.ADAPTER: AdapterPull,
     EventKind.WORKER: Worker,
     EventKind.QUEUE: Queue,
     EventKind.RESYNC: Notice,
@@ -38,7 +36,7 @@ class Event:
     id: EventId | None
     kind: EventKind
     object: Reply
-    """A Job, ModelStatus, Download, AdapterPull, Worker, Queue or Notice, as `kind` says."""
+    """A Job, ModelStatus, Download, Worker, Queue or Notice, as `kind` says."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ def asked_for(job: Job) -> Iterator[Fact]:
     yield "steps", words.steps(params)
     yield "guidance", words.guidance(params)
     yield "seed", str(params.seed)
+    if job.encoding:
+        yield "video", words.encoding(job.encoding)
     if params.image:
         yield "image", words.image(params.image)
 
@@ -34,5 +36,9 @@ def ran(job: Job) -> Iterator[Fact]:
         yield "started", words.clock(job.started_at)
     if job.finished_at is not None:
         yield "finished", words.clock(job.finished_at)
+    if len(job.attempts) > 1:
+        yield "attempts", words.attempts(job)
+    if job.checkpoint_step is not None:
+        yield "kept", f"{job.checkpoint_step} of {job.params.steps} steps"
     if job.timings:
         yield "timings", words.timings(job.timings)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from wantui.api.adapter import AdapterPull
 from wantui.api.download import Depth, Download
 from wantui.api.job import ImageUsed, Job, JobState, Output, Params, Progress, Timings, WaitsFor
 from wantui.api.model import (
@@ -15,6 +14,7 @@ from wantui.api.model import (
     WeightsState,
     WeightsStatus,
 )
+from wantui.api.video import Encoding
 from wantui.text import bytes_text, duration_text
 
 GLYPHS: dict[JobState, str] = {
@@ -79,7 +79,17 @@ def guidance(params: Params) -> str:
 
 
 def image(used: ImageUsed) -> str:
-    return f"{used.format}, {used.width}x{used.height}, sha256 {used.sha256}"
+    """png, 150x100, its middle 100x100, sha256 …"""
+    whole = used.width, used.height
+    shown = used.shown or whole
+    middle = "" if shown == whole else f", its middle {shown[0]}x{shown[1]}"
+    return f"{used.format}, {used.width}x{used.height}{middle}, sha256 {used.sha256}"
+
+
+def encoding(used: Encoding) -> str:
+    """h264, crf 17, medium, and PNG frames."""
+    png = ", and PNG frames" if used.png else ""
+    return f"{used.codec}, crf {used.crf}, {used.preset}{png}"
 
 
 def timings(spent: Timings) -> str:
@@ -97,9 +107,22 @@ def have(weights: WeightsStatus | ComponentStatus) -> str:
 
 def upstream(model: ModelStatus, told: Upstream) -> str:
     """a newer revision, 0123456789ab, when the hub was asked: 2026-11-23 10:00:00."""
+    gated = gating(told.accept_at) if told.gated else ""
+    if told.commit is None:
+        return gated
     is_new = f"a newer revision, {told.commit[:12]}," if model.stale else "the same"
-    gated = "; gated: its terms must be accepted" if told.gated else ""
-    return f"{is_new} when the hub was asked: {clock(told.asked_at)}{gated}"
+    asked = f"{is_new} when the hub was asked: {clock(told.asked_at)}"
+    return f"{asked}; {gated}" if gated else asked
+
+
+def gating(accept_at: str | None) -> str:
+    """gated: accept its terms at https://…/owner/repo, then: hf auth login
+
+    `accept_at` is the page if the hub did not let us in.
+    """
+    if accept_at is None:
+        return "gated: its terms must be accepted"
+    return f"gated: accept its terms at {accept_at}, then: hf auth login"
 
 
 def parameters(count: int | None) -> str:
@@ -121,20 +144,22 @@ def doing(download: Download) -> str:
 
 def downloading(download: Download) -> str:
     """pull running, 41 %, 9.5 of 34.2 GB, 112 MB/s, 3:20 left."""
-    return coming(f"{doing(download)} {download.state}", download)
-
-
-def coming(what: str, item: Download | AdapterPull) -> str:
-    """What it does or is, and while it is open how far and how fast."""
-    parts = [what]
-    if item.bytes_total and item.state.open:
-        done, total = item.bytes_done, item.bytes_total
+    parts = [f"{doing(download)} {download.state}"]
+    if download.bytes_total and download.state.open:
+        done, total = download.bytes_done, download.bytes_total
         parts += [f"{done / total:.0%}", f"{bytes_text(done)} of {bytes_text(total)}"]
-    if item.bytes_per_second is not None:
-        parts.append(f"{bytes_text(item.bytes_per_second)}/s")
-    if item.eta_s is not None:
-        parts.append(f"{duration_text(item.eta_s)} left")
+    if download.bytes_per_second is not None:
+        parts.append(f"{bytes_text(download.bytes_per_second)}/s")
+    if download.eta_s is not None:
+        parts.append(f"{duration_text(download.eta_s)} left")
     return ", ".join(parts)
+
+
+def attempts(job: Job) -> str:
+    """3, the last from step 13."""
+    last = job.attempts[-1]
+    spared = f", the last from step {last.from_step}" if last.from_step else ""
+    return f"{len(job.attempts)}{spared}"
 
 
 def took_s(job: Job) -> float | None:

@@ -21,6 +21,7 @@ from wantui.daemon.routes import (
     logs,
     machine,
     models,
+    pictures,
     queue,
     uploads,
 )
@@ -44,6 +45,7 @@ def create_app(parts: Parts, shutdown: asyncio.Event) -> FastAPI:
     nouns = (
         daemon,
         jobs,
+        pictures,
         models,
         cache,
         downloads,

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from wantui.api.job import JobWarning
+from wantui.catalog.encoding import resolve_encoding
+from wantui.catalog.preview import preview_order
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.progress import Meter
 from wantui.daemon.scheduler import Claim
@@ -17,11 +19,15 @@ from wantui.daemon.supervisor import WorkerProcess
 from wantui.errors import WorkerCrashed
 from wantui.paths import Paths
 from wantui.pipe.messages import (
+    Began,
+    Checkpointed,
     Completed,
+    EmbeddingCache,
     Failed,
     Generate,
     Loaded,
     ModelFiles,
+    Previewed,
     Report,
     Step,
     Stop,
@@ -30,12 +36,14 @@ from wantui.pipe.messages import (
     Warned,
 )
 from wantui.queue.jobs import Jobs
+from wantui.settings import Settings
 from wantui.store.scan import weights_files
+from wantui.store.verdicts import Verdicts
 
 log = logging.getLogger(__name__)
 
 
-def order_for(claim: Claim, paths: Paths) -> Generate:
+def order_for(claim: Claim, paths: Paths, settings: Settings, verdicts: Verdicts) -> Generate:
     """All that the worker needs, resolved; completes the job's folder.
 
     Raises WeightsAbsent, FolderUnsafe or DiskFull.
@@ -46,6 +54,7 @@ def order_for(claim: Claim, paths: Paths) -> Generate:
     image = folder.image(job)
     folder.prepare(job, paths.uploads / job.params.image.sha256 if job.params.image else None)
     weights_folder = claim.weights.folder or ""
+    encoding = job.encoding or resolve_encoding(settings.video)
     return Generate(
         job=job.id,
         attempt=len(job.attempts),
@@ -55,13 +64,23 @@ def order_for(claim: Claim, paths: Paths) -> Generate:
             pipeline=recipe.pipeline,
             expand_timesteps=recipe.expand_timesteps,
             text_tokens=recipe.limits.text_tokens,
-            files=weights_files(recipe, Path(weights_folder)),
+            files=weights_files(recipe, Path(weights_folder), verdicts),
         ),
         plan=claim.plan,
         params=job.params,
         quality=job.quality,
         image=str(image) if image else None,
         output=str(folder.output),
+        checkpoint=str(folder.checkpoint),
+        checkpoint_every_s=settings.worker.checkpoint_every_s,
+        embeddings=EmbeddingCache(
+            folder=str(paths.embeddings), most_bytes=settings.cache.embeddings_bytes
+        ),
+        encoding=encoding,
+        thumbnail=str(folder.thumbnail),
+        frames_folder=str(folder.frames) if encoding.png else None,
+        preview=preview_order(recipe, settings.preview, folder.preview),
+        provenance=str(folder.provenance),
         log=str(folder.log),
     )
 
@@ -132,15 +151,6 @@ class Attempt:
     async def _take(self, report: Report) -> bool:
         """Act on one report; whether it ended the attempt."""
         match report:
-            case Step(stage=stage, step=step, of=of):
-                self._jobs.progress(self._job_id, self._meter.read(stage, step, of))
-            case Warned(code=code, message=message):
-                warning = JobWarning(code=code, message=message)
-                await settle(lambda: self._jobs.warn(self._job_id, warning))
-            case Loaded(model=model):
-                await self._holds(model)
-            case Unloaded():
-                await self._holds(None)
             case Completed(output=output, timings=timings):
                 await settle(lambda: self._jobs.complete(self._job_id, output, timings))
                 return True
@@ -150,6 +160,27 @@ class Attempt:
             case Failed(error=error, ends=ends):
                 self.worker_is_good = not ends
                 raise error.to_error()
+            case Loaded(model=model):
+                await self._holds(model)
+            case Unloaded():
+                await self._holds(None)
+            case _:
+                await self._note(report)
+        return False
+
+    async def _note(self, report: Report) -> None:
+        """What the worker tells of the job while it goes on."""
+        match report:
+            case Step(stage=stage, step=step, of=of):
+                self._jobs.progress(self._job_id, self._meter.read(stage, step, of))
+            case Previewed(rev=rev):
+                self._jobs.progress(self._job_id, self._meter.previewed(rev))
+            case Began(step=step):
+                await settle(lambda: self._jobs.began(self._job_id, step))
+            case Checkpointed(step=step):
+                await settle(lambda: self._jobs.checkpointed(self._job_id, step))
+            case Warned(code=code, message=message):
+                warning = JobWarning(code=code, message=message)
+                await settle(lambda: self._jobs.warn(self._job_id, warning))
             case _:
                 log.warning("worker sent %r in the middle of a job", report.kind)
-        return False

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Collection, Mapping
 
+from wantui.api.adapter import PulledAdapter
 from wantui.api.download import Depth, Download, DownloadAction, DownloadState
 from wantui.api.error import ErrorBody
 from wantui.daemon.fetch import Fetch
@@ -68,27 +70,53 @@ class Downloads:
 
         `done` when there is nothing to do: it is then over at once.
         """
+        now = time.time()
+        wanted = Download(
+            id=0,
+            rev=1,
+            action=action,
+            depth=depth,
+            model=model,
+            repository=repository,
+            state=DownloadState.COMPLETED if done else DownloadState.QUEUED,
+            created_at=now,
+            finished_at=now if done else None,
+        )
         async with self._lock:
             known = self.latest(model, action)
             if known is None or done or not _goes_on(known, depth):
-                now = time.time()
-                fresh = Download(
-                    id=0,
-                    rev=1,
-                    action=action,
-                    depth=depth,
-                    model=model,
-                    repository=repository,
-                    state=DownloadState.COMPLETED if done else DownloadState.QUEUED,
-                    created_at=now,
-                    finished_at=now if done else None,
-                )
-                known = await self._database.run(lambda c: table.insert(c, fresh), durable=True)
-                self._show(known)
+                known = await self._begin_anew(wanted)
             elif known.state in (DownloadState.PAUSED, DownloadState.FAILED):
                 known = await self._queue_again(known.id)
         self._tell_lanes()
         return known
+
+    async def ask_for_adapter(self, repository: str, adapter: PulledAdapter) -> Download:
+        """The open one of the same file goes on, under the new name if one is asked for.
+
+        A model's pull that is under way makes way: it takes hours, an adapter minutes.
+        """
+        wanted = Download(
+            id=0,
+            rev=1,
+            model=None,
+            adapter=adapter,
+            repository=repository,
+            state=DownloadState.QUEUED,
+            created_at=time.time(),
+        )
+        async with self._lock:
+            known = self._open_like(wanted)
+            if known is None:
+                known = await self._begin_anew(wanted)
+            elif known.state is DownloadState.PAUSED:
+                known = await self._queue_again(known.id)
+            if known.adapter and adapter.name not in (None, known.adapter.name):
+                renamed = known.adapter.model_copy(update={"name": adapter.name})
+                known = await self._change(known.id, adapter=renamed)
+        await self._make_way()
+        self._tell_lanes()
+        return self.get(known.id)
 
     async def pause(self, download_id: int) -> Download:
         return await self._end(download_id, DownloadState.PAUSED)
@@ -102,6 +130,8 @@ class Downloads:
             if download.state not in (DownloadState.PAUSED, DownloadState.FAILED):
                 raise WrongState(f"download {download_id} is {download.state}", hint="")
             download = await self._queue_again(download_id)
+        if download.adapter is not None:
+            await self._make_way()
         self._tell_lanes()
         return download
 
@@ -112,16 +142,18 @@ class Downloads:
         return event
 
     def next(self, actions: Collection[DownloadAction]) -> Download | None:
-        """The first that waits, of these kinds."""
+        """The first that waits, of these kinds: an adapter before any model."""
         waiting = (
             d for d in self._all.values() if d.state is DownloadState.QUEUED and d.action in actions
         )
-        return min(waiting, key=lambda download: download.id, default=None)
+        return min(waiting, key=lambda d: (d.adapter is None, d.id), default=None)
 
     async def begin(self, download_id: int, fetch: Fetch) -> bool:
-        """Whether it is still to be carried out; from here on a halt reaches its fetch."""
+        """Whether it is still the next to be carried out; from here on a halt reaches its fetch."""
         async with self._lock:
-            if self.get(download_id).state is not DownloadState.QUEUED:
+            download = self.get(download_id)
+            overtaken = _makes_way(download) and self._adapter_waits()
+            if download.state is not DownloadState.QUEUED or overtaken:
                 return False
             await self._change(download_id, state=DownloadState.RUNNING, error=None)
             self._fetches[download_id] = fetch
@@ -139,9 +171,13 @@ class Downloads:
             self._show(before.model_copy(update={**progress, "rev": before.rev + 1}))
 
     async def end(
-        self, download_id: int, state: DownloadState, error: WantuiError | None = None
+        self,
+        download_id: int,
+        state: DownloadState,
+        error: WantuiError | None = None,
+        **facts: object,
     ) -> None:
-        """How it came out, unless a client has said otherwise meanwhile."""
+        """How it came out, and what it has become, unless a client has ended it meanwhile."""
         async with self._lock:
             if self.get(download_id).state in (DownloadState.RUNNING, DownloadState.QUEUED):
                 await self._change(
@@ -150,9 +186,10 @@ class Downloads:
                     error=ErrorBody.of(error) if error else None,
                     finished_at=None if state is DownloadState.PAUSED else time.time(),
                     **_IDLE,
+                    **facts,
                 )
 
-    async def wait_for_room(self, download_id: int, error: DiskFull) -> None:
+    async def wait_for_room(self, download_id: int, error: WantuiError) -> None:
         """Paused: what came is kept, and room is the user's to make.
 
         Where not even that can be written down it is told all the same; after a restart the
@@ -184,6 +221,38 @@ class Downloads:
             await fetch.halt()
         return self.get(download_id)
 
+    def _open_like(self, wanted: Download) -> Download | None:
+        """The open one that brings the same file of a repository."""
+        for known in self._all.values():
+            if known.state.open and _file_of(known) == _file_of(wanted):
+                return known
+        return None
+
+    def _adapter_waits(self) -> bool:
+        waiting = (d for d in self._all.values() if d.state is DownloadState.QUEUED)
+        return any(download.adapter is not None for download in waiting)
+
+    async def _make_way(self) -> None:
+        """What brings models goes back to the queue; returns once its fetcher is gone.
+
+        Where that cannot be written down the adapter waits.
+        """
+        fetches = []
+        async with self._lock:
+            for download_id, fetch in list(self._fetches.items()):
+                download = self.get(download_id)
+                if _makes_way(download) and download.state is DownloadState.RUNNING:
+                    with contextlib.suppress(DiskFull):
+                        await self._change(download_id, state=DownloadState.QUEUED, **_IDLE)
+                        fetches.append(fetch)
+        for fetch in fetches:
+            await fetch.halt()
+
+    async def _begin_anew(self, wanted: Download) -> Download:
+        known = await self._database.run(lambda c: table.insert(c, wanted), durable=True)
+        self._show(known)
+        return known
+
     async def _queue_again(self, download_id: int) -> Download:
         return await self._change(
             download_id, state=DownloadState.QUEUED, error=None, finished_at=None
@@ -205,6 +274,17 @@ class Downloads:
     def _tell_lanes(self) -> None:
         for event in self._news:
             event.set()
+
+
+def _file_of(download: Download) -> tuple[str | None, ...] | None:
+    """What tells one adapter of the hub from another; None for a model's weights."""
+    adapter = download.adapter
+    return (download.repository, adapter.file, adapter.revision) if adapter else None
+
+
+def _makes_way(download: Download) -> bool:
+    """For an adapter: whether it brings a model over the same line."""
+    return download.adapter is None and download.action is not DownloadAction.VERIFY
 
 
 def _goes_on(download: Download, depth: Depth | None) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
+from importlib.metadata import version
 from importlib.util import find_spec
 
 from wantui.errors import EngineMissing
@@ -14,6 +16,12 @@ PACKAGES = ("torch", "diffusers", "transformers", "av")
 def missing_packages() -> tuple[str, ...]:
     """Looked for once: what is installed later is there after a restart."""
     return tuple(name for name in PACKAGES if find_spec(name) is None)
+
+
+@functools.cache
+def versions() -> Mapping[str, str]:
+    """Of the packages that are there, as installed: what a worker that starts will run."""
+    return {name: version(name) for name in PACKAGES if name not in missing_packages()}
 
 
 def need_engine() -> None:

@@ -2,52 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from wantui.api.download import Depth, Download, DownloadAction, DownloadState
-from wantui.catalog.recipe import Recipe
+from wantui.api.download import Download, DownloadAction, DownloadState
+from wantui.daemon.cargo import Cargo
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.fetch import Fetch, Telling
-from wantui.daemon.fetch_orders import FetchOrders
-from wantui.daemon.inventory import Inventory, need_whole
 from wantui.daemon.pace import Pace
 from wantui.daemon.settle import settle
-from wantui.daemon.upstream import UpstreamBook
 from wantui.daemon.verdict_book import VerdictBook
 from wantui.errors import DiskFull, RevisionNotFound, WantuiError
 from wantui.pipe.fetch import Checked, Fetching, FetchOrder, Halted, Listed
 
 NETWORK = (DownloadAction.PULL, DownloadAction.REPAIR)
-"""One at a time: it uses the whole line."""
+"""One at a time: it uses the whole line, up to the one limit that is set for it."""
 DISK = (DownloadAction.VERIFY,)
 """Beside a pull that may take hours."""
 
 
 class FetchLane:
-    """`landed` is called when a model's weights may be other than they were."""
+    """`cargo_of` says what a download brings."""
 
     def __init__(
         self,
         actions: tuple[DownloadAction, ...],
         downloads: Downloads,
         *,
-        inventory: Inventory,
+        cargo_of: Callable[[Download], Cargo],
         book: VerdictBook,
-        upstream: UpstreamBook,
-        orders: FetchOrders,
         log_file: Callable[[], Path],
-        landed: Callable[[Recipe], Awaitable[None]],
     ) -> None:
         self._actions = actions
         self._downloads = downloads
-        self._inventory = inventory
+        self._cargo_of = cargo_of
         self._book = book
-        self._upstream = upstream
-        self._orders = orders
         self._log_file = log_file
-        self._landed = landed
         self._news = downloads.news()
 
     async def run(self) -> NoReturn:
@@ -61,58 +52,52 @@ class FetchLane:
                 await self._news.wait()
 
     async def _carry_out(self, download: Download) -> None:
-        recipe: Recipe | None = None
-        state = DownloadState.COMPLETED
-        failure: WantuiError | None = None
+        cargo = self._cargo_of(download)
+        state, failure = DownloadState.COMPLETED, None
+        facts: Mapping[str, object] | None = {}
         try:
-            recipe = self._inventory.catalog.model(download.model)
-            if not await self._fetched(download, recipe):
-                return  # whoever halted it has said what it is now
-            need_whole(recipe, await self._inventory.weights(recipe))
-        except DiskFull as error:
-            await self._downloads.wait_for_room(download.id, _with_next_step(error, recipe))
+            facts = await self._brought(download.id, cargo)
+        except DiskFull as full:
+            await self._downloads.wait_for_room(download.id, await cargo.failed(download, full))
             return
-        except RevisionNotFound as error:  # asked for again, it will be what the hub has then
-            state, failure = DownloadState.FAILED, _taken_back(error, recipe)
-            await settle(lambda: self._downloads.learn(download.id, commit=None))
         except WantuiError as error:
-            state, failure = DownloadState.FAILED, error
-        await settle(lambda: self._downloads.end(download.id, state, failure))
-        if recipe is not None:
-            await self._landed(recipe)
+            state, failure = DownloadState.FAILED, await cargo.failed(download, error)
+            if isinstance(error, RevisionNotFound):  # the next try takes what the hub has then
+                facts = {"commit": None}
+        if facts is None:
+            return  # whoever halted it has said what it is now
+        outcome = facts
+        await settle(lambda: self._downloads.end(download.id, state, failure, **outcome))
+        await cargo.over(download)
 
-    async def _fetched(self, download: Download, recipe: Recipe) -> bool:
-        """Whether it went to its end. Raises what the fetcher reports."""
+    async def _brought(self, download_id: int, cargo: Cargo) -> Mapping[str, object] | None:
+        """What the download has become, at its end; None if it was halted.
+
+        Raises what the fetcher reports, and what the cargo makes of it.
+        """
         pace = Pace()
 
         async def order() -> FetchOrder:
-            return await self._order(self._downloads.get(download.id), recipe)
+            return await cargo.order(self._downloads.get(download_id))
 
         async def told(report: Telling) -> None:
-            await self._told(download.id, report, pace)
+            await self._told(download_id, cargo, report, pace)
 
         fetch = Fetch(order, self._log_file, told)
-        if not await settle(lambda: self._downloads.begin(download.id, fetch)):
-            return False
+        if not await settle(lambda: self._downloads.begin(download_id, fetch)):
+            return None
         try:
-            return not isinstance(await fetch.run(), Halted)
+            report = await fetch.run()
         finally:
-            self._downloads.over(download.id)
+            self._downloads.over(download_id)
+        if isinstance(report, Halted):
+            return None
+        return await cargo.land(self._downloads.get(download_id), report)
 
-    async def _order(self, download: Download, recipe: Recipe) -> FetchOrder:
-        if download.action is DownloadAction.PULL:
-            return self._orders.pull(recipe, download.commit)
-        weights = await self._inventory.weights(recipe)
-        if download.action is DownloadAction.REPAIR:
-            return self._orders.pull(recipe, download.commit or weights.revision)
-        return self._orders.verify(recipe, weights, download.depth or Depth.CONTENT)
-
-    async def _told(self, download_id: int, report: Telling, pace: Pace) -> None:
+    async def _told(self, download_id: int, cargo: Cargo, report: Telling, pace: Pace) -> None:
         match report:
             case Listed():
-                download = self._downloads.get(download_id)
-                if download.commit is None and download.repository is not None:
-                    await self._upstream.learn(download.repository, report)
+                await cargo.listed(self._downloads.get(download_id), report)
                 facts = {
                     "commit": report.commit,
                     "license": report.license,
@@ -131,15 +116,3 @@ class FetchLane:
                     bytes_per_second=rate,
                     eta_s=(report.total - report.done) / rate if rate else None,
                 )
-
-
-def _taken_back(error: RevisionNotFound, recipe: Recipe | None) -> RevisionNotFound:
-    command = recipe.get_command if recipe else "wantui downloads"
-    hint = f"its publisher has taken it back; what is there now comes with: {command}"
-    return RevisionNotFound(error.message, hint=hint)
-
-
-def _with_next_step(error: DiskFull, recipe: Recipe | None) -> DiskFull:
-    command = recipe.get_command if recipe else "wantui downloads"
-    hint = f"free some space, or move the cache (HF_HOME), then: {command}"
-    return DiskFull(error.message, hint=hint, detail=error.detail)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
-from wantui.api.download import Depth
+from wantui.api.adapter import PulledAdapter
+from wantui.api.download import Depth, Download
 from wantui.api.model import WeightsStatus
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.verdict_book import VerdictBook
 from wantui.errors import InvalidRequest, WeightsAbsent
 from wantui.paths import Paths
-from wantui.pipe.fetch import FileToVerify, PullFiles, VerifyFiles
-from wantui.settings import StoreSettings
+from wantui.pipe.fetch import FileToVerify, PullAdapter, PullFiles, VerifyFiles
+from wantui.settings import Settings
 
 
 class FetchOrders:
-    def __init__(self, paths: Paths, settings: StoreSettings, book: VerdictBook) -> None:
+    def __init__(self, paths: Paths, settings: Settings, book: VerdictBook) -> None:
         self._paths = paths
-        self._settings = settings
+        self._settings = settings.store
+        self._most_adapter_bytes = settings.limits.adapter_bytes
         self._book = book
 
     def pull(
@@ -35,6 +38,23 @@ class FetchOrders:
             tries=self._settings.tries,
             proven=self._book.proven(),
             only_list=only_list,
+        )
+
+    def pull_adapter(self, download: Download, wanted: PulledAdapter, staging: Path) -> PullAdapter:
+        """`staging` is a folder of this file's own. Raises InvalidRequest without a repository."""
+        if download.repository is None:
+            raise InvalidRequest(f"{wanted.called} is in no repository", hint="add it again")
+        return PullAdapter(
+            repository=download.repository,
+            revision=download.commit or wanted.revision,
+            path=wanted.file,
+            staging=str(staging),
+            kept=str(self._paths.adapters),
+            most_bytes=self._most_adapter_bytes,
+            connections=self._settings.connections,
+            bytes_a_second=self._settings.max_bytes_per_second or None,
+            stall_s=self._settings.stall_s,
+            tries=self._settings.tries,
         )
 
     def verify(self, recipe: Recipe, weights: WeightsStatus, depth: Depth) -> VerifyFiles:

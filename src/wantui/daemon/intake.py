@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wantui.api.job import ImageUsed, Job, JobRequest
+from wantui.catalog.encoding import resolve_encoding
 from wantui.catalog.recipe import Recipe
 from wantui.catalog.resolve import resolve
 from wantui.daemon.engine import need_engine
@@ -18,9 +19,12 @@ from wantui.daemon.uploads import Uploads
 from wantui.errors import DiskFull, FolderUnsafe, UnknownUpload
 from wantui.paths import Paths
 from wantui.queue.jobs import Jobs
+from wantui.settings import VideoSettings
 
 AUTO = "auto"
 MODELS_REMEMBERED = 8
+JOBS_LOOKED_AT = 8
+"""For a picture that was uploaded long ago; its file may be gone from some of them."""
 
 
 class Intake:
@@ -33,6 +37,7 @@ class Intake:
         uploads: Uploads,
         jobs: Jobs,
         default_model: str,
+        video: VideoSettings,
         wake: Callable[[], None],
     ) -> None:
         self._paths = paths
@@ -41,6 +46,7 @@ class Intake:
         self._uploads = uploads
         self._jobs = jobs
         self._default_model = default_model
+        self._video = video
         self._wake = wake
 
     async def accept(self, request: JobRequest, owner: int) -> Job:
@@ -53,6 +59,7 @@ class Intake:
         quality = self._inventory.catalog.quality(request.quality)
         image = await self._image(request)
         params = resolve(recipe, request, image)
+        encoding = resolve_encoding(self._video, request.codec, request.crf, png=request.png)
         need_engine()
         weights = await self._inventory.weights(recipe)
         if not (request.fetch and recipe.repository):
@@ -62,6 +69,7 @@ class Intake:
             model=recipe.id,
             quality=quality.id,
             params=params,
+            encoding=encoding,
             owner=owner,
             hold=request.hold,
             fetch=request.fetch,
@@ -92,4 +100,19 @@ class Intake:
     async def _image(self, request: JobRequest) -> ImageUsed | None:
         if request.image is None:
             return None
-        return await asyncio.to_thread(self._uploads.used, request.image)
+        try:
+            return await asyncio.to_thread(self._uploads.used, request.image)
+        except UnknownUpload:
+            await self._keep_again(request.image)
+            return await asyncio.to_thread(self._uploads.used, request.image)
+
+    async def _keep_again(self, sha256: str) -> None:
+        """Take a picture that is no upload any more from the folder of a job that was made of it.
+
+        Raises UnknownUpload if no job has it.
+        """
+        for job in await self._jobs.with_image(sha256, JOBS_LOOKED_AT):
+            path = JobFolder(self._paths.job(job.id)).image(job)
+            if path is not None and await asyncio.to_thread(self._uploads.keep_copy, path, sha256):
+                return
+        raise UnknownUpload("there is no such upload, and no job has the picture")

@@ -22,6 +22,7 @@ from wantui.daemon.verdict_book import VerdictBook
 from wantui.errors import WeightsAbsent, WeightsCorrupt
 from wantui.store.cache import file_at
 from wantui.store.scan import scan
+from wantui.store.verdicts import Verdicts
 from wantui.text import bytes_text
 
 
@@ -52,6 +53,10 @@ class Inventory:
         self._scanner = ThreadPoolExecutor(1, "scan")
         """A mount that hangs holds up this, and nothing else."""
         self._known: dict[str, ModelStatus] = {}
+
+    @property
+    def verdicts(self) -> Verdicts:
+        return self._book.verdicts
 
     async def models(self) -> tuple[ModelStatus, ...]:
         """All of them, scanned now."""
@@ -143,6 +148,12 @@ def _health(weights: WeightsStatus) -> Health:
     )
 
 
+def _moved_on(upstream: Upstream | None, revision: str | None) -> bool:
+    """Whether the publisher has another revision than the one that is here."""
+    told = upstream.commit if upstream else None
+    return told is not None and revision not in (None, told)
+
+
 def _status(
     recipe: Recipe,
     weights: WeightsStatus,
@@ -165,7 +176,7 @@ def _status(
         weights=weights,
         health=_health(weights),
         upstream=upstream,
-        stale=upstream is not None and weights.revision not in (None, upstream.commit),
+        stale=_moved_on(upstream, weights.revision),
         loaded=loaded,
         takes_image=recipe.takes_image,
         needs_image=recipe.needs_image,

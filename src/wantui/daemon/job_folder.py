@@ -1,8 +1,9 @@
-"""A job's folder: request.json, the picture, the log and the output."""
+"""A job's folder: request.json, the picture, the log, and what is made: previews, the output."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from wantui.api.job import Job
 from wantui.daemon.logs import JOB_LOG
 from wantui.errors import FolderUnsafe
 from wantui.files import full_disk_named, private_folder, sweep, write_atomic
+
+log = logging.getLogger(__name__)
 
 
 class JobFolder:
@@ -25,6 +28,29 @@ class JobFolder:
     @property
     def output(self) -> Path:
         return self.path / "output.mp4"
+
+    @property
+    def checkpoint(self) -> Path:
+        """What the job goes on from."""
+        return self.path / "checkpoint.safetensors"
+
+    @property
+    def preview(self) -> Path:
+        """What the video looks like so far; there from the first steps until the video is."""
+        return self.path / "preview.webp"
+
+    @property
+    def thumbnail(self) -> Path:
+        return self.path / "thumbnail.webp"
+
+    @property
+    def frames(self) -> Path:
+        """PNGs, if the job was to keep them."""
+        return self.path / "frames"
+
+    @property
+    def provenance(self) -> Path:
+        return self.path / "provenance.json"
 
     def image(self, job: Job) -> Path | None:
         """The picture that belongs to the job, whatever happens to the upload."""
@@ -49,10 +75,17 @@ class JobFolder:
         with contextlib.suppress(OSError):
             sweep(self.path)
 
+    def drop_checkpoint(self) -> None:
+        """Of a job that goes on no more. What cannot be removed is logged."""
+        try:
+            self.checkpoint.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("%s: %s", self.checkpoint, error.strerror)
+
     def _fill(self, job: Job, upload: Path | None) -> None:
         request = self.path / "request.json"
         if not request.exists():
-            asked = {"id", "model", "quality", "params", "owner", "created_at"}
+            asked = {"id", "model", "quality", "params", "encoding", "owner", "created_at"}
             write_atomic(request, job.model_dump_json(indent=2, include=asked).encode())
         image = self.image(job)
         if image is not None and upload is not None and not image.exists():

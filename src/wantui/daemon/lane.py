@@ -138,9 +138,11 @@ class Lane:
         try:
             try:
                 worker = await self._ready_worker()
-                order = await asyncio.to_thread(order_for, claim, self._paths)
+                order = await self._order(claim)
             except WorkerStartFailed as error:
                 await self._no_worker(job_id, error)
+            except WeightsChanged as error:
+                await self._not_as_planned(job_id, error)
             except DiskFull:
                 await self._no_room(job_id)
             except WantuiError as error:
@@ -150,6 +152,20 @@ class Lane:
         except asyncio.CancelledError:
             await asyncio.shield(self._interrupt(job_id))
             raise
+
+    async def _order(self, claim: Claim) -> Generate:
+        """What the worker is told; it refuses files that are others than the order names.
+
+        Those are looked at once they are named, for the worker may have started for long since
+        they were planned with. Raises WeightsChanged, WeightsAbsent, FolderUnsafe or DiskFull.
+        """
+        order = await asyncio.to_thread(
+            order_for, claim, self._paths, self._settings, self._inventory.verdicts
+        )
+        now = await self._inventory.weights(claim.recipe)
+        if not now.state.usable or not (now.checked or claim.job.unverified):
+            raise WeightsChanged(f"the weights of {claim.recipe.id} are not what was verified")
+        return order
 
     async def _generate(
         self, recipe: Recipe, job_id: int, worker: WorkerProcess, order: Generate
@@ -200,6 +216,11 @@ class Lane:
     async def _no_room(self, job_id: int) -> None:
         log.warning("job %d: no room for its folder", job_id)
         self._scheduler.disk_is_full()
+        self._show(WorkerState.IDLE)
+        await settle(lambda: self._jobs.put_back(job_id))
+
+    async def _not_as_planned(self, job_id: int, error: WeightsChanged) -> None:
+        log.warning("job %d: %s: it waits until they are verified", job_id, error.message)
         self._show(WorkerState.IDLE)
         await settle(lambda: self._jobs.put_back(job_id))
 

@@ -10,23 +10,26 @@ from pathlib import Path
 
 from wantui import __version__
 from wantui.api.base import API_VERSION
+from wantui.api.download import Download
 from wantui.api.event import EventKind
 from wantui.api.hello import Hello
-from wantui.api.job import Job, in_order
+from wantui.api.job import Job, JobState, in_order
 from wantui.api.queue import Queue
 from wantui.api.status import MAX_FINISHED, MAX_UNFINISHED, Status
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.adapter_pulls import AdapterPulls
 from wantui.daemon.adapters import Adapters
+from wantui.daemon.cargo import Cargo
 from wantui.daemon.downloads import Downloads
-from wantui.daemon.engine import missing_packages
+from wantui.daemon.engine import missing_packages, versions
 from wantui.daemon.events import Events
 from wantui.daemon.fetch_lane import DISK, NETWORK, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
 from wantui.daemon.housekeeping import Housekeeping
 from wantui.daemon.intake import Intake
 from wantui.daemon.inventory import Inventory
+from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.lane import Lane
 from wantui.daemon.logs import rotated
 from wantui.daemon.machine import Machine
@@ -35,6 +38,7 @@ from wantui.daemon.scheduler import Scheduler
 from wantui.daemon.uploads import Uploads
 from wantui.daemon.upstream import UpstreamBook
 from wantui.daemon.verdict_book import VerdictBook
+from wantui.daemon.weights_cargo import WeightsCargo
 from wantui.daemon.workers import WorkerBoard
 from wantui.database import Database
 from wantui.errors import TimedOut
@@ -81,25 +85,32 @@ class Parts:
         self.downloads = Downloads(
             self.database, lambda download: self.events.publish(EventKind.DOWNLOAD, download)
         )
-        orders = FetchOrders(paths, settings.store, self.book)
+        orders = FetchOrders(paths, settings, self.book)
         self.provision = Provision(
             self.inventory,
             self.downloads,
             orders,
             upstream=self.upstream,
-            hub_cache=paths.hub_cache,
             log_file=self._fetcher_log,
+        )
+        self.adapters = Adapters(
+            paths.adapters, self.inventory.catalog, settings.limits.adapter_bytes
+        )
+        self.adapter_pulls = AdapterPulls(self.adapters, self.downloads, orders, paths.adapters)
+        self.weights_cargo = WeightsCargo(
+            self.inventory,
+            self.upstream,
+            orders,
+            hub_cache=paths.hub_cache,
+            landed=self._landed,
         )
         self.fetch_lanes = tuple(
             FetchLane(
                 actions,
                 self.downloads,
-                inventory=self.inventory,
+                cargo_of=self._cargo_of,
                 book=self.book,
-                upstream=self.upstream,
-                orders=orders,
                 log_file=self._fetcher_log,
-                landed=self._landed,
             )
             for actions in (NETWORK, DISK)
         )
@@ -118,16 +129,6 @@ class Parts:
             hub_cache=paths.hub_cache,
             loaded=self.board.holds,
         )
-        self.adapters = Adapters(
-            paths.adapters, self.inventory.catalog, settings.limits.adapter_bytes
-        )
-        self.adapter_pulls = AdapterPulls(
-            self.adapters,
-            paths,
-            settings,
-            log_file=self._fetcher_log,
-            changed=lambda pull: self.events.publish(EventKind.ADAPTER, pull),
-        )
         self.intake = Intake(
             paths=paths,
             inventory=self.inventory,
@@ -135,6 +136,7 @@ class Parts:
             uploads=self.uploads,
             jobs=self.jobs,
             default_model=settings.default_model,
+            video=settings.video,
             wake=self.wake,
         )
         self.lanes: tuple[Lane, ...] = ()
@@ -172,7 +174,6 @@ class Parts:
         self.scheduler.start(devices(hardware))
         self._tasks = [asyncio.create_task(lane.run()) for lane in self.lanes]
         self._tasks += [asyncio.create_task(lane.run()) for lane in self.fetch_lanes]
-        self._tasks.append(asyncio.create_task(self.adapter_pulls.run()))
         self._tasks.append(asyncio.create_task(self.book.run()))
         self._tasks.append(asyncio.create_task(self._rescan()))
         self._tasks.append(asyncio.create_task(self._tidy()))
@@ -229,6 +230,12 @@ class Parts:
             for lane in self.lanes:
                 lane.stop(job.id)
 
+    async def cancel_download(self, download_id: int) -> Download:
+        """End it, and remove what is not whole. Raises UnknownDownload or WrongState."""
+        cancelled = await self.downloads.cancel(download_id)
+        await self._cargo_of(cancelled).drop(cancelled)
+        return cancelled
+
     async def set_paused(self, value: bool) -> Queue:
         await self.jobs.set_paused(value)
         self._queue_changed()
@@ -258,6 +265,7 @@ class Parts:
             started_at=self.started_at,
             socket=str(self.paths.socket),
             engine_installed=not missing_packages(),
+            engine=versions(),
         )
 
     async def status(self) -> Status:
@@ -281,8 +289,14 @@ class Parts:
             hardware=hardware,
         )
 
+    def _cargo_of(self, download: Download) -> Cargo:
+        return self.weights_cargo if download.adapter is None else self.adapter_pulls
+
     def _job_changed(self, job: Job) -> None:
         self.events.publish(EventKind.JOB, self.view(job))
+        if job.state in (JobState.COMPLETED, JobState.CANCELLED):  # a failed one may be retried
+            folder = JobFolder(self.paths.job(job.id))
+            asyncio.get_running_loop().run_in_executor(None, folder.drop_checkpoint)
         if job.progress is None or job.progress.fraction == 0.0:
             self._queue_changed()
 

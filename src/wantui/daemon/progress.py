@@ -23,6 +23,8 @@ class Meter:
         self._stage: Stage | None = None
         self._began = 0.0
         self._first_step = 0
+        self._preview_rev = 0
+        self._last = Progress(stage=Stage.LOAD, step=0, of=0, fraction=0.0, eta_s=None)
 
     def read(self, stage: Stage, step: int, of: int, now: float | None = None) -> Progress:
         """`now` in seconds of a monotonic clock."""
@@ -31,13 +33,21 @@ class Meter:
             self._stage, self._began, self._first_step = stage, now, step
         start, end = _SPAN[stage]
         share = step / of if of else 0.0
-        return Progress(
+        self._last = Progress(
             stage=stage,
             step=step,
             of=of,
             fraction=start + (end - start) * min(share, 1.0),
             eta_s=self._eta(stage, step, of, now),
+            preview_rev=self._preview_rev,
         )
+        return self._last
+
+    def previewed(self, rev: int) -> Progress:
+        """The last reading, with a new preview."""
+        self._preview_rev = rev
+        self._last = self._last.model_copy(update={"preview_rev": rev})
+        return self._last
 
     def _eta(self, stage: Stage, step: int, of: int, now: float) -> float | None:
         """Steps to go at this stage's pace, plus the later stages at their shares."""

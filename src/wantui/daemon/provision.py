@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +24,6 @@ from wantui.errors import (
     UnsafePath,
 )
 from wantui.pipe.fetch import FetchOrder, Listed
-from wantui.store.cache import drop_staging
 
 AGAIN_S = 60.0
 """After a failure a job's weights are tried again once this has passed."""
@@ -43,14 +41,12 @@ class Provision:
         orders: FetchOrders,
         *,
         upstream: UpstreamBook,
-        hub_cache: Path,
         log_file: Callable[[], Path],
     ) -> None:
         self._inventory = inventory
         self._downloads = downloads
         self._orders = orders
         self._upstream = upstream
-        self._hub_cache = hub_cache
         self._log_file = log_file
 
     async def pull(self, recipe: Recipe) -> Download:
@@ -71,15 +67,11 @@ class Provision:
             recipe.id, recipe.repository, DownloadAction.VERIFY, depth, done=done
         )
 
-    async def cancel(self, download_id: int) -> Download:
-        """End it, and remove what is not whole. Raises UnknownDownload or WrongState."""
-        cancelled = await self._downloads.cancel(download_id)
-        if cancelled.action is not DownloadAction.VERIFY and cancelled.repository is not None:
-            await asyncio.to_thread(drop_staging, self._hub_cache, cancelled.repository)
-        return cancelled
-
     async def plan(self, recipe: Recipe) -> PullPlan:
-        """What a pull would bring, as the hub has it now. Raises FetchError's kinds."""
+        """What a pull would bring, as the hub has it now. Raises FetchError's kinds.
+
+        A hub that lists a repository but does not give us its files refuses no plan.
+        """
         order = self._orders.pull(recipe, only_list=True)
         heard: list[Listed] = []
 
@@ -90,17 +82,26 @@ class Provision:
             if isinstance(report, Listed):
                 heard.append(report)
 
-        await Fetch(ordered, self._log_file, told).run()
-        if not heard:
-            raise FetchError(f"the fetcher did not list {order.repository}")
-        await self._upstream.learn(order.repository, heard[0])
+        refused: GatedRepository | None = None
+        try:
+            await Fetch(ordered, self._log_file, told).run()
+        except GatedRepository as error:
+            refused = error
+        if heard:
+            await self._upstream.learn(order.repository, heard[0])
+        if refused is not None:
+            await self._upstream.shut_out(order.repository, refused)
         await self._inventory.model(recipe)
+        if not heard:
+            raise refused or FetchError(f"the fetcher did not list {order.repository}")
+        told_now = self._upstream.of(order.repository)
         return PullPlan(
             model=recipe.id,
             repository=order.repository,
             commit=heard[0].commit,
             license=heard[0].license,
             gated=heard[0].gated,
+            accept_at=told_now.accept_at if told_now else None,
             files=heard[0].missing_files,
             bytes_total=heard[0].total,
             bytes_to_fetch=heard[0].missing,

@@ -74,6 +74,17 @@ class Uploads:
             height=header.height,
         )
 
+    def keep_copy(self, path: Path, upload_id: str) -> bool:
+        """Keep a picture that lies elsewhere, if it is still the one that this id means."""
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return False
+        if hashlib.sha256(content).hexdigest() != upload_id:
+            return False
+        self.keep(content)
+        return True
+
     def used(self, upload_id: str) -> ImageUsed:
         """What a job records of its picture. Raises UnknownUpload."""
         path = self.path(upload_id)

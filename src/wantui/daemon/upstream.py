@@ -8,11 +8,13 @@ import time
 
 from wantui.api.model import Upstream
 from wantui.database import Database
-from wantui.errors import DiskFull
+from wantui.errors import DiskFull, GatedRepository
 from wantui.pipe.fetch import Listed
 
 
 class UpstreamBook:
+    """What there is no room to write down is asked again one day."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: dict[str, Upstream] = {}
@@ -25,8 +27,24 @@ class UpstreamBook:
         return self._known.get(repository or "")
 
     async def learn(self, repository: str, listed: Listed) -> None:
-        """What there is no room to write down is asked again one day."""
+        """Whether we are let in shows only when files are asked for."""
         told = Upstream(commit=listed.commit, gated=listed.gated, asked_at=time.time())
+        await self._put(repository, told)
+
+    async def shut_out(self, repository: str, error: GatedRepository) -> None:
+        """The hub wants its terms accepted first, on the page that it names."""
+        page = error.detail.get("page")
+        known = self.of(repository) or Upstream(commit=None, gated=True, asked_at=time.time())
+        if isinstance(page, str):
+            await self._put(repository, known.model_copy(update={"gated": True, "accept_at": page}))
+
+    async def let_in(self, repository: str) -> None:
+        """The hub gave its files to us."""
+        known = self.of(repository)
+        if known is not None and known.accept_at is not None:
+            await self._put(repository, known.model_copy(update={"accept_at": None}))
+
+    async def _put(self, repository: str, told: Upstream) -> None:
         self._known[repository] = told
         with contextlib.suppress(DiskFull):
             await self._database.run(lambda connection: _put(connection, repository, told))

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -69,7 +70,7 @@ class VerdictBook:
             await asyncio.sleep(min(due_s, self._sync_after_s))  # whatever the clock was set to
             stop = threading.Event()
             try:
-                await asyncio.to_thread(sync_file, Path(verdict.unsynced or ""), stop.is_set)
+                on_disk = await asyncio.to_thread(_synced, verdict, stop.is_set)
             except FileNotFoundError:  # removed meanwhile
                 continue
             except OSError as error:
@@ -80,7 +81,7 @@ class VerdictBook:
             finally:
                 stop.set()
             now = self.verdicts.of_inode(verdict.key)
-            if now is not None and now.unsynced is not None:
+            if now is not None and now.unsynced is not None and now.key == on_disk:
                 await self._know(now._replace(unsynced=None))
 
     def _sync_soon(self, verdict: Verdict) -> None:
@@ -91,3 +92,9 @@ class VerdictBook:
         self.verdicts.learn(verdict)
         with contextlib.suppress(DiskFull):
             await self._database.run(lambda c: table.put(c, verdict, boot_id()))
+
+
+def _synced(verdict: Verdict, stopped: Callable[[], bool]) -> StatKey | None:
+    """What is on the disk now; another file may have taken the place meanwhile. Raises OSError."""
+    path = Path(verdict.unsynced or "")
+    return StatKey.of(path.stat()) if sync_file(path, stopped) else None

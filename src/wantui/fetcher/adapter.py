@@ -11,7 +11,7 @@ from pathlib import Path
 from wantui.errors import DigestMismatch, DiskFull, FileNotOnHub, HubRefused
 from wantui.fetcher.halt import Stopped, finish
 from wantui.fetcher.hub import Listing, RemoteFile, listing, locate
-from wantui.fetcher.part import Part, begun_bytes
+from wantui.fetcher.part import Part, begun_bytes, syncing
 from wantui.fetcher.patience import Patience, patiently
 from wantui.fetcher.tally import Tally, free_bytes, need_room
 from wantui.fetcher.transfer import Throttle, Transfer
@@ -112,7 +112,8 @@ class AdapterErrand:
                 stop=self._stop,
                 on_bytes=lambda count: self._tally.add(count, fetched=count),
             )
-            self._prove(file, part, transfer)
+            with syncing(lambda: (part,), self._stop):
+                self._prove(file, part, transfer)
             part.place(self._staged(file))
         finally:
             with self._lock:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from wantui.fetcher.halt import Stopped
-from wantui.fetcher.hub import listing
+from wantui.fetcher.hub import listing, need_let_in
 from wantui.fetcher.patience import Patience, patiently
 from wantui.fetcher.pull import Pull
 from wantui.pipe.fetch import Fetched, FetchReport, PullFiles
@@ -30,15 +30,15 @@ class Errand:
     def run(self) -> Fetched:
         """Raises FetchError, DiskFull, FolderUnsafe or Stopped."""
         order = self._order
+        patience = Patience(stall_s=order.stall_s, tries=order.tries)
         found = patiently(
-            lambda: listing(order.repository, order.revision),
-            Patience(stall_s=order.stall_s, tries=order.tries),
-            self._halting,
+            lambda: listing(order.repository, order.revision), patience, self._halting
         )
         pull = self._pull = Pull(found, order, self._tell)
         if self._halting.is_set():
             raise Stopped
         self._tell(pull.listed())
         if order.only_list:
+            patiently(lambda: need_let_in(found), patience, self._halting)
             return Fetched(folder="", fetched=0)
         return pull.run()

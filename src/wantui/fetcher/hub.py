@@ -93,10 +93,22 @@ def locate(repository: str, commit: str, file: RemoteFile) -> Location:
     return Location(told.location, headers)
 
 
+def need_let_in(found: Listing) -> None:
+    """See that a gated repository gives us its files: it may list them for everyone.
+
+    Asked about the largest, which is never one of those that are open to all, like a README.
+    Raises FetchError's kinds, GatedRepository among them.
+    """
+    if found.gated and found.files:
+        largest = max(found.files.values(), key=lambda file: file.size)
+        locate(found.repository, found.commit, largest)
+
+
 def _file(entry: RepoFile) -> RemoteFile:
     digest = entry.lfs.sha256 if entry.lfs else entry.blob_id
     path = PurePosixPath(entry.path)
-    if path.is_absolute() or not path.parts or ".." in path.parts or "\\" in entry.path:
+    strange = ".." in path.parts or "\\" in entry.path or "\0" in entry.path
+    if path.is_absolute() or not path.parts or strange:
         raise UnsafePath(f"the hub names the path {one_line(entry.path, 80)!r}")
     if not is_digest(digest):
         raise UnsafePath(f"the hub names the digest {one_line(digest, 80)!r}")
@@ -128,8 +140,12 @@ def typed_errors(repository: str) -> Iterator[None]:
 def _of_answer(repository: str, error: errors.HfHubHTTPError) -> FetchError:
     """The most specific first: a gated repository counts as one that is not found."""
     if isinstance(error, errors.GatedRepoError):
-        hint = f"accept them at {constants.ENDPOINT}/{repository}, then: hf auth login"
-        return GatedRepository(f"{repository} wants its terms accepted", hint=hint)
+        page = f"{constants.ENDPOINT}/{repository}"
+        return GatedRepository(
+            f"{repository} wants its terms accepted",
+            hint=f"accept them at {page}, then: hf auth login",
+            detail={"page": page},
+        )
     if isinstance(error, errors.RepositoryNotFoundError):
         return RepositoryNotFound(f"the hub shows no repository {repository}")
     if isinstance(error, errors.RevisionNotFoundError):

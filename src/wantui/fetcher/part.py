@@ -1,19 +1,25 @@
-"""A file on its way: `<digest>.part` with the bytes, `<digest>.json` saying which of them count.
+"""A file on its way: `<digest>.part` with the bytes, and two journals of which of them count.
 
-The journal says what is written, which a kill at any moment leaves true, and what of it has been
-synced, which is what counts after a power cut: then another kernel runs.
+`<digest>.json` says what is written, which a kill at any moment leaves true. It is not synced
+itself, and after a power cut, when another kernel runs, it may be nothing: then it is
+`<digest>.synced.json` that counts, which says what had reached the disk by the last sync.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from wantui.errors import DiskFull
+from wantui.fetcher.halt import Stopped
 from wantui.files import (
     PRIVATE_FILE,
     SHARED_FILE,
@@ -33,14 +39,13 @@ SEGMENT_BYTES = 32 << 20
 
 
 class Segment(BaseModel):
-    """Bytes `start` to `end` of a file: before `at` written, before `synced` on the disk."""
+    """Bytes `start` to `end` of a file: those before `at` are there."""
 
     model_config = ConfigDict(extra="forbid")
 
     start: int
     end: int
     at: int
-    synced: int
 
     @property
     def done(self) -> bool:
@@ -52,16 +57,15 @@ class _Journal(BaseModel):
 
     digest: str
     size: int
-    boot: str
-    """The kernel's that has what is written; another one has what is synced."""
+    boot: str | None
+    """The kernel's that has what is written; None if the disk has it."""
     segments: list[Segment]
 
     def sound(self, digest: str, size: int) -> bool:
         """Whether it speaks of this file, and its segments cover it once."""
         at = 0
         for segment in self.segments:
-            inside = segment.start <= segment.synced <= segment.at <= segment.end
-            if segment.start != at or not inside:
+            if segment.start != at or not segment.start <= segment.at <= segment.end:
                 return False
             at = segment.end
         return (self.digest, self.size, at) == (digest, size, size)
@@ -73,18 +77,17 @@ class Part:
     def __init__(self, folder: Path, digest: str, size: int, segments: int) -> None:
         self.path = folder / f"{digest}.part"
         self.size = size
-        self._journal_path = folder / f"{digest}.json"
-        self._digest = digest
+        self._files = _Files.of(folder, digest)
         self._lock = threading.Lock()
         self._unsaved, self._saved_at = 0, time.monotonic()
         self._begun = 0
-        journal = self._kept()
-        if journal is None:
-            self._journal_path.unlink(missing_ok=True)
-            split = _split(size, segments)
-            journal = _Journal(digest=digest, size=size, boot=boot_id(), segments=split)
-        self._journal = journal
+        kept = self._files.believed(digest, size)
+        if kept is None:
+            self._files.unlink_journals()
+        begun = kept.segments if kept else _split(size, segments)
+        self._journal = _Journal(digest=digest, size=size, boot=boot_id(), segments=begun)
         self.placed = False
+        self._refused = False
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
 
     @property
@@ -118,32 +121,39 @@ class Part:
     def save(self) -> None:
         """Have the journal say what is written. Raises DiskFull."""
         with self._lock:
-            if not self.placed:
-                self._save(durable=False)
+            if not self.placed and not self._refused:
+                content = self._journal.model_dump_json().encode()
+                write_atomic(self._files.written, content, durable=False)
+                self._unsaved, self._saved_at = 0, time.monotonic()
 
     def sync(self) -> None:
-        """Put what is written on the disk, while more is written. Raises OSError or DiskFull."""
+        """Put what is written on the disk, while more is written. Raises OSError or DiskFull.
+
+        After that what the last sync brought there is all that counts: the rest may be lost.
+        """
         with self._lock:
-            reached, begun = [segment.at for segment in self.segments], self._begun
-        sync_file(self.path)
+            reached = self._journal.model_copy(deep=True, update={"boot": None})
+            begun = self._begun
+        try:
+            with full_disk_named(self.path):
+                sync_file(self.path)
+        except (OSError, DiskFull):
+            with self._lock:
+                self._refused = True
+                self._files.written.unlink(missing_ok=True)
+            raise
         with self._lock:
             if self._begun == begun and not self.placed:
-                for segment, at in zip(self.segments, reached, strict=True):
-                    segment.synced = at
-                self._save(durable=True)
-
-    def _save(self, *, durable: bool) -> None:
-        content = self._journal.model_dump_json().encode()
-        write_atomic(self._journal_path, content, durable=durable)
-        self._unsaved, self._saved_at = 0, time.monotonic()
+                write_atomic(self._files.synced, reached.model_dump_json().encode())
 
     def forget(self) -> None:
         """Start over: what came is not what was asked for."""
         with self._lock:
-            self._journal_path.unlink(missing_ok=True)
+            self._files.unlink_journals()
             for segment in self.segments:
-                segment.at = segment.synced = segment.start
+                segment.at = segment.start
             self._begun += 1
+            self._refused = False
             os.ftruncate(self._file, 0)
             self._unsaved = 0
 
@@ -154,42 +164,85 @@ class Part:
             self.placed = True
             self.path.chmod(SHARED_FILE)
             self.path.replace(target)
-            self._journal_path.unlink(missing_ok=True)
+            self._files.unlink_journals()
 
     def close(self) -> None:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
 
-    def _kept(self) -> _Journal | None:
-        return _believed(self._journal_path, self.path, self._digest, self.size)
+
+@contextlib.contextmanager
+def syncing(parts: Callable[[], Iterable[Part]], stop: threading.Event) -> Iterator[None]:
+    """Bring to the disk, beside the work and now and then, what a power cut shall not cost.
+
+    A disk that refuses sets `stop`, which ends the work, and is what it failed of.
+    """
+    over = threading.Event()
+    refused: list[OSError | DiskFull] = []
+
+    def sync() -> None:
+        while not over.wait(SYNC_S):
+            for part in parts():
+                if not part.present or part.placed:
+                    continue
+                try:
+                    part.sync()
+                except FileNotFoundError:  # it was placed meanwhile
+                    continue
+                except (OSError, DiskFull) as error:
+                    refused.append(error)
+                    stop.set()
+
+    threading.Thread(target=sync, name="sync", daemon=True).start()
+    try:
+        yield
+    except Stopped:
+        if refused:
+            raise refused[0] from None
+        raise
+    finally:
+        over.set()
 
 
 def begun_bytes(folder: Path, digest: str, size: int) -> int:
     """Bytes of a file that came in an earlier try and count."""
-    journal = _believed(folder / f"{digest}.json", folder / f"{digest}.part", digest, size)
+    journal = _Files.of(folder, digest).believed(digest, size)
     return sum(segment.at - segment.start for segment in journal.segments) if journal else 0
 
 
-def _believed(journal_path: Path, part: Path, digest: str, size: int) -> _Journal | None:
-    """The journal of an earlier try, if it can be believed."""
-    try:
-        journal = _Journal.model_validate_json(journal_path.read_bytes())
-        there = part.stat().st_size
-    except (OSError, ValidationError):
-        return None
-    if journal.boot != boot_id():
-        journal.boot = boot_id()
-        for segment in journal.segments:
-            segment.at = segment.synced
-    most = max((s.at for s in journal.segments if s.at > s.start), default=0)
-    return journal if journal.sound(digest, size) and there >= most else None
+class _Files(NamedTuple):
+    part: Path
+    written: Path
+    synced: Path
+
+    @classmethod
+    def of(cls, folder: Path, digest: str) -> Self:
+        names = (f"{digest}.part", f"{digest}.json", f"{digest}.synced.json")
+        return cls(*(folder / name for name in names))
+
+    def believed(self, digest: str, size: int) -> _Journal | None:
+        """The journal of an earlier try, if there is one that can be believed."""
+        return self._read(self.written, boot_id(), digest, size) or self._read(
+            self.synced, None, digest, size
+        )
+
+    def unlink_journals(self) -> None:
+        self.written.unlink(missing_ok=True)
+        self.synced.unlink(missing_ok=True)
+
+    def _read(self, path: Path, boot: str | None, digest: str, size: int) -> _Journal | None:
+        try:
+            journal = _Journal.model_validate_json(path.read_bytes())
+            there = self.part.stat().st_size
+        except (OSError, ValidationError):
+            return None
+        most = max((s.at for s in journal.segments if s.at > s.start), default=0)
+        sound = journal.boot == boot and journal.sound(digest, size) and there >= most
+        return journal if sound else None
 
 
 def _split(size: int, segments: int) -> list[Segment]:
     count = min(segments, max(size // SEGMENT_BYTES, 1))
     edges = [size * n // count for n in range(count + 1)]
-    return [
-        Segment(start=start, end=end, at=start, synced=start)
-        for start, end in itertools.pairwise(edges)
-    ]
+    return [Segment(start=start, end=end, at=start) for start, end in itertools.pairwise(edges)]

@@ -7,31 +7,24 @@ Bytes are staged beside the hub's cache where no other tool looks, hashed, and r
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import huggingface_hub
 from huggingface_hub.utils._fixes import WeakFileLock
 
-from wantui.errors import DigestMismatch, DiskFull, DownloadBusy, FileNotOnHub
+from wantui.errors import DigestMismatch, DiskFull, FileNotOnHub
 from wantui.fetcher.halt import Stopped, finish
 from wantui.fetcher.hub import Listing, RemoteFile, locate, typed_errors
-from wantui.fetcher.part import SYNC_S, Part, Segment, begun_bytes
+from wantui.fetcher.part import Part, Segment, begun_bytes, syncing
 from wantui.fetcher.patience import Patience
+from wantui.fetcher.steady import read_steadily
 from wantui.fetcher.tally import Tally, free_bytes, need_room
 from wantui.fetcher.transfer import Throttle, Transfer
-from wantui.files import (
-    PRIVATE_FILE,
-    SHARED_FILE,
-    atomic_path,
-    private_folder,
-    sweep,
-    write_atomic,
-)
+from wantui.files import SHARED_FILE, atomic_path, private_folder, sweep, write_atomic
 from wantui.pipe.fetch import (
     Checked,
     Fetched,
@@ -42,8 +35,8 @@ from wantui.pipe.fetch import (
     PullFiles,
     StatKey,
 )
-from wantui.store.cache import PIN, STAGING, file_at, repository_folder
-from wantui.store.digest import digest_of
+from wantui.store.alone import alone
+from wantui.store.cache import LOCKS, PIN, STAGING, file_at, repository_folder
 
 SEGMENTS = 4
 """Connections a large file is fetched over."""
@@ -93,9 +86,7 @@ class Pull:
     def stop(self) -> None:
         """End soon; what came is in the journals once this returns."""
         self._stop.set()
-        with self._lock:
-            parts = list(self._parts.values())
-        for part in parts:
+        for part in self._opened():
             with contextlib.suppress(OSError, DiskFull):
                 part.save()
 
@@ -104,11 +95,11 @@ class Pull:
 
         Raises FetchError, DiskFull, FolderUnsafe or Stopped.
         """
-        private_folder(self._folder / STAGING)
-        # A repository without this folder is a broken one to the hub's own tools.
-        (self._folder / "snapshots").mkdir(exist_ok=True)
-        with self._alone():
-            sweep(self._folder / STAGING)
+        with alone(self._hub_cache, self._listing.repository):
+            private_folder(self._folder / STAGING)
+            # A repository without this folder is a broken one to the hub's own tools.
+            (self._folder / "snapshots").mkdir(exist_ok=True)
+            sweep(self._folder)
             missing = [file for file in self._contents if not self._have(file)]
             self._open(missing)
             if missing:
@@ -119,25 +110,9 @@ class Pull:
             finally:
                 self._close()
             snapshot = self._adopt()
-        with contextlib.suppress(OSError):  # another pull may have begun
-            (self._folder / STAGING).rmdir()
+            with contextlib.suppress(OSError):
+                (self._folder / STAGING).rmdir()
         return Fetched(folder=str(snapshot), fetched=self._tally.fetched)
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One pull a repository and cache, whichever daemon runs it. Raises DownloadBusy."""
-        path = self._folder / STAGING / "lock"
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
-        try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                repository = self._listing.repository
-                raise DownloadBusy(f"another process pulls {repository} already") from error
-            yield
-            path.unlink(missing_ok=True)
-        finally:
-            os.close(handle)
 
     def _seems_there(self, file: RemoteFile) -> bool:
         """Whether a blob of the right name and size is there, or to be borrowed."""
@@ -151,17 +126,26 @@ class Pull:
         One that is wrong is as if it were not there: a replacement takes its place.
         """
         for copy in self._copies(file):
-            info = file_at(copy)
-            if info is None or info.st_size != file.size:
+            key = self._proven_key(copy, file)
+            if key is None:
                 continue
-            known = Proven(StatKey.of(info), file.digest) in self._proven
-            if known or digest_of(copy, file.digest, lambda _: self._stopping()) == file.digest:
-                if copy != self._blob(file) and not self._borrow(copy, self._blob(file)):
-                    continue
-                self._tally.add(file.size)
-                self._vouch(file)
-                return True
+            if copy != self._blob(file) and not self._borrow(copy, self._blob(file)):
+                continue
+            self._tally.add(file.size)
+            self._vouch(file, key)
+            return True
         return False
+
+    def _proven_key(self, copy: Path, file: RemoteFile) -> StatKey | None:
+        """A copy's stat when it was read and was what it must be; None if it is not."""
+        info = file_at(copy)
+        if info is None or info.st_size != file.size:
+            return None
+        known = Proven(StatKey.of(info), file.digest)
+        if known in self._proven:
+            return known.key
+        found = read_steadily(copy, file.digest, lambda _: self._stopping())
+        return found.key if found.digest == file.digest else None
 
     def _copies(self, file: RemoteFile) -> Iterator[Path]:
         """Our blob first, then the same content in other repositories of this cache."""
@@ -184,16 +168,23 @@ class Pull:
             return False
         return True
 
-    def _vouch(self, file: RemoteFile, *, fresh: bool = False) -> None:
-        """Tell that the blob is proven, as it is now."""
+    def _vouch(self, file: RemoteFile, read: StatKey) -> None:
+        """Tell that the blob is proven, if it is the file that was read, with no write since.
+
+        Its name was all that changed, which shows in its ctime. What is known already is not told
+        again: it may be on the disk, and this says that it may not.
+        """
         blob = self._blob(file)
+        key = StatKey.of(blob.stat())
+        if key != read._replace(ctime_ns=key.ctime_ns) or Proven(key, file.digest) in self._proven:
+            return
         self._tell(
             Checked(
                 path=file.path,
-                key=StatKey.of(blob.stat()),
+                key=key,
                 outcome=Outcome.VERIFIED,
                 digest=file.digest,
-                unsynced=str(blob) if fresh else None,
+                unsynced=str(blob),
             )
         )
 
@@ -218,31 +209,16 @@ class Pull:
     def _fetch(self, files: Sequence[RemoteFile]) -> None:
         """All files, largest first, their segments side by side."""
         ordered = sorted(files, key=lambda file: file.size, reverse=True)
-        with self._syncing(), ThreadPoolExecutor(self._order.connections, "fetch") as pool:
+        with (
+            syncing(self._opened, self._stop),
+            ThreadPoolExecutor(self._order.connections, "fetch") as pool,
+        ):
             tasks = [task for file in ordered for task in self._tasks(file, pool)]
             finish(pool, tasks, self._stop)
 
-    @contextlib.contextmanager
-    def _syncing(self) -> Iterator[None]:
-        """Bring to the disk, beside the work and now and then, what a power cut shall not cost."""
-        over = threading.Event()
-
-        def sync() -> None:
-            while not over.wait(SYNC_S):
-                for part in self._unplaced():
-                    # Who writes next is told of a full disk; what is placed meanwhile is gone.
-                    with contextlib.suppress(OSError, DiskFull):
-                        part.sync()
-
-        threading.Thread(target=sync, name="sync", daemon=True).start()
-        try:
-            yield
-        finally:
-            over.set()
-
-    def _unplaced(self) -> list[Part]:
+    def _opened(self) -> list[Part]:
         with self._lock:
-            return [part for part in self._parts.values() if part.present and not part.placed]
+            return list(self._parts.values())
 
     def _tasks(self, file: RemoteFile, pool: ThreadPoolExecutor) -> list[Future[None]]:
         part = self._parts[file.digest]
@@ -267,35 +243,32 @@ class Pull:
 
     def _finish(self, file: RemoteFile, part: Part, transfer: Transfer) -> None:
         """Prove the file and give it its name. Raises DigestMismatch."""
-        for _ in range(FRESH_TRIES):
-            if digest_of(part.path, file.digest, lambda _: self._stopping()) == file.digest:
-                self._place(file, part)
+        for tries_left in reversed(range(FRESH_TRIES + 1)):
+            found = read_steadily(part.path, file.digest, lambda _: self._stopping())
+            if found.digest == file.digest:
+                self._place(file, part, found.key)
                 return
             self._tally.add(-part.size)
             part.forget()
-            for segment in part.segments:
+            for segment in part.segments if tries_left else ():
                 transfer.fill(segment)
-        if digest_of(part.path, file.digest) != file.digest:
-            self._tally.add(-part.size)
-            part.forget()
-            raise DigestMismatch(
-                f"{file.path} of {self._listing.repository} came {FRESH_TRIES + 1} times, each "
-                f"time with other content than the hub says",
-                detail={"path": file.path},
-            )
-        self._place(file, part)
+        raise DigestMismatch(
+            f"{file.path} of {self._listing.repository} came {FRESH_TRIES + 1} times, each "
+            f"time with other content than the hub says",
+            detail={"path": file.path},
+        )
 
-    def _place(self, file: RemoteFile, part: Part) -> None:
+    def _place(self, file: RemoteFile, part: Part, read: StatKey) -> None:
         blob = self._blob(file)
         blob.parent.mkdir(parents=True, exist_ok=True)
-        lock = self._hub_cache / ".locks" / self._folder.name / f"{file.digest}.lock"
+        lock = self._hub_cache / LOCKS / self._folder.name / f"{file.digest}.lock"
         lock.parent.mkdir(parents=True, exist_ok=True)
         with WeakFileLock(lock):  # the hub's own, so that no other tool writes it just now
             bad = file_at(blob)
             part.place(self._target(blob))
             if bad is not None and bad.st_nlink > 1:
                 self._mend_others(file, bad)
-        self._vouch(file, fresh=True)
+        self._vouch(file, read)
 
     def _target(self, blob: Path) -> Path:
         """Where a blob's bytes are: its own place, or the hub's store that repositories share."""
@@ -326,11 +299,15 @@ class Pull:
         return Path(folder)
 
     def _unlink_strangers(self, snapshot: Path) -> None:
-        """Names in the snapshot that lead to other files than the blobs are made anew."""
+        """Names in the snapshot that lead elsewhere than to the blobs are made anew."""
         for file in self._files:
-            info = file_at(snapshot / file.path)
+            for parent in reversed(PurePosixPath(file.path).parents):
+                if (snapshot / parent).is_symlink():
+                    (snapshot / parent).unlink()
+            name = snapshot / file.path
+            info = file_at(name)
             if info is not None and not os.path.samestat(info, self._blob(file).stat()):
-                (snapshot / file.path).unlink()
+                name.unlink()
 
     def _blob(self, file: RemoteFile) -> Path:
         return self._folder / "blobs" / file.digest

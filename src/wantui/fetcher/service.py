@@ -48,6 +48,7 @@ class Work(Protocol):
 def serve(pipe: socket.socket) -> None:
     """Carry out the one order that comes; returns when that is done, and said."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs addresses, signatures too
     lines = pipe.makefile("rb")
     order = fetch_order.validate_json(lines.readline(MAX_LINE_BYTES))
     speaker = _Speaker(pipe)

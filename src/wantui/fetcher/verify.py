@@ -15,7 +15,9 @@ from pathlib import Path
 from wantui.api.download import Depth
 from wantui.errors import WeightsUnreadable
 from wantui.fetcher.halt import Stopped, finish
+from wantui.fetcher.steady import read_steadily
 from wantui.fetcher.tally import Tally
+from wantui.files import sync_file
 from wantui.pipe.fetch import (
     Checked,
     Fetched,
@@ -26,11 +28,8 @@ from wantui.pipe.fetch import (
     StatKey,
     VerifyFiles,
 )
-from wantui.store.digest import UNVOUCHED, digest_of
+from wantui.store.digest import UNVOUCHED
 from wantui.store.structure import problems
-
-STEADY_TRIES = 3
-"""A file that is written to while it is read is read again so often."""
 
 
 class Verification:
@@ -79,17 +78,12 @@ class Verification:
             raise WeightsUnreadable(f"{path}: {error.strerror}") from error
 
     def _checked(self, file: FileToVerify, path: Path, problem: str | None) -> Checked:
-        """Read it until nobody wrote to it meanwhile."""
-        for _ in range(STEADY_TRIES):
-            before = StatKey.of(path.stat())
-            if self._order.depth is Depth.DEEP:
-                _drop_from_memory(path)
-            digest = digest_of(path, file.digest or UNVOUCHED, self._advance)
-            if StatKey.of(path.stat()) == before:
-                break
-            self._advance(-before.size)
-        else:
-            raise WeightsUnreadable(f"{path} is being written to", hint="verify it again later")
+        """Read it, and see that what was read is on the disk: the verdict outlives a power cut."""
+        deep = self._order.depth is Depth.DEEP
+        prepare = _drop_from_memory if deep else lambda _: None
+        before, digest = read_steadily(path, file.digest or UNVOUCHED, self._advance, prepare)
+        if not sync_file(path, self._stop.is_set):
+            raise Stopped
         outcome = Outcome.SOUND if file.digest is None else Outcome.VERIFIED
         if file.digest is not None and digest != file.digest:
             outcome, problem = Outcome.CORRUPT, problem or "its content is not what was published"

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from wantui.api.error import ErrorBody
 from wantui.api.job import Output, Params, Stage, Timings
 from wantui.api.plan import Plan
+from wantui.api.video import Encoding
+from wantui.pipe.preview import PreviewOrder
 
 
 class Message(BaseModel):
@@ -22,6 +24,8 @@ class WeightsFile(Message):
     size: int
     mtime_ns: int
     inode: int
+    digest: str | None
+    """What it hashed to when it was last read whole; None if nobody has since it changed."""
 
 
 class ModelFiles(Message):
@@ -35,6 +39,13 @@ class ModelFiles(Message):
     """TI2V-5B: a timestep a token, and the image in the first latent instead of extra channels."""
     text_tokens: int
     files: tuple[WeightsFile, ...]
+
+
+class EmbeddingCache(Message):
+    """Where encoded prompts are kept, and how many bytes of them; 0 keeps none."""
+
+    folder: str
+    most_bytes: int
 
 
 class Generate(Message):
@@ -51,6 +62,20 @@ class Generate(Message):
     """Absolute path of the picture."""
     output: str
     """Absolute path of the mp4 to make; written under a temporary name first."""
+    checkpoint: str
+    """Absolute path of what the job goes on from: read if it is there, replaced after steps."""
+    checkpoint_every_s: float
+    """Seconds between two checkpoints at the least."""
+    embeddings: EmbeddingCache
+    encoding: Encoding
+    thumbnail: str
+    """Absolute path of the WebP to make of the middle frame."""
+    frames_folder: str | None
+    """Absolute path of the folder for PNG frames, if the job is to keep them."""
+    preview: PreviewOrder | None
+    """None: nothing is shown before the video is there."""
+    provenance: str
+    """Absolute path of the JSON to leave beside it: an `api.provenance.Provenance`."""
     log: str
     """Absolute path of the job's log, to which the worker's stdout and stderr go meanwhile."""
 
@@ -104,6 +129,30 @@ class Step(Message):
     of: int
 
 
+class Began(Message):
+    """Denoising goes on after `step` steps that a checkpoint holds; 0 when it starts from noise."""
+
+    kind: Literal["began"] = "began"
+    job: int
+    step: int
+
+
+class Checkpointed(Message):
+    """The job's folder holds all that is needed to go on after this step."""
+
+    kind: Literal["checkpointed"] = "checkpointed"
+    job: int
+    step: int
+
+
+class Previewed(Message):
+    """There is a new preview where the order wanted it; `rev` counts those of the attempt."""
+
+    kind: Literal["previewed"] = "previewed"
+    job: int
+    rev: int
+
+
 class Warned(Message):
     kind: Literal["warned"] = "warned"
     job: int
@@ -136,7 +185,19 @@ class Failed(Message):
     ends: bool
 
 
-Report = Ready | Loaded | Unloaded | Step | Warned | Completed | Stopped | Failed
+Report = (
+    Ready
+    | Loaded
+    | Unloaded
+    | Step
+    | Began
+    | Checkpointed
+    | Previewed
+    | Warned
+    | Completed
+    | Stopped
+    | Failed
+)
 
 AnyOrder = Annotated[Order, Field(discriminator="kind")]
 AnyReport = Annotated[Report, Field(discriminator="kind")]

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from wantui.api.job import Job, JobState, JobWarning, Output, Params, Progress, Timings
 from wantui.api.job import Jobs as Page
 from wantui.api.plan import Plan
+from wantui.api.video import Encoding
 from wantui.database import Database
 from wantui.errors import QueueFull, UnknownJob, WantuiError
 from wantui.queue import table, transitions
@@ -77,6 +78,7 @@ class Jobs:
         model: str,
         quality: str,
         params: Params,
+        encoding: Encoding | None = None,
         owner: int,
         hold: bool,
         fetch: bool = False,
@@ -92,6 +94,7 @@ class Jobs:
             model=model,
             quality=quality,
             params=params,
+            encoding=encoding,
             owner=owner,
             fetch=fetch,
             unverified=unverified,
@@ -138,6 +141,10 @@ class Jobs:
     async def finished(self, limit: int) -> list[Job]:
         return await self._database.run(lambda c: table.finished(c, limit))
 
+    async def with_image(self, sha256: str, limit: int) -> list[Job]:
+        """Jobs that start from this picture, newest first."""
+        return await self._database.run(lambda c: table.with_image(c, sha256, limit))
+
     async def last_models(self, limit: int) -> list[str]:
         return await self._database.run(lambda c: table.last_models(c, limit))
 
@@ -177,12 +184,19 @@ class Jobs:
     async def started_worker(self, job_id: int, pid: int) -> Job:
         """Note which process carries out the attempt."""
 
-        def note(job: Job) -> Job:
-            *earlier, last = job.attempts
-            attempts = (*earlier, last.model_copy(update={"worker_pid": pid}))
-            return job.model_copy(update={"attempts": attempts})
+        return await self._change(
+            job_id, lambda job: transitions.started_worker(job, pid), durable=False
+        )
 
-        return await self._change(job_id, note, durable=False)
+    async def began(self, job_id: int, step: int) -> Job:
+        """The attempt goes on after this step, 0 for none."""
+        return await self._change(job_id, lambda job: transitions.began(job, step), durable=False)
+
+    async def checkpointed(self, job_id: int, step: int) -> Job:
+        """This step is on disk. Losing this note to a power cut loses no step."""
+        return await self._change(
+            job_id, lambda job: transitions.checkpointed(job, step), durable=False
+        )
 
     async def warn(self, job_id: int, warning: JobWarning) -> Job:
         def add(job: Job) -> Job:

@@ -84,6 +84,16 @@ def counts(connection: sqlite3.Connection) -> dict[JobState, int]:
     return {JobState(state): count for state, count in rows}
 
 
+def with_image(connection: sqlite3.Connection, sha256: str, limit: int) -> list[Job]:
+    """Jobs that start from this picture, newest first."""
+    rows = connection.execute(
+        "SELECT document FROM jobs WHERE json_extract(document, '$.params.image.sha256') = ? "
+        "ORDER BY id DESC LIMIT ?",
+        (sha256, limit),
+    )
+    return [_job(row) for row in rows]
+
+
 def last_models(connection: sqlite3.Connection, limit: int) -> list[str]:
     """Models of the latest jobs, newest first, each once."""
     rows = connection.execute(

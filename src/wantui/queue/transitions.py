@@ -66,6 +66,22 @@ def claim(job: Job, plan: Plan, now: float) -> Job:
     )
 
 
+def started_worker(job: Job, pid: int) -> Job:
+    """The attempt under way is carried out by this process."""
+    return _with(job, attempts=_amend_attempt(job, worker_pid=pid))
+
+
+def began(job: Job, step: int) -> Job:
+    """The attempt under way goes on after `step` steps: what was kept is of use, or is not."""
+    kept = step or None
+    return _with(job, checkpoint_step=kept, attempts=_amend_attempt(job, from_step=step))
+
+
+def checkpointed(job: Job, step: int) -> Job:
+    """The attempt under way has kept this step."""
+    return _with(job, checkpoint_step=step, attempts=_amend_attempt(job, checkpoint_step=step))
+
+
 def complete(job: Job, output: Output, timings: Timings, now: float) -> Job:
     _need(job, "completed", JobState.RUNNING)
     return _with(
@@ -74,6 +90,7 @@ def complete(job: Job, output: Output, timings: Timings, now: float) -> Job:
         output=output,
         timings=timings,
         progress=None,
+        checkpoint_step=None,
         cancel_requested=False,
         hold_requested=False,
         attempts=_close_attempt(job, now),
@@ -84,7 +101,8 @@ def complete(job: Job, output: Output, timings: Timings, now: float) -> Job:
 def fail(job: Job, error: WantuiError, now: float, *, max_crashes: int) -> Job:
     """End the attempt with an error; only a crash is worth another attempt.
 
-    A job that was to be cancelled is: the error stays with its attempt.
+    One that kept a step first brought the job on: it does not count against it. A job that was to
+    be cancelled is: the error stays with its attempt.
     """
     _need(job, "failed", JobState.RUNNING)
     attempts = _close_attempt(job, now, error=ErrorBody.of(error))
@@ -125,13 +143,16 @@ def put_back(job: Job, now: float) -> Job:
 
 
 def interrupted(job: Job, now: float, *, max_interruptions: int) -> Job:
-    """What a job becomes that was running when the daemon died."""
+    """What a job becomes that was running when the daemon died.
+
+    Held, once that has happened so often in a row without a step that was kept.
+    """
     _need(job, "interrupted", JobState.RUNNING)
     attempts = _close_attempt(job, now, interrupted=True, daemon_died=True)
     settled = _settle(_with(job, attempts=attempts, progress=None), now)
     in_a_row = 0
     for attempt in reversed(settled.attempts):
-        if not attempt.daemon_died:
+        if not attempt.daemon_died or attempt.checkpoint_step is not None:
             break
         in_a_row += 1
     if settled.state is not JobState.QUEUED or in_a_row < max_interruptions:
@@ -159,18 +180,20 @@ def _close_attempt(
     interrupted: bool = False,
     daemon_died: bool = False,
 ) -> tuple[Attempt, ...]:
+    return _amend_attempt(
+        job, finished_at=now, error=error, interrupted=interrupted, daemon_died=daemon_died
+    )
+
+
+def _amend_attempt(job: Job, **update: object) -> tuple[Attempt, ...]:
     *earlier, last = job.attempts
-    update = {
-        "finished_at": now,
-        "error": error,
-        "interrupted": interrupted,
-        "daemon_died": daemon_died,
-    }
     return (*earlier, last.model_copy(update=update))
 
 
 def _crashed(attempt: Attempt) -> bool:
-    return attempt.error is not None and attempt.error.code == WorkerCrashed.code
+    """Whether it uses up one of the crashes that a job may have."""
+    fruitless = attempt.checkpoint_step is None
+    return fruitless and attempt.error is not None and attempt.error.code == WorkerCrashed.code
 
 
 def _need(job: Job, verb: str, *states: JobState) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,8 @@ from typing import NamedTuple
 
 STAGING = ".wantui"
 """Below a repository: files on their way, where neither the hub's client nor its prune looks."""
+LOCKS = ".locks"
+"""Below the cache: a folder of locks for each repository."""
 PIN = "wantui-pin"
 """The ref that keeps a revision: `hf cache prune` removes snapshots without one."""
 KEEP = "wantui-keep"
@@ -45,11 +46,6 @@ def file_at(path: Path | str) -> os.stat_result | None:
 
 def repository_folder(hub_cache: Path, repository: str) -> Path:
     return hub_cache / f"models--{repository.replace('/', '--')}"
-
-
-def drop_staging(hub_cache: Path, repository: str) -> None:
-    """Remove what came of files that are not whole."""
-    shutil.rmtree(repository_folder(hub_cache, repository) / STAGING, ignore_errors=True)
 
 
 def find_snapshot(hub_cache: Path, repository: str, paths: Sequence[str]) -> Snapshot | None:

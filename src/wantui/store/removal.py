@@ -8,7 +8,6 @@ last name goes: a hard link more, and none is freed.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import stat
@@ -18,8 +17,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wantui.errors import CacheUnusable, DownloadBusy, WeightsInUse
+from wantui.errors import CacheUnusable, WeightsInUse
 from wantui.files import SHARED_FILE, write_atomic
+from wantui.store.alone import alone
 from wantui.store.cache import KEEP, STAGING, file_at, repository_folder
 
 FOREIGN_PARTIAL = ".incomplete"
@@ -92,8 +92,7 @@ def plan_prune(hub_cache: Path, repository: str) -> Removal:
 
 def carry_out(removal: Removal, hub_cache: Path) -> None:
     """Remove what the plan names. Raises DownloadBusy if a process pulls there just now."""
-    folder = repository_folder(hub_cache, removal.repository)
-    with _alone(folder / STAGING / "lock", removal.repository):
+    with alone(hub_cache, removal.repository):
         for path in removal.paths:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
@@ -213,20 +212,3 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return list(entries)
     except (FileNotFoundError, NotADirectoryError):
         return []
-
-
-@contextlib.contextmanager
-def _alone(lock: Path, repository: str) -> Iterator[None]:
-    """While no process pulls into a repository; the pull's own lock. Raises DownloadBusy."""
-    try:
-        handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:  # nobody pulls
-        yield
-        return
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise DownloadBusy(f"another process pulls {repository} just now") from error
-    finally:
-        os.close(handle)

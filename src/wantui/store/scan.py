@@ -17,7 +17,6 @@ from wantui.store.header import read_header
 from wantui.store.published import Published
 from wantui.store.verdicts import Verdict, Verdicts
 
-INDEX = "model_index.json"
 _Found = Mapping[str, os.stat_result]
 """The files that are there, by their path relative to the repository."""
 _WORST_FIRST = (WeightsState.CORRUPT, WeightsState.UNVERIFIED, WeightsState.VERIFIED)
@@ -31,11 +30,12 @@ def scan(recipe: Recipe, hub_cache: Path, demo_weights: Path, verdicts: Verdicts
     files = tuple(_files(recipe, snapshot, found, verdicts))
     states = {file.path: file.state for file in files}
     components = tuple(_component(part, folder, found, states) for part in recipe.components)
-    index_bytes = found[INDEX].st_size if INDEX in found else 0
+    present = _bytes(found.values())
+    missing = sum(part.bytes_needed - part.bytes_present for part in components)
     return WeightsStatus(
         state=_state(states.values()),
-        bytes_present=index_bytes + sum(part.bytes_present for part in components),
-        bytes_needed=index_bytes + sum(part.bytes_needed for part in components),
+        bytes_present=present,
+        bytes_needed=present + missing,
         folder=str(folder) if folder else None,
         revision=(snapshot.revision or None) if snapshot else None,
         pinned=snapshot is not None and snapshot.pinned,
@@ -46,24 +46,29 @@ def scan(recipe: Recipe, hub_cache: Path, demo_weights: Path, verdicts: Verdicts
     )
 
 
-def weights_files(recipe: Recipe, folder: Path) -> tuple[WeightsFile, ...]:
-    """Every file that a load needs, with what tells whether it has changed since.
+def weights_files(recipe: Recipe, folder: Path, verdicts: Verdicts) -> tuple[WeightsFile, ...]:
+    """Every file that a load needs, with what tells whether it has changed since, and its digest.
 
     Raises WeightsAbsent naming the first that is missing, with the command that fetches them.
     """
     folder = folder.absolute()
-    return tuple(_weights_file(recipe, folder / path) for path in recipe.paths)
+    return tuple(_weights_file(recipe, folder / path, verdicts) for path in recipe.paths)
 
 
-def _weights_file(recipe: Recipe, path: Path) -> WeightsFile:
+def _weights_file(recipe: Recipe, path: Path, verdicts: Verdicts) -> WeightsFile:
     info = file_at(path)
     if info is None:
         raise WeightsAbsent(
             f"{recipe.id}: {path} is missing",
             hint=f"run: {recipe.get_command or 'pip install --force-reinstall wantui'}",
         )
+    verdict = verdicts.of(info)
     return WeightsFile(
-        path=str(path), size=info.st_size, mtime_ns=info.st_mtime_ns, inode=info.st_ino
+        path=str(path),
+        size=info.st_size,
+        mtime_ns=info.st_mtime_ns,
+        inode=info.st_ino,
+        digest=verdict.digest if verdict else None,
     )
 
 
@@ -126,6 +131,7 @@ def _file(
         state=state,
         bytes=info.st_size,
         digest=digest,
+        read_digest=verdict.digest if verdict and digest is None else None,
         checked_at=checked_at,
         problem=problem,
     )

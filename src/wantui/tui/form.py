@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from wantui.api.job import Job, JobRequest
+from wantui.api.job import Job, JobRequest, Sampler
 from wantui.api.model import Defaults, ModelStatus
 from wantui.errors import (
     EngineMissing,
@@ -24,6 +24,7 @@ from wantui.tui.state import State
 from wantui.tui.words import weights_state
 
 PROMPT, MODEL, IMAGE = "prompt", "model", "image"
+TEXT = ("size", "negative_prompt", "sampler")
 WHOLE = ("frames", "steps", "seed")
 FAITHFUL = "faithful"
 UPLOADED = "upload:"
@@ -46,8 +47,10 @@ def request_of(values: Mapping[str, str], image: str | None) -> JobRequest:
     Raises InvalidRequest for a field that is not of its kind: what is allowed the daemon knows.
     """
     given: dict[str, Any] = {"prompt": values[PROMPT], "model": values[MODEL] or None}
-    given |= {name: values[name] for name in ("size", "negative_prompt") if values[name]}
+    given |= {name: values[name] for name in TEXT if values[name]}
     given |= {name: _whole(name, values[name]) for name in WHOLE if values[name]}
+    if values["shift"]:
+        given["shift"] = _decimal("shift", values["shift"])
     if values["guidance"]:
         given |= _guidance(values["guidance"])
     if image:
@@ -66,6 +69,8 @@ def values_of(job: Job) -> dict[str, str]:
         "frames": str(params.frames),
         "steps": str(params.steps),
         "guidance": ",".join(_exact(number) for number in both if number is not None),
+        "sampler": params.sampler.value,
+        "shift": _exact(params.shift),
         "seed": str(params.seed),
         "negative_prompt": params.negative_prompt,
         IMAGE: f"{UPLOADED}{params.image.sha256}" if params.image else "",
@@ -79,8 +84,6 @@ def not_carried(job: Job, model: ModelStatus | None) -> str:
         official = model.defaults
         if params.fps != official.fps:
             lost.append(f"{params.fps} fps")
-        if params.shift != official.shift:
-            lost.append(f"shift {_exact(params.shift)}")
     if job.quality != FAITHFUL:
         lost.append(f"quality {job.quality}")
     negative = params.negative_prompt
@@ -117,6 +120,8 @@ def _defaults(defaults: Defaults) -> dict[str, str]:
         "frames": str(defaults.frames),
         "steps": str(defaults.steps),
         "guidance": f"{defaults.guidance:g}{low}",
+        "sampler": Sampler.UNIPC.value,
+        "shift": f"{defaults.shift:g}",
         "seed": "drawn",
         "negative_prompt": defaults.negative_prompt or "none",
     }
@@ -176,6 +181,18 @@ def _whole(field: str, text: str) -> int:
         raise InvalidRequest.for_field(
             field, f"{text[:40]!r} is no whole number", allowed="a whole number"
         ) from error
+
+
+def _decimal(field: str, text: str) -> float:
+    try:
+        number = float(text)
+        if not math.isfinite(number):
+            raise ValueError(text)
+    except ValueError as error:
+        raise InvalidRequest.for_field(
+            field, f"{text[:40]!r} is no number", allowed="a number"
+        ) from error
+    return number
 
 
 def _guidance(text: str) -> dict[str, float]:

@@ -187,8 +187,9 @@ def health_facts(model: ModelStatus) -> Iterator[Fact]:
         yield "get them", (weights.get_command, Tone.STRONG)
     if model.health.last_verified_at is not None:
         yield "verified", (words.clock(model.health.last_verified_at), Tone.MUTED)
-    if model.stale and model.upstream is not None:
-        yield "upstream", (words.upstream(model, model.upstream), Tone.WARN)
+    told = model.upstream
+    if told is not None and (model.stale or told.accept_at):
+        yield "upstream", (words.upstream(model, told), Tone.WARN)
     if weights.kept:
         yield "kept", ("neither removed nor pruned", Tone.PLAIN)
 

@@ -36,6 +36,7 @@ class Channel:
         self._attempts: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()
         self._open: dict[int, Attempt] = {}
         self._lock = threading.Lock()
+        self._sending = threading.Lock()
 
     def listen(self) -> None:
         """Start the thread that reads orders."""
@@ -53,9 +54,10 @@ class Channel:
         self.report(report)
 
     def report(self, report: Report) -> None:
-        """Send a report; a daemon that is not there any more ends the worker."""
+        """Send a report, from any thread; a daemon that is not there any more ends the worker."""
         try:
-            self._socket.sendall(encode(report))
+            with self._sending:
+                self._socket.sendall(encode(report))
         except OSError:
             leave(1)
 

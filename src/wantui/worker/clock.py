@@ -22,16 +22,16 @@ class StageClock:
         self._nested = 0.0
 
     @contextlib.contextmanager
-    def running(self, stage: Stage, of: int = 0) -> Iterator[None]:
-        """Enter a stage, and count its seconds."""
-        self.enter(stage, of)
+    def running(self, stage: Stage, of: int = 0, *, done: int = 0) -> Iterator[None]:
+        """Enter a stage, of whose steps some may be done already, and count its seconds."""
+        self.enter(stage, of, done)
         with self.counting(stage):
             yield
 
-    def enter(self, stage: Stage, of: int = 0) -> None:
+    def enter(self, stage: Stage, of: int = 0, done: int = 0) -> None:
         """Report a stage's start."""
         self.stage = stage
-        self.step(0, of)
+        self.step(done, of)
 
     @contextlib.contextmanager
     def counting(self, stage: Stage) -> Iterator[None]:

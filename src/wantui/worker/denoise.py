@@ -17,7 +17,9 @@ from wantui.errors import GenerationFailed, LatentsNotFinite
 from wantui.worker import engine
 from wantui.worker.condition import Conditioning, latent_shape
 from wantui.worker.encode import PromptEmbeddings
+from wantui.worker.history import LoopState
 from wantui.worker.load import LoadedModel
+from wantui.worker.preview import Preview, clean_estimate
 from wantui.worker.stop import StopFlag
 
 
@@ -40,11 +42,7 @@ def expert_for(timestep: float, boundary: float | None) -> Expert:
 
 def scheduler_for(model: LoadedModel, params: Params) -> engine.Scheduler:
     """A fresh scheduler with the job's shift, whatever the folder's configuration says."""
-    try:
-        sampler = engine.SAMPLERS[params.sampler]
-    except KeyError:
-        raise GenerationFailed(f"no sampler is called {params.sampler!r}") from None
-    scheduler = sampler.from_config(model.scheduler_config, flow_shift=params.shift)
+    scheduler = engine.SAMPLERS[params.sampler].made(model.scheduler_config, params.shift)
     scheduler.set_timesteps(params.steps, device=model.device)
     scheduler.set_begin_index(0)  # otherwise equal timesteps, at a high shift, confuse it
     return scheduler
@@ -67,17 +65,23 @@ def denoise(
     conditioning: Conditioning,
     *,
     stop: StopFlag,
-    on_step: Callable[[int, int], None],
+    on_step: Callable[[LoopState], None],
+    resume: LoopState | None = None,
+    preview: Preview | None = None,
 ) -> Tensor:
-    """Latents (1, z, lf, lh, lw) in fp32; `on_step` is told each finished step and how many.
+    """Latents (1, z, lf, lh, lw) in fp32; `on_step` is told what the loop is after each step.
 
-    Raises LatentsNotFinite naming the step, StopOrdered between two blocks.
+    With `resume` it goes on from there, to the same bits. Raises LatentsNotFinite naming the step,
+    StopOrdered between two blocks.
     """
     scheduler = scheduler_for(model, params)
-    latents = initial_noise(model, params)
-    times = scheduler.timesteps.tolist()
-    last = expert_for(times[-1], params.boundary)
-    for step, (t, time) in enumerate(zip(scheduler.timesteps, times, strict=True), start=1):
+    if resume is None:
+        done, latents = 0, initial_noise(model, params)
+    else:
+        done, latents = resume.step, resume.restore(scheduler, model.device)
+    steps = list(zip(scheduler.timesteps, scheduler.timesteps.tolist(), strict=True))
+    last = expert_for(steps[-1][1], params.boundary)
+    for step, (t, time) in enumerate(steps[done:], start=done + 1):
         expert = expert_for(time, params.boundary)
         transformer = _transformer(model, expert)
         model.placement.bring(expert.value)
@@ -88,13 +92,17 @@ def denoise(
         }
         with stop.guard(transformer.blocks):
             velocity = _velocity(transformer, inputs, prompts, _guidance(params, expert))
+        if engine.SAMPLERS[params.sampler].rounds_latents:
+            velocity = velocity.float()  # more exact than the pipeline, whose latents turn bf16
         latents = scheduler.step(velocity, t, latents, return_dict=False)[0]
         if not torch.isfinite(latents).all():  # also waits for the device: the step is done
             raise LatentsNotFinite(
                 f"step {step} of {params.steps} made numbers that are not finite",
                 detail={"step": step},
             )
-        on_step(step, params.steps)
+        if preview is not None and preview.due():
+            preview.offer(conditioning.finish(clean_estimate(scheduler, latents, velocity)))
+        on_step(LoopState.of(step, latents, scheduler))
     return conditioning.finish(latents)
 
 

@@ -11,11 +11,11 @@ import re
 from dataclasses import dataclass
 
 import ftfy
-import torch
 from torch import Tensor
 
 from wantui.api.job import Params
-from wantui.worker.load import LoadedModel
+from wantui.worker.embeddings import Embeddings, padded
+from wantui.worker.load import DTYPES, LoadedModel
 from wantui.worker.stop import StopFlag
 
 
@@ -58,21 +58,39 @@ def truncations(model: LoadedModel, params: Params) -> list[str]:
     ]
 
 
-def encode(model: LoadedModel, params: Params, stop: StopFlag) -> PromptEmbeddings:
-    """Both prompts, one after the other, each padded to the model's length with zeros."""
-    model.placement.bring("text_encoder")
-    dtype = model.transformer.dtype
-    with stop.guard(model.text_encoder.encoder.block):
-        positive = _embed(model, params.prompt).to(dtype)
-        negative = None
-        if uses_negative(params):
-            negative = _embed(model, params.negative_prompt).to(dtype)
+def encode(
+    model: LoadedModel, params: Params, stop: StopFlag, kept: Embeddings | None = None
+) -> PromptEmbeddings:
+    """Both prompts, each padded to the model's length with zeros.
+
+    The encoder is needed, and loaded, only for one that is not `kept`.
+    """
+    dtype = DTYPES[model.key.dtype]
+    positive = _embedded(model, params.prompt, stop, kept).to(dtype)
+    negative = None
+    if uses_negative(params):
+        negative = _embedded(model, params.negative_prompt, stop, kept).to(dtype)
     return PromptEmbeddings(positive, negative)
 
 
-def _embed(model: LoadedModel, text: str) -> Tensor:
+def _embedded(model: LoadedModel, prompt: str, stop: StopFlag, kept: Embeddings | None) -> Tensor:
+    text = prompt_clean(prompt)
+    states = kept.get(text) if kept else None
+    if states is None:
+        stop.check()
+        states = _encoded(model, text, stop)
+        if kept:
+            kept.put(text, states)
+    return padded(states.to(model.device), model.key.files.text_tokens)
+
+
+def _encoded(model: LoadedModel, text: str, stop: StopFlag) -> Tensor:
+    """(1, tokens, text_dim) of a clean prompt, without padding.
+
+    It is padded all the same while it is encoded: fewer positions have other bits.
+    """
     tokens = model.tokenizer(
-        [prompt_clean(text)],
+        [text],
         padding="max_length",
         max_length=model.key.files.text_tokens,
         truncation=True,
@@ -81,5 +99,8 @@ def _embed(model: LoadedModel, text: str) -> Tensor:
         return_tensors="pt",
     )
     mask = tokens.attention_mask.to(model.device)
-    states: Tensor = model.text_encoder(tokens.input_ids.to(model.device), mask).last_hidden_state
-    return torch.where(mask.unsqueeze(-1) > 0, states, states.new_zeros(()))
+    model.placement.bring("text_encoder")
+    encoder = model.text_encoder
+    with stop.guard(encoder.encoder.block):
+        states: Tensor = encoder(tokens.input_ids.to(model.device), mask).last_hidden_state
+    return states[:, : int(tokens.attention_mask.sum())]

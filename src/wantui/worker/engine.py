@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import diffusers
 import torch
@@ -16,6 +16,8 @@ import transformers
 from diffusers.models.autoencoders import autoencoder_kl_wan
 from diffusers.models.transformers.transformer_wan import WanRotaryPosEmbed
 from diffusers.utils import torch_utils
+
+from wantui.api.job import Sampler
 
 Transformer: TypeAlias = Any
 """A `diffusers.WanTransformer3DModel`."""
@@ -28,7 +30,36 @@ Tokenizer: TypeAlias = Any
 Scheduler: TypeAlias = Any
 """A diffusers scheduler; `SAMPLERS` says which."""
 
-SAMPLERS: Mapping[str, Any] = {"unipc": diffusers.UniPCMultistepScheduler}
+_FLOW = {"prediction_type": "flow_prediction", "use_flow_sigmas": True}
+"""Without these the multistep solvers take a velocity for noise, and sigmas of another process."""
+
+
+class SamplerKind(NamedTuple):
+    """How a sampler is made from a folder's scheduler configuration."""
+
+    scheduler: Any
+    shift: str
+    """What its class calls the flow shift."""
+    settings: Mapping[str, Any]
+    """Of its class, whatever the folder's configuration says."""
+    rounds_latents: bool
+    """Whether a step leaves latents in the velocity's type, bf16 on a GPU, instead of fp32."""
+
+    def made(self, config: dict[str, Any], shift: float) -> Scheduler:
+        return self.scheduler.from_config(config, **self.settings, **{self.shift: shift})
+
+
+SAMPLERS: Mapping[Sampler, SamplerKind] = {
+    Sampler.UNIPC: SamplerKind(
+        diffusers.UniPCMultistepScheduler, "flow_shift", _FLOW, rounds_latents=False
+    ),
+    Sampler.DPM: SamplerKind(
+        diffusers.DPMSolverMultistepScheduler, "flow_shift", _FLOW, rounds_latents=False
+    ),
+    Sampler.EULER: SamplerKind(
+        diffusers.FlowMatchEulerDiscreteScheduler, "shift", {}, rounds_latents=True
+    ),
+}
 
 _autoencoder: Any = autoencoder_kl_wan
 _diffusers: Any = diffusers

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import av
 import torch
 from torch import Tensor
 
-import wantui
 from wantui.api.job import Stage
-from wantui.pipe.messages import Completed, Generate, Report, Warned
-from wantui.worker import engine, video
+from wantui.files import write_atomic
+from wantui.pipe.messages import Began, Completed, Generate, Report, Warned
 from wantui.worker.channel import Attempt
+from wantui.worker.checkpoint import Checkpoints
 from wantui.worker.clock import StageClock
 from wantui.worker.condition import conditioning
-from wantui.worker.decode import Frames, decode
+from wantui.worker.decode import Frames, decode, pieces
 from wantui.worker.denoise import denoise
+from wantui.worker.embeddings import Embeddings
 from wantui.worker.encode import encode, truncations
+from wantui.worker.history import LoopState
 from wantui.worker.image import first_frame
 from wantui.worker.load import LoadedModel
+from wantui.worker.output import write_output
+from wantui.worker.preview import showing
+from wantui.worker.provenance import device_name, provenance
+from wantui.worker.weights import identity
 
 log = logging.getLogger(__name__)
 
@@ -36,29 +39,25 @@ def generate(
 ) -> Completed:
     """Run the stages after load, and leave the video at the order's `output`.
 
-    Raises StopOrdered, or whatever went wrong: `failure` makes a typed error of it.
+    What an earlier attempt kept is not done again: neither its steps nor, once all are done,
+    anything before decoding. Raises StopOrdered, or whatever went wrong: `failure` makes a typed
+    error of it.
     """
-    order, stop = attempt.order, attempt.stop
-    params = order.params
+    order, params = attempt.order, attempt.order.params
+    checkpoints = Checkpoints(order, device_name(model.device), report)
     try:
-        with clock.running(Stage.ENCODE):
-            for message in truncations(model, params):
-                log.warning("%s", message)
-                report(Warned(job=order.job, code="prompt_truncated", message=message))
-            stop.check()
-            prompts = encode(model, params, stop)
-            steering = conditioning(model, params, _image(order, model), stop)
-        with clock.running(Stage.DENOISE, params.steps):
-            latents = denoise(model, params, prompts, steering, stop=stop, on_step=clock.step)
-        del prompts, steering
-        clock.enter(Stage.DECODE, latents.shape[2])
+        kept = checkpoints.kept
+        report(Began(job=order.job, step=kept.step if kept else 0))
+        if kept is not None and kept.step == params.steps:
+            latents = kept.latents
+        else:
+            latents = _latents(attempt, clock, model, report, checkpoints)
+        clock.enter(Stage.DECODE, pieces(model, latents, tiled=order.plan.tiled_decode))
         with clock.counting(Stage.WRITE):
-            output = video.write_video(
-                Path(order.output),
-                _frames(attempt, clock, model, latents),
-                video.Format(params.width, params.height, params.fps),
-                provenance(order, model.device),
-            )
+            made = provenance(order, model.device)
+            write_atomic(Path(order.provenance), made.model_dump_json().encode())
+            frames = _frames(attempt, clock, model, latents)
+            output = write_output(order, frames, made.model_dump(mode="json"))
     finally:
         model.placement.clear()
     log.info("wrote %s: %d bytes, %d frames", output.path, output.bytes, output.frames)
@@ -70,23 +69,60 @@ def generate(
     )
 
 
-def provenance(order: Generate, device: torch.device) -> dict[str, Any]:
-    """What the video's comment says: enough to make the same video again."""
-    return {
-        "wantui": wantui.__version__,
-        "job": order.job,
-        "model": order.weights.model,
-        "quality": order.quality,
-        "params": order.params.model_dump(mode="json"),
-        "plan": order.plan.model_dump(mode="json"),
-        "versions": engine.versions() | {"av": av.__version__},
-        "device": device_name(device),
-    }
+def _latents(
+    attempt: Attempt,
+    clock: StageClock,
+    model: LoadedModel,
+    report: Callable[[Report], None],
+    checkpoints: Checkpoints,
+) -> Tensor:
+    """Encode and denoise, from where a checkpoint left off; the result is kept before it is used.
+
+    (1, z, lf, lh, lw), fp32.
+    """
+    order, stop = attempt.order, attempt.stop
+    params = order.params
+    with clock.running(Stage.ENCODE):
+        for message in truncations(model, params):
+            log.warning("%s", message)
+            report(Warned(job=order.job, code="prompt_truncated", message=message))
+        stop.check()
+        prompts = encode(model, params, stop, _embeddings(order, model))
+        steering = conditioning(model, params, _image(order, model), stop)
+    kept = checkpoints.kept
+
+    def on_step(state: LoopState) -> None:
+        if state.step < params.steps:  # the last one is kept once it is finished, below
+            checkpoints.offer(state)
+        clock.step(state.step, params.steps)
+
+    done = kept.step if kept else 0
+    with (
+        clock.running(Stage.DENOISE, params.steps, done=done),
+        checkpoints.writing(),
+        showing(order, report) as preview,
+    ):
+        latents = denoise(
+            model,
+            params,
+            prompts,
+            steering,
+            stop=stop,
+            on_step=on_step,
+            resume=kept,
+            preview=preview,
+        )
+        checkpoints.offer(LoopState(params.steps, latents, {}, {}))
+    return latents
 
 
-def device_name(device: torch.device) -> str:
-    """As torch names it."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+def _embeddings(order: Generate, model: LoadedModel) -> Embeddings:
+    """Those that this model's encoder and tokenizer made, in this format, on such a device."""
+    folder = Path(order.weights.folder)
+    parts = (folder / "text_encoder", folder / "tokenizer")
+    files = [file for file in order.weights.files if Path(file.path).parent in parts]
+    encoder = f"{identity(files)} {order.plan.dtype} {order.weights.text_tokens}"
+    return Embeddings(order.embeddings, encoder, device_name(model.device))
 
 
 def _image(order: Generate, model: LoadedModel) -> Tensor | None:
@@ -101,14 +137,14 @@ def _frames(
     attempt: Attempt, clock: StageClock, model: LoadedModel, latents: Tensor
 ) -> Iterator[Frames]:
     """Frames as they are decoded; the time that this takes is decode's, not its caller's."""
-    chunks = decode(model, latents, attempt.stop)
-    for done in itertools.count():
+    tiled = attempt.order.plan.tiled_decode
+    chunks = decode(model, latents, attempt.stop, tiled=tiled, on_piece=clock.step)
+    while True:
         with clock.counting(Stage.DECODE):
             chunk = next(chunks, None)
         if chunk is None:
             break
         yield chunk
-        clock.step(done + 1, latents.shape[2])
     clock.enter(Stage.WRITE)
 
 

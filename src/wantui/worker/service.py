@@ -20,10 +20,12 @@ from wantui.worker import engine
 from wantui.worker.channel import Attempt, Channel
 from wantui.worker.clock import StageClock
 from wantui.worker.failure import ends_worker, typed
-from wantui.worker.generate import device_name, generate
+from wantui.worker.generate import generate
 from wantui.worker.load import LoadedModel, LoadKey, load
 from wantui.worker.process import output_to, trim_host_memory
+from wantui.worker.provenance import device_name
 from wantui.worker.stop import StopOrdered
+from wantui.worker.video import need_codec
 from wantui.worker.weights import check_unchanged
 
 log = logging.getLogger(__name__)
@@ -73,6 +75,7 @@ class Service:
             torch.cuda.reset_peak_memory_stats()
         log.info("job %d, attempt %d: %s", order.job, order.attempt, order.weights.model)
         try:
+            need_codec(order.encoding.codec)
             with clock.running(Stage.LOAD):
                 model = self._load(attempt)
                 model.placement.attend(attempt.stop.check, lambda: clock.counting(Stage.LOAD))

@@ -1,4 +1,4 @@
-"""Frames to an mp4 file: H.264 in yuv420p, BT.709, with what made it in its comment."""
+"""Frames to an mp4 file: 8 bits, yuv420p, BT.709, with what made it in its comment."""
 
 from __future__ import annotations
 
@@ -13,24 +13,41 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
+from av.container import OutputContainer
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
 from wantui.api.job import Output
+from wantui.api.video import Codec, Encoding
+from wantui.errors import CodecMissing
 from wantui.files import atomic_path
 from wantui.worker.decode import Frames
 
-OPTIONS = {"crf": "17", "preset": "medium"}
-"""Visually lossless, at a speed that stays far below denoising's."""
+ENCODERS = {Codec.H264: "libx264", Codec.H265: "libx265", Codec.AV1: "libsvtav1"}
+"""As ffmpeg names them; which there are depends on how PyAV was built."""
+H265_TAG = "hvc1"
+"""The one of the two tags that QuickTime and Safari play."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """Even sides in pixels, and whole frames a second."""
+    """Even sides in pixels, whole frames a second, and what encodes them."""
 
     width: int
     height: int
     fps: int
+    encoding: Encoding
+
+
+def need_codec(codec: Codec) -> None:
+    """Raises CodecMissing where PyAV has no encoder for it."""
+    if ENCODERS[codec] not in av.codecs_available:
+        there = [known.value for known, name in ENCODERS.items() if name in av.codecs_available]
+        raise CodecMissing(
+            f"this PyAV cannot write {codec}: it has no {ENCODERS[codec]}",
+            hint=f"send it again with --codec {there[0]}" if there else None,
+            detail={"codec": codec.value, "available": there},
+        )
 
 
 def write_video(
@@ -42,7 +59,7 @@ def write_video(
     DiskFull, and whatever `frames` raises; then nothing is left behind.
     """
     with atomic_path(target) as temporary:
-        count, frames_sha256 = _encode(temporary, frames, form, json.dumps(comment))
+        count, frames_sha256 = _encode(temporary, frames, form, _compact(comment))
         with temporary.open("rb") as written:
             sha256 = hashlib.file_digest(written, "sha256").hexdigest()
         size = temporary.stat().st_size
@@ -58,15 +75,17 @@ def write_video(
     )
 
 
+def _compact(comment: dict[str, Any]) -> str:
+    return json.dumps(comment, ensure_ascii=False, separators=(",", ":"))
+
+
 def _encode(path: Path, chunks: Iterable[Frames], form: Format, comment: str) -> tuple[int, str]:
     """Returns how many frames there were, and the sha256 of their bytes."""
     count, digest = 0, hashlib.sha256()
     options = {"movflags": "+faststart"}
     with av.open(str(path), "w", format="mp4", options=options) as container:
         container.metadata["comment"] = comment
-        stream = container.add_stream("libx264", rate=form.fps, options=OPTIONS)
-        stream.width, stream.height, stream.pix_fmt = form.width, form.height, "yuv420p"
-        _tag_colours(stream)
+        stream = _stream(container, form)
         for chunk in chunks:
             for pixels in chunk:
                 digest.update(pixels.tobytes())
@@ -76,6 +95,19 @@ def _encode(path: Path, chunks: Iterable[Frames], form: Format, comment: str) ->
                 count += 1
         container.mux(stream.encode(None))
     return count, digest.hexdigest()
+
+
+def _stream(container: OutputContainer, form: Format) -> VideoStream:
+    encoding = form.encoding
+    options = {"crf": str(encoding.crf), "preset": encoding.preset}
+    stream = container.add_stream(ENCODERS[encoding.codec], rate=form.fps, options=options)
+    if not isinstance(stream, VideoStream):
+        raise TypeError(f"{encoding.codec} made a {stream.type} stream")
+    stream.width, stream.height, stream.pix_fmt = form.width, form.height, "yuv420p"
+    if encoding.codec is Codec.H265:
+        stream.codec_context.codec_tag = H265_TAG
+    _tag_colours(stream)
+    return stream
 
 
 def _tag_colours(stream: VideoStream) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -38,6 +39,15 @@ def check_unchanged(files: Iterable[WeightsFile]) -> None:
             raise WeightsUnreadable(f"{file.path}: {error.strerror}") from error
         if (now.st_size, now.st_mtime_ns, now.st_ino) != (file.size, file.mtime_ns, file.inode):
             raise WeightsChanged(f"{file.path} has changed since the job was planned")
+
+
+def identity(files: Iterable[WeightsFile]) -> str:
+    """A digest of what these files hold: of their own digests, or of which files they are."""
+    keys = sorted(
+        (_short(Path(file.path)), file.digest or f"{file.size} {file.mtime_ns} {file.inode}")
+        for file in files
+    )
+    return hashlib.sha256(json.dumps(keys).encode()).hexdigest()
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from wantui.api.adapter import (
     Adapter,
     AdapterCheck,
-    AdapterPull,
     AdapterPullRequest,
-    AdapterPulls,
     Adapters,
 )
+from wantui.api.download import Download
 from wantui.daemon.routes.common import PartsOf, answer
 from wantui.errors import InvalidAdapter
 
 router = APIRouter(prefix="/api/adapters", tags=["adapters"])
 
-PullId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 FileName = Annotated[str, Query(min_length=1, max_length=255)]
 _BODY = {
     "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
@@ -72,26 +70,10 @@ async def check(
     return answer(await parts.adapters.judge(await request.body(), size, file, name))
 
 
-@router.post("/pull", status_code=202, response_model=AdapterPull)
+@router.post("/pull", status_code=202, response_model=Download)
 async def pull(request: AdapterPullRequest, parts: PartsOf) -> Response:
-    """From the hub, proven and then checked; joins a pull of the same file."""
-    return answer(parts.adapter_pulls.ask(request), 202)
-
-
-@router.get("/pulls", response_model=AdapterPulls)
-async def pulls(parts: PartsOf) -> Response:
-    return answer(AdapterPulls(pulls=parts.adapter_pulls.all()))
-
-
-@router.get("/pulls/{pull_id}", response_model=AdapterPull)
-async def one_pull(pull_id: PullId, parts: PartsOf) -> Response:
-    return answer(parts.adapter_pulls.get(pull_id))
-
-
-@router.post("/pulls/{pull_id}/cancel", response_model=AdapterPull)
-async def cancel(pull_id: PullId, parts: PartsOf) -> Response:
-    """What came is removed."""
-    return answer(await parts.adapter_pulls.cancel(pull_id))
+    """From the hub, proven and then checked; joins a download of the same file."""
+    return answer(await parts.adapter_pulls.ask(request), 202)
 
 
 @router.get("/{adapter_id}", response_model=Adapter)

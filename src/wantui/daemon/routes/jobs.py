@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import FileResponse
 
 from wantui.api.job import Job, JobRequest, Jobs, JobState
+from wantui.api.provenance import Provenance
+from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.routes.common import PartsOf, Peer, answer
 from wantui.errors import NoOutput
 from wantui.queue.jobs import MAX_PAGE
@@ -51,7 +54,7 @@ async def cancel(job_id: JobId, parts: PartsOf) -> Response:
 
 @router.post("/{job_id}/hold", response_model=Job)
 async def hold(job_id: JobId, parts: PartsOf) -> Response:
-    """A held job does not run until it is released; a running one stops and starts over then."""
+    """A held job does not run until it is released; a running one goes on then."""
     held = await parts.jobs.hold(job_id)
     parts.stop_job(held)
     return answer(parts.view(held))
@@ -74,3 +77,16 @@ async def output(job_id: JobId, parts: PartsOf) -> FileResponse:
             f"job {job_id} has no video: it is {finished.state}", hint=f"see: wantui job {job_id}"
         )
     return FileResponse(path, media_type="video/mp4", filename=f"wantui-{job_id}.mp4")
+
+
+@router.get("/{job_id}/provenance", response_model=Provenance)
+async def provenance(job_id: JobId, parts: PartsOf) -> Response:
+    """What made the video: parameters, weights by their digests, plan, device, versions."""
+    finished = await parts.jobs.get(job_id)
+    path = JobFolder(parts.paths.job(job_id)).provenance
+    if finished.output is None or not path.is_file():
+        raise NoOutput(
+            f"nothing is recorded of a video of job {job_id}: it is {finished.state}",
+            hint=f"see: wantui job {job_id}",
+        )
+    return Response(await asyncio.to_thread(path.read_bytes), media_type="application/json")

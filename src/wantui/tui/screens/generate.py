@@ -67,6 +67,7 @@ class GenerateScreen(AreaScreen):
             Quiet(id="sizes"),
             Horizontal(Field("frames", "frames"), Field("steps", "steps"), classes="pair"),
             Horizontal(Field("guidance", "guidance"), Field("seed", "seed"), classes="pair"),
+            Horizontal(Field("sampler", "sampler"), Field("shift", "shift"), classes="pair"),
             Field("image", "image"),
             Quiet(id="latest"),
         )

@@ -1,0 +1,32 @@
+"""What made a video: enough to make the same frames again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from wantui.api.base import Reply
+from wantui.api.job import Params
+from wantui.api.plan import Plan
+from wantui.api.video import Encoding
+
+
+class Provenance(Reply):
+    """Kept beside a job's video, and as JSON in the video's own comment."""
+
+    wantui: str
+    """The version."""
+    job: int
+    """Its number at the daemon that made it."""
+    model: str
+    quality: str
+    params: Params
+    """All resolved, with the seed that was drawn."""
+    weights: Mapping[str, str | None] = {}
+    """What every file hashed to, sha256 or git's sha1, by its path relative to the repository;
+    None for one that was loaded unread."""
+    plan: Plan
+    encoding: Encoding
+    device: str
+    """As torch names it."""
+    versions: Mapping[str, str]
+    """Of the packages that run models."""

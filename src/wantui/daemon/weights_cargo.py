@@ -1,0 +1,91 @@
+"""A model's weights as what a download brings, verifies or mends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from wantui.api.download import Depth, Download, DownloadAction
+from wantui.catalog.recipe import Recipe
+from wantui.daemon.fetch_orders import FetchOrders
+from wantui.daemon.inventory import Inventory, need_whole
+from wantui.daemon.upstream import UpstreamBook
+from wantui.errors import DiskFull, GatedRepository, RevisionNotFound, UnknownModel, WantuiError
+from wantui.pipe.fetch import Fetched, FetchOrder, Listed
+from wantui.store.alone import drop_staging
+
+
+class WeightsCargo:
+    """`landed` is called when a model's weights may be other than they were."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        upstream: UpstreamBook,
+        orders: FetchOrders,
+        *,
+        hub_cache: Path,
+        landed: Callable[[Recipe], Awaitable[None]],
+    ) -> None:
+        self._inventory = inventory
+        self._upstream = upstream
+        self._orders = orders
+        self._hub_cache = hub_cache
+        self._landed = landed
+
+    async def order(self, download: Download) -> FetchOrder:
+        """Raises UnknownModel for one that was taken out of the catalog since it was asked for."""
+        recipe = self._recipe(download)
+        if download.action is DownloadAction.PULL:
+            return self._orders.pull(recipe, download.commit)
+        weights = await self._inventory.weights(recipe)
+        if download.action is DownloadAction.REPAIR:
+            return self._orders.pull(recipe, download.commit or weights.revision)
+        return self._orders.verify(recipe, weights, download.depth or Depth.CONTENT)
+
+    async def listed(self, download: Download, report: Listed) -> None:
+        """Of a download that is at a commit already the hub says nothing new."""
+        if download.commit is None and download.repository is not None:
+            await self._upstream.learn(download.repository, report)
+
+    async def land(self, download: Download, fetched: Fetched) -> Mapping[str, object]:  # noqa: ARG002
+        """They lie where the inventory looks. Raises WeightsCorrupt or WeightsAbsent."""
+        recipe = self._recipe(download)
+        need_whole(recipe, await self._inventory.weights(recipe))
+        if download.action is not DownloadAction.VERIFY and download.repository is not None:
+            await self._upstream.let_in(download.repository)
+        return {}
+
+    async def failed(self, download: Download, error: WantuiError) -> WantuiError:
+        if isinstance(error, GatedRepository) and download.repository is not None:
+            await self._upstream.shut_out(download.repository, error)
+        command = self._get_command(download)
+        if isinstance(error, DiskFull):
+            hint = f"free some space, or move the cache (HF_HOME), then: {command}"
+            return DiskFull(error.message, hint=hint, detail=error.detail)
+        if isinstance(error, RevisionNotFound):
+            hint = f"its publisher has taken it back; what is there now comes with: {command}"
+            return RevisionNotFound(error.message, hint=hint)
+        return error
+
+    async def over(self, download: Download) -> None:
+        try:
+            recipe = self._recipe(download)
+        except UnknownModel:
+            return
+        await self._landed(recipe)
+
+    async def drop(self, download: Download) -> None:
+        if download.action is not DownloadAction.VERIFY and download.repository is not None:
+            await asyncio.to_thread(drop_staging, self._hub_cache, download.repository)
+
+    def _recipe(self, download: Download) -> Recipe:
+        """Raises UnknownModel."""
+        return self._inventory.catalog.model(download.subject)
+
+    def _get_command(self, download: Download) -> str:
+        try:
+            return self._recipe(download).get_command or "wantui downloads"
+        except UnknownModel:
+            return "wantui downloads"

@@ -1,0 +1,37 @@
+"""How a video came to be, for its comment and for its job's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import torch
+
+import wantui
+from wantui.api.provenance import Provenance
+from wantui.pipe.messages import Generate
+from wantui.worker import engine
+
+
+def provenance(order: Generate, device: torch.device) -> Provenance:
+    """What decides the frames of this order on this device."""
+    folder = Path(order.weights.folder)
+    return Provenance(
+        wantui=wantui.__version__,
+        job=order.job,
+        model=order.weights.model,
+        quality=order.quality,
+        params=order.params,
+        weights={
+            str(Path(file.path).relative_to(folder)): file.digest for file in order.weights.files
+        },
+        plan=order.plan,
+        encoding=order.encoding,
+        device=device_name(device),
+        versions=engine.versions() | {"av": av.__version__},
+    )
+
+
+def device_name(device: torch.device) -> str:
+    """As torch names it."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
