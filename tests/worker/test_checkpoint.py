@@ -190,7 +190,7 @@ def test_a_checkpoint_that_cannot_be_written_fails_no_job(worker: WorkerProcess,
 
 def test_where_weights_are_is_not_part_of_a_fingerprint(t2v: Desk) -> None:
     order = t2v.order()
-    staged = order.plan.model_copy(update={"residency": Residency(resident_blocks=1)})
+    staged = order.plan.model_copy(update={"residency": Residency(0, components_stay=False)})
     elsewhere = order.model_copy(update={"plan": staged, "attempt": 2})
     assert fingerprint(order, "cpu") == fingerprint(elsewhere, "cpu")
     other = order.model_copy(update={"quality": "other"})

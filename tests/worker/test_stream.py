@@ -57,7 +57,7 @@ def _load(model: Tiny, residency: Residency, dtype: DType = DType.FLOAT32) -> Lo
 
 
 def _latents(model: LoadedModel, tiny: Tiny, picture: Tensor | None, stop: StopFlag) -> Tensor:
-    params = tiny.params(steps=3, guidance=3.0)
+    params = tiny.params(steps=2, guidance=3.0)  # one for each expert, where there are two
     with torch.inference_mode():
         return denoise(
             model,
@@ -84,9 +84,9 @@ def test_latents_are_the_same_to_the_bit_for_any_number_of_resident_blocks(
     picture = _picture(tiny)
     model = _load(tiny, Residency.RESIDENT, dtype)
     resident = _latents(model, tiny, picture, stop)
-    for blocks, host_copies in itertools.product(range(BLOCKS + 1), (False, True)):
-        model = model.arranged(Residency(blocks, False, host_copies))
-        assert torch.equal(_latents(model, tiny, picture, stop), resident), (blocks, host_copies)
+    for blocks in range(BLOCKS + 1):
+        model = model.arranged(Residency(blocks, False, host_copies_stay=blocks % 2 == 1))
+        assert torch.equal(_latents(model, tiny, picture, stop), resident), blocks
     model.placement.close()
 
 

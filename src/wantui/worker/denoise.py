@@ -81,6 +81,7 @@ def denoise(
         done, latents = resume.step, resume.restore(scheduler, model.device)
     last = expert_for(float(scheduler.timesteps[-1]), params.boundary)
     steps = list(zip(scheduler.timesteps, scheduler.timesteps.tolist(), strict=True))
+    last = expert_for(steps[-1][1], params.boundary)
     for step, (t, time) in enumerate(steps[done:], start=done + 1):
         expert = expert_for(time, params.boundary)
         transformer = _transformer(model, expert)
