@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.running import RunningDaemon, running_daemon
+
+# Tests run two at a time, and so do their workers: threads that wait for one another by spinning
+# would take the cores from those that they wait for.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture

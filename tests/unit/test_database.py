@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sqlite3
@@ -15,8 +16,12 @@ from typing import TypeVar
 
 import pytest
 
+from tests.made import job as made_job
+from tests.made import plan
+from wantui.api.job import Job
 from wantui.database import Database, migrations
 from wantui.errors import DatabaseUnusable, DiskFull
+from wantui.queue import table
 
 T = TypeVar("T")
 
@@ -108,6 +113,33 @@ def test_migrations_build_the_schema_from_nothing_and_a_second_start_changes_not
     before = path.read_bytes()
     start(path)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(("was", "stay"), [("resident", True), ("staged", False)])
+def test_a_plan_of_an_earlier_schema_is_read_as_one_of_today(
+    tmp_path: Path, was: str, stay: bool
+) -> None:
+    path, prompt = tmp_path / "wantui.db", 'a "residency":"resident" cat'
+    document = made_job(prompt=prompt, plan=plan()).model_dump(mode="json")
+    document["plan"]["residency"] = was
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        for script in migrations()[:5]:
+            connection.executescript(script)
+        connection.execute(
+            "INSERT INTO jobs (state, model, rev, created_at, document) VALUES (?, ?, ?, ?, ?)",
+            ("completed", "demo", 1, 1.0, json.dumps(document)),
+        )
+        connection.execute("PRAGMA user_version=5")
+        connection.commit()
+
+    async def read(database: Database) -> Job | None:
+        return await database.run(lambda connection: table.one(connection, 1))
+
+    job = with_database(path, read)
+    assert job is not None
+    assert job.plan is not None
+    assert job.plan.residency.components_stay is stay
+    assert job.params.prompt == prompt
 
 
 def test_what_was_committed_is_there_after_a_restart(tmp_path: Path) -> None:

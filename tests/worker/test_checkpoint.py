@@ -98,7 +98,8 @@ def test_ten_kills_at_random_steps_end_in_the_frames_of_a_run_without(
             kept = _interrupted(victim, killed.order(steps=30), kept + chance.randint(1, 2))
         assert kept < 30, f"kill {number} came too late"
     reports = worker.run(killed.order(steps=30))
-    assert _of(reports, Began) == [Began(job=killed.job, step=kept)]
+    [began] = _of(reports, Began)
+    assert began.step >= kept  # one may be on disk that could not be told of any more
     assert reports[-1].output.frames_sha256 == whole.frames_sha256  # type: ignore[union-attr]
 
 
@@ -108,8 +109,9 @@ def test_a_killed_worker_costs_no_step_that_was_kept(worker: WorkerProcess, t2v:
     with started() as victim:
         kept = _interrupted(victim, killed.order(steps=8), 3)
     reports = worker.run(killed.order(steps=8))
-    steps = [step.step for step in _of(reports, Step) if step.stage is Stage.DENOISE]
-    assert steps == list(range(kept, 9))
+    first, *steps = [step.step for step in _of(reports, Step) if step.stage is Stage.DENOISE]
+    assert first >= kept  # one may be on disk that could not be told of any more
+    assert steps == list(range(first + 1, 9))
     assert reports[-1].output.frames_sha256 == whole.frames_sha256  # type: ignore[union-attr]
 
 
