@@ -9,8 +9,10 @@ import pytest
 
 from tests import made
 from wantui.api.job import JobRequest, Params
+from wantui.api.lora import LoraExpert, LoraUse, LoraUsed
 from wantui.api.model import FileStatus, WeightsState
 from wantui.api.provenance import Provenance
+from wantui.api.video import Codec, Encoding
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.resolve import resolve
 from wantui.client.repeat import CARRIED, Clip, differences, overridden
@@ -83,7 +85,7 @@ def test_digests_that_cannot_be_compared_are_no_difference(here: dict[str, Any])
 
 
 def test_a_repeat_carries_every_parameter_that_a_request_can_set() -> None:
-    elsewhere = {"width", "height", "image", "boundary"}
+    elsewhere = {"width", "height", "image", "boundary", "loras"}
     assert set(CARRIED) | elsewhere == set(Params.model_fields)
     assert set(CARRIED) <= set(JobRequest.model_fields)
 
@@ -96,6 +98,23 @@ def test_a_clips_fields_resolve_to_its_parameters(model: str) -> None:
     clip = Clip(Path("x.mp4"), provenance(model=model, params=params))
     fields = {name: value for name, value in clip.fields().items() if value is not None}
     assert resolve(recipe, JobRequest.model_validate(fields), None) == params
+
+
+def test_a_repeat_is_written_as_the_clip_was_but_for_the_codec_that_is_given() -> None:
+    written = Encoding(codec=Codec.AV1, crf=30, preset="8", png=True)
+    clip = Clip(Path("x.mp4"), provenance(encoding=written)).fields()
+    assert (clip["codec"], clip["crf"], clip["png"]) == ("av1", 30, True)
+    other = overridden(clip, {"codec": "h264", "crf": None})
+    assert (other["codec"], other["crf"]) == ("h264", None)
+
+
+def test_a_repeat_uses_the_same_loras_by_their_digests() -> None:
+    used = LoraUsed(
+        sha256=DIGEST, name="style", bytes=1, rank=4, strength=0.5, expert=LoraExpert.HIGH
+    )
+    clip = Clip(Path("x.mp4"), provenance(params=made.params(loras=(used,)))).fields()
+    asked = JobRequest.model_validate({"prompt": "a cat", "loras": clip["loras"]}).loras
+    assert asked == (LoraUse(adapter=DIGEST, strength=0.5, expert=LoraExpert.HIGH),)
 
 
 def test_low_guidance_follows_the_high_one_when_only_that_is_given() -> None:

@@ -27,7 +27,8 @@ class Provenance(Reply):
     """What every file hashed to, sha256 or git's sha1, by its path relative to the repository;
     None for one that was loaded unread."""
     plan: Plan
-    encoding: Encoding
+    encoding: Encoding | None = None
+    """What the frames were written as, which decides none of them."""
     device: str
     """As torch names it."""
     versions: Mapping[str, str]

@@ -60,17 +60,26 @@ class Clip:
                 LoraUse(adapter=lora.sha256, strength=lora.strength, expert=lora.expert)
                 for lora in params.loras
             ],
+            **self._encoding(),
         }
+
+    def _encoding(self) -> dict[str, Any]:
+        written = self.made.encoding
+        if written is None:
+            return {}
+        return {"codec": written.codec.value, "crf": written.crf, "png": written.png}
 
 
 def overridden(clip: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The clip's fields with those that were given in their place, if they are not None.
 
-    Guidance of the low-noise expert follows the high one's when only that is given, as ever.
+    Guidance of the low-noise expert follows the high one's when only that is given, as ever, and a
+    codec's own scale of quality goes with the codec.
     """
     fields = {**clip, **{name: value for name, value in given.items() if value is not None}}
-    if given.get("guidance") is not None and given.get("guidance_low") is None:
-        fields["guidance_low"] = None
+    for leader, follower in (("guidance", "guidance_low"), ("codec", "crf")):
+        if given.get(leader) is not None and given.get(follower) is None:
+            fields[follower] = None
     return fields
 
 
