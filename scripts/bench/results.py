@@ -31,6 +31,7 @@ SCRIPTS = (
     "worker_start",
     "preview",
     "load",
+    "gpu",
 )
 TABLE_HEAD = "| name | ours | reference | ratio | budget |\n|---|---|---|---|---|\n"
 
