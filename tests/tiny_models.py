@@ -55,6 +55,14 @@ def text_image_to_video(folder: Path) -> Path:
     return _save_index(folder, "WanPipeline", boundary_ratio=None, experts=1)
 
 
+def quantisable(folder: Path) -> Path:
+    """As T2V-A14B, in sizes that are whole blocks of GGUF's encodings."""
+    _save_shared(folder, _vae_2_1())
+    for name, seed in (("transformer", 1), ("transformer_2", 2)):
+        _save_transformer(folder / name, in_channels=16, out_channels=16, seed=seed, head_dim=16)
+    return _save_index(folder, "WanPipeline", boundary_ratio=BOUNDARY, experts=2)
+
+
 BUILDERS: dict[str, Callable[[Path], Path]] = {
     "t2v": text_to_video,
     "i2v": image_to_video,
@@ -93,12 +101,14 @@ def _save_shared(folder: Path, vae: Any) -> None:
     ).save_pretrained(folder / "scheduler")
 
 
-def _save_transformer(folder: Path, *, in_channels: int, out_channels: int, seed: int) -> None:
+def _save_transformer(
+    folder: Path, *, in_channels: int, out_channels: int, seed: int, head_dim: int = 12
+) -> None:
     torch.manual_seed(seed)
     WanTransformer3DModel(
         patch_size=(1, 2, 2),
         num_attention_heads=2,
-        attention_head_dim=12,
+        attention_head_dim=head_dim,
         in_channels=in_channels,
         out_channels=out_channels,
         text_dim=_TEXT_DIM,

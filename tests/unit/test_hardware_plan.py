@@ -354,3 +354,48 @@ def test_the_chosen_device_is_never_worse_than_any_that_could_be_named(
     assert (chosen is None) == (not any(named))
     if chosen is not None:
         assert all(one is None or rank(one.residency) <= rank(chosen.residency) for one in named)
+
+
+def quantised(bytes_here: int | None) -> tuple[Recipe, WeightsStatus]:
+    """T2V-A14B whose experts are in GGUF files of this size; None: they are not here yet."""
+    base = CATALOG.model("t2v-a14b")
+    parts = [
+        part.model_copy(update={"weights": None, "gguf": f"/{part.name}.gguf"})
+        if part.class_name == TRANSFORMER
+        else part
+        for part in base.components
+    ]
+    recipe = base.model_copy(update={"components": tuple(parts)})
+    status = status_of(recipe)
+    there = [
+        part.model_copy(update={"bytes_present": bytes_here or 0, "missing": missing})
+        if part.class_name == TRANSFORMER
+        else part
+        for part in status.components
+        for missing in [() if bytes_here else (f"/{part.name}.gguf",)]
+    ]
+    return recipe, status.model_copy(update={"components": tuple(there)})
+
+
+def test_quantised_experts_take_what_their_files_have() -> None:
+    recipe, status = quantised(8 * GIB)
+    base = CATALOG.model("t2v-a14b")
+    published = plan(base, status_of(base), machine(gpu(80 * GIB)))
+    made = plan(recipe, status, machine(gpu(80 * GIB)))
+    experts = [part for part in base.components if part.class_name == TRANSFORMER]
+    bf16 = sum(2 * (part.parameter_count or 0) for part in experts)
+    assert made.weights_bytes == published.weights_bytes - bf16 + 2 * 8 * GIB
+    absent = plan(*quantised(None), machine(gpu(80 * GIB)))
+    assert made.weights_bytes < absent.weights_bytes < published.weights_bytes
+
+
+def test_they_stay_where_published_ones_stream_and_stream_where_they_do_not_fit() -> None:
+    recipe, status = quantised(8 * GIB)
+    base = CATALOG.model("t2v-a14b")
+    middle, small = machine(gpu(28 * GIB)), machine(gpu(12 * GIB))
+    streamed = plan(base, status_of(base), middle, video=SMALL).residency.resident_blocks
+    assert streamed is not None
+    assert plan(recipe, status, middle, video=SMALL).residency.resident_blocks is None
+    few = plan(recipe, status, small, video=Video(832, 480, 17)).residency.resident_blocks
+    assert few is not None
+    assert 0 < few < 40

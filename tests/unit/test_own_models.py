@@ -27,6 +27,47 @@ def test_a_model_extends_a_shipped_one(tmp_path: Path) -> None:
     assert catalog.recipes[-1] is mine
 
 
+def test_experts_come_from_gguf_files_and_all_else_from_the_model_that_is_extended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    catalog = load(
+        tmp_path,
+        """
+        id = "t2v-a14b:q8"
+        extends = "t2v-a14b"
+        [gguf]
+        transformer = "~/High.gguf"
+        transformer_2 = "/models/Low.gguf"
+        """,
+    )
+    mine, base = catalog.model("t2v-a14b:q8"), catalog.model("t2v-a14b")
+    high, low = mine.components[:2]
+    assert (high.paths, high.weights) == (
+        ("transformer/config.json", "/home/ada/High.gguf"),
+        None,
+    )
+    assert low.paths == ("transformer_2/config.json", "/models/Low.gguf")
+    assert mine.components[2:] == base.components[2:]
+    assert (mine.repository, mine.get_command) == (base.repository, "wantui pull t2v-a14b:q8")
+    assert set(mine.repository_paths) == set(mine.paths) - {
+        "/home/ada/High.gguf",
+        "/models/Low.gguf",
+    }
+    assert mine.is_quantised
+    assert not base.is_quantised
+
+
+@pytest.mark.parametrize("place", ['folder = "/w"', 'repository = "owner/name"'])
+def test_gguf_files_can_lie_in_the_model_s_own_folder_or_repository(
+    tmp_path: Path, place: str
+) -> None:
+    text = f'id = "x"\nextends = "demo"\n{place}\n[gguf]\ntransformer = "q8/a.gguf"\n'
+    mine = load(tmp_path, text).model("x")
+    assert "q8/a.gguf" in mine.repository_paths
+    assert not any("transformer/diffusion" in path for path in mine.paths)
+
+
 def test_without_a_folder_of_one_s_own_there_are_the_shipped_models(tmp_path: Path) -> None:
     shipped = Catalog.load(shipped_config())
     assert Catalog.load(shipped_config(), tmp_path / "none").recipes == shipped.recipes
@@ -47,6 +88,21 @@ def test_without_a_folder_of_one_s_own_there_are_the_shipped_models(tmp_path: Pa
         ('id = "a/b"\nextends = "demo"\nfolder = "/w"', "is no id"),
         ('id = "x"\nextends = "demo"\nfolder = "/w"\nstepps = 3', "stepps"),
         ('id = "x"\nextends = "demo"\nfolder = "/w"\ndefaults = 3', "defaults"),
+        (
+            'id = "x"\nextends = "demo"\n[gguf]\nvae = "/w/vae.gguf"',
+            "gguf: vae is no expert of it: transformer",
+        ),
+        ('id = "x"\nextends = "demo"\n[gguf]\ntransformer = "/w/a.pt"', "is no .gguf file"),
+        (
+            'id = "x"\nextends = "demo"\ncomponents = [3]\n[gguf]\ntransformer = "/w/a.gguf"',
+            "gguf: transformer is no expert of it",
+        ),
+        ('id = "x"\nextends = "demo"\n[gguf]\ntransformer = 3', "is no .gguf file"),
+        ('id = "x"\nextends = "demo"\ngguf = "/w/a.gguf"', "it names a file for each expert"),
+        (
+            'id = "x"\nextends = "demo"\n[gguf]\ntransformer = "a.gguf"',
+            "a.gguf: say where it is, as ~/a.gguf",
+        ),
         (
             (
                 'id = "x"\nextends = "demo"\nfolder = "/w"\n'

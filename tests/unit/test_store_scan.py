@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from huggingface_hub import try_to_load_from_cache
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.gguf_files import write_gguf
 from tests.unit.hub_cache import COMMIT, OTHER, HubRepository, safetensors
 from wantui.api.model import ComponentStatus, WeightsState, WeightsStatus
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.errors import WeightsAbsent
 from wantui.paths import demo_weights, shipped_config
+from wantui.pipe.fetch import Outcome, StatKey
 from wantui.store.scan import scan, weights_files
-from wantui.store.verdicts import Verdicts
+from wantui.store.structure import problems
+from wantui.store.verdicts import Verdict, Verdicts
 
 
 def uncounted(recipe: Recipe) -> Recipe:
@@ -319,3 +323,52 @@ def test_a_file_that_went_is_named_with_the_command_that_fetches_it(tmp_path: Pa
     with pytest.raises(WeightsAbsent, match=r"vae/config\.json") as caught:
         weights_files(TI2V, repository.snapshot(), Verdicts())
     assert "wantui pull ti2v-5b" in caught.value.hint
+
+
+def quantised(file: Path) -> Recipe:
+    """TI2V-5B with its expert in this GGUF file."""
+    entry = TI2V.model_dump(mode="json")
+    entry["components"][0] |= {"weights": None, "gguf": str(file)}
+    return Recipe.model_validate({**entry, "id": "q8"})
+
+
+def test_a_gguf_file_outside_of_the_repository_is_part_of_the_model(tmp_path: Path) -> None:
+    """In the snapshot of another repository its link says what it must hash to."""
+    other = HubRepository(tmp_path, "Someone/GGUF")
+    blob = other.add("HighNoise/q8.gguf", 1234)
+    recipe = quantised(other.snapshot() / "HighNoise" / "q8.gguf")
+    repository = HubRepository(tmp_path, TI2V.repository or "")
+    for path in recipe.repository_paths:
+        repository.add(path)
+    verdicts = Verdicts()
+    verdicts.learn(Verdict(StatKey.of(blob.stat()), Outcome.VERIFIED, blob.name, None, 1.0))
+    status = scan(recipe, tmp_path, tmp_path / "no-demo", verdicts)
+    expert = part(status, "transformer")
+    assert (expert.missing, expert.bytes_present) == ((), 1234 + 10)
+    assert expert.parameter_count == 4_999_787_712
+    found = next(file for file in status.files if file.path.endswith("q8.gguf"))
+    assert (found.state, found.digest) == (WeightsState.VERIFIED, blob.name)
+    assert status.state is WeightsState.UNVERIFIED
+    wanted = weights_files(recipe, repository.snapshot(), verdicts)
+    assert found.path in [file.path for file in wanted]
+
+
+def test_a_gguf_file_that_is_not_there_is_missing(tmp_path: Path) -> None:
+    recipe = quantised(tmp_path / "q8.gguf")
+    repository = HubRepository(tmp_path, TI2V.repository or "")
+    for path in recipe.repository_paths:
+        repository.add(path)
+    status = look(tmp_path, recipe)
+    assert status.state is WeightsState.PARTIAL
+    assert part(status, "transformer").missing == (str(tmp_path / "q8.gguf"),)
+
+
+def test_the_structure_of_a_gguf_file_is_looked_at_wherever_it_is(tmp_path: Path) -> None:
+    sound, cut = tmp_path / "elsewhere.gguf", tmp_path / "model" / "q8" / "a.gguf"
+    for path in (sound, cut):
+        write_gguf(path, {"w": np.ones((2, 64), np.float32)}, name=str)
+    cut.write_bytes(cut.read_bytes()[:-40])
+    (tmp_path / "model" / "model_index.json").write_text('{"vae": ["diffusers", "V"]}')
+    found = problems(tmp_path / "model", ["model_index.json", str(sound), "q8/a.gguf"])
+    assert found.keys() == {"q8/a.gguf"}
+    assert "'w' ends at" in found["q8/a.gguf"]

@@ -28,7 +28,7 @@ class WeightsState(StrEnum):
 
 class FileStatus(Reply):
     path: str
-    """Relative to the repository."""
+    """Relative to the repository; whole, if it is nowhere in it."""
     state: WeightsState
     bytes: int | None
     """None when it is absent."""
@@ -171,6 +171,8 @@ class ModelStatus(Reply):
     license: str
     aliases: tuple[str, ...]
     parameter_count: int | None
+    quantised: bool = False
+    """Whether its weights are not the published numbers: nothing made with it is faithful."""
     weights: WeightsStatus
     health: Health
     upstream: Upstream | None = None

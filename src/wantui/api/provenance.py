@@ -20,12 +20,12 @@ class Provenance(Reply):
     model: str
     quality: str
     faithful: bool = True
-    """Whether that quality trades no arithmetic for speed."""
+    """Whether that quality trades no arithmetic for speed, and the weights are as published."""
     params: Params
     """All resolved, with the seed that was drawn."""
     weights: Mapping[str, str | None] = {}
-    """What every file hashed to, sha256 or git's sha1, by its path relative to the repository;
-    None for one that was loaded unread."""
+    """What every file hashed to, sha256 or git's sha1, by its path relative to the repository,
+    or by folder and name if it is elsewhere; None for one that was loaded unread."""
     plan: Plan
     encoding: Encoding | None = None
     """What the frames were written as, which decides none of them."""

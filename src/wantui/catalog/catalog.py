@@ -56,6 +56,16 @@ class Catalog:
             )
         return recipe
 
+    def shares(self, recipe: Recipe) -> bool:
+        """Whether another model has more files of its repository: then it stays at the revision
+        that is here, which is the other's to leave.
+        """
+        wanted = set(recipe.repository_paths)
+        others = (other for other in self.recipes if other.repository == recipe.repository)
+        return recipe.repository is not None and any(
+            not wanted.issuperset(other.repository_paths) for other in others
+        )
+
     def quality(self, name: str) -> Quality:
         """By id. Raises InvalidRequest with the nearest name."""
         for quality in self.qualities:

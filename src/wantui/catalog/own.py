@@ -5,27 +5,41 @@ A model is usually a few lines that extend a shipped one:
 id = "ti2v-5b:mine"
 extends = "ti2v-5b"
 folder = "~/models/my-finetune"        # or: repository = "owner/name"
+
+Or it has quantised experts, and all else from the model that it extends:
+
+id = "t2v-a14b:q8"
+extends = "t2v-a14b"
+
+[gguf]
+transformer = "~/models/HighNoise-Q8_0.gguf"
+transformer_2 = "~/models/LowNoise-Q8_0.gguf"
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from wantui.catalog.gguf import TABLE as GGUF
+from wantui.catalog.gguf import are_whole, with_gguf
 from wantui.catalog.recipe import Quality, Recipe
 from wantui.errors import SettingsInvalid
+from wantui.pipe.gguf import SUFFIX as GGUF_SUFFIX
 from wantui.text import nearest, one_line
 
 EXTENDS = "extends"
 _ID = re.compile(r"[a-z0-9][a-z0-9._:-]{0,63}")
-LOADED = (".safetensors", ".json", ".txt", ".model")
+LOADED = (".safetensors", ".json", ".txt", ".model", GGUF_SUFFIX)
 """Formats that hold data and no code; a pickle of any suffix is none of them."""
-_NOT_INHERITED = ("id", "aliases", "repository", "folder")
+_NOT_INHERITED = ("id", "aliases")
+_PLACES = ("repository", "folder")
+_PLACELESS = (*_NOT_INHERITED, *_PLACES)
 Entry = Mapping[str, object]
 Kind = TypeVar("Kind", bound=BaseModel)
 
@@ -67,7 +81,11 @@ def _names(entry: Entry) -> list[str]:
 
 
 def _recipe(path: Path, bases: Mapping[str, Entry]) -> Recipe:
-    recipe = _validated(path, Recipe, _extended(path, _entry(path), bases))
+    entry = _entry(path)
+    files, has_place = entry.pop(GGUF, None), not entry.keys().isdisjoint(_PLACES)
+    borrows = not has_place and EXTENDS in entry and are_whole(files)
+    extended = _extended(path, entry, bases, but=_NOT_INHERITED if borrows else _PLACELESS)
+    recipe = _validated(path, Recipe, _quantised(path, extended, files, has_place=has_place))
     _check_id(path, recipe.id, "ti2v-5b:mine")
     for file in recipe.paths:
         if not file.endswith(LOADED):
@@ -75,9 +93,18 @@ def _recipe(path: Path, bases: Mapping[str, Entry]) -> Recipe:
                 f"{path}: {one_line(file, 80)} is not loaded",
                 hint=f"files end in {', '.join(LOADED)}: pickles can run code",
             )
-    if (recipe.repository is None) == (recipe.folder is None):
+    if not borrows and (recipe.repository is None) == (recipe.folder is None):
         raise SettingsInvalid(f"{path}: say either a repository or a folder")
     return recipe
+
+
+def _quantised(path: Path, entry: Entry, files: object, *, has_place: bool) -> Entry:
+    if files is None:
+        return entry
+    try:
+        return with_gguf(entry, files, has_place=has_place)
+    except ValueError as error:
+        raise SettingsInvalid(f"{path}: {GGUF}: {error}") from error
 
 
 def _entry(path: Path) -> dict[str, object]:
@@ -104,8 +131,10 @@ def _check_id(path: Path, id: str, example: str) -> None:
         )
 
 
-def _extended(path: Path, entry: dict[str, object], bases: Mapping[str, Entry]) -> Entry:
-    """With what it does not say taken from the model that it extends."""
+def _extended(
+    path: Path, entry: dict[str, object], bases: Mapping[str, Entry], but: Collection[str]
+) -> Entry:
+    """With what it does not say taken from the model that it extends, but for a few keys."""
     name = entry.pop(EXTENDS, None)
     if name is None:
         return entry
@@ -114,5 +143,5 @@ def _extended(path: Path, entry: dict[str, object], bases: Mapping[str, Entry]) 
         near = nearest(str(name), bases)
         hint = f"did you mean {near}?" if near else f"there are {', '.join(sorted(bases))}"
         raise SettingsInvalid(f"{path}: no model is called {one_line(str(name), 80)!r}", hint=hint)
-    inherited = {key: value for key, value in base.items() if key not in _NOT_INHERITED}
+    inherited = {key: value for key, value in base.items() if key not in but}
     return {"aliases": [], **inherited, **entry}

@@ -49,12 +49,19 @@ class Component(_Entry):
     """Besides the weights, relative to the component's folder."""
     parameter_count: int | None = None
     weights: Weights | None = None
+    gguf: str | None = None
+    """The GGUF file that has the weights instead: whole, or relative to the repository."""
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
-        """Every file, relative to the repository."""
+        """Every file, relative to the repository; whole, if it is nowhere in it."""
         weights = self.weights.files if self.weights else ()
-        return tuple(f"{self.name}/{name}" for name in (*self.files, *weights))
+        inside = tuple(f"{self.name}/{name}" for name in (*self.files, *weights))
+        return inside if self.gguf is None else (*inside, self.gguf)
+
+    @property
+    def has_weights(self) -> bool:
+        return self.weights is not None or self.gguf is not None
 
 
 class Architecture(_Entry):
@@ -119,8 +126,18 @@ class Recipe(_Entry):
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
-        """Every file that a load needs, relative to the repository."""
+        """Every file that a load needs, relative to the repository; whole, if it is elsewhere."""
         return ("model_index.json", *(path for part in self.components for path in part.paths))
+
+    @cached_property
+    def repository_paths(self) -> tuple[str, ...]:
+        """Those of them that a repository has, or the model's folder."""
+        return tuple(path for path in self.paths if not path.startswith("/"))
+
+    @property
+    def is_quantised(self) -> bool:
+        """Whether its weights are not the published numbers: nothing made with it is faithful."""
+        return any(part.gguf is not None for part in self.components)
 
     @property
     def has_two_experts(self) -> bool:

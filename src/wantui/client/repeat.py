@@ -100,7 +100,7 @@ def differences(
 
 def _weights(made: Provenance, model: ModelStatus) -> Iterator[str]:
     """Digests are compared where both are known, and of one kind."""
-    now = {file.path: file.digest or file.read_digest for file in model.weights.files}
+    now = {_named(file.path): file.digest or file.read_digest for file in model.weights.files}
     pairs = {path: (digest, now.get(path)) for path, digest in made.weights.items()}
     other = [path for path, (was, here) in pairs.items() if was and here and _differ(was, here)]
     if other:
@@ -108,6 +108,11 @@ def _weights(made: Provenance, model: ModelStatus) -> Iterator[str]:
         yield f"made with other weights: {other[0]} of {model.id}{more}"
     if not made.weights or None in made.weights.values():
         yield "made with weights that nobody had read: they may be others"
+
+
+def _named(path: str) -> str:
+    """As a video tells of it: by folder and name if it is outside of the model's folder."""
+    return "/".join(path.split("/")[-2:]) if path.startswith("/") else path
 
 
 def _differ(was: str, here: str) -> bool:

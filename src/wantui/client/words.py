@@ -34,6 +34,8 @@ WEIGHTS_GLYPHS: dict[WeightsState, str] = {
     WeightsState.VERIFIED: "●",
     WeightsState.CORRUPT: "✗",
 }
+FAITHFUL = "faithful"
+"""The quality that trades no arithmetic for speed."""
 _WAITS: dict[WaitsFor, str] = {
     WaitsFor.PAUSED: "the queue is paused",
     WaitsFor.DEVICE: "waits for the device",
@@ -56,12 +58,19 @@ def state(job: Job) -> str:
 
 def quality(offer: QualityOffer) -> str:
     """lightning (not faithful)"""
-    return offer.id if offer.faithful else f"{offer.id} (not faithful)"
+    return _quality(offer.id, faithful=offer.faithful)
 
 
 def quality_of(job: Job) -> str:
     """lightning (not faithful)"""
-    return job.quality if job.faithful else f"{job.quality} (not faithful)"
+    return _quality(job.quality, faithful=job.faithful)
+
+
+def _quality(id: str, *, faithful: bool) -> str:
+    """A quality that trades nothing is not faithful either where the weights are quantised."""
+    if faithful:
+        return id
+    return "quantised weights (not faithful)" if id == FAITHFUL else f"{id} (not faithful)"
 
 
 def lora(used: LoraUsed) -> str:

@@ -26,6 +26,7 @@ from wantui.pipe.messages import (
     EmbeddingCache,
     Failed,
     Generate,
+    GgufExpert,
     Loaded,
     ModelFiles,
     Previewed,
@@ -69,6 +70,11 @@ def order_for(claim: Claim, paths: Paths, settings: Settings, verdicts: Verdicts
             text_tokens=recipe.limits.text_tokens,
             files=weights_files(recipe, Path(weights_folder), verdicts),
             converted=tuple(converted_folder(recipe, part, verdicts) for part in converted),
+            gguf=tuple(
+                GgufExpert(component=part.name, path=str(Path(weights_folder, part.gguf)))
+                for part in recipe.components
+                if part.gguf is not None
+            ),
         ),
         plan=claim.plan,
         params=job.params,

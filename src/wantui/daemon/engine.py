@@ -12,6 +12,8 @@ from wantui.errors import EngineMissing
 PACKAGES = ("torch", "diffusers", "transformers", "av")
 LORA_PACKAGES = ("peft",)
 """What a job with LoRAs needs besides."""
+GGUF_PACKAGES = ("gguf",)
+"""What a model with quantised weights needs besides."""
 
 
 @functools.cache

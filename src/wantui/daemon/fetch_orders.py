@@ -31,7 +31,7 @@ class FetchOrders:
         return PullFiles(
             repository=repository_of(recipe),
             revision=revision,
-            paths=recipe.paths,
+            paths=recipe.repository_paths,
             hub_cache=str(self._paths.hub_cache.absolute()),
             connections=self._settings.connections,
             bytes_a_second=self._settings.max_bytes_per_second or None,

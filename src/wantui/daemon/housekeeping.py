@@ -56,7 +56,8 @@ class Housekeeping:
         it goes, unless another model's files convert to the same.
         """
         repository = repository_of(recipe)
-        self._need_unused(recipe)
+        for other in self._repositories()[repository]:
+            self._need_unused(other)
         weights = await self._inventory.weights(recipe)
         if weights.revision is None:
             raise WeightsAbsent(f"there are no weights of {recipe.id}", hint="see: wantui ls")

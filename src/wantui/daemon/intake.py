@@ -12,8 +12,8 @@ from wantui.catalog.encoding import resolve_encoding
 from wantui.catalog.recipe import Recipe
 from wantui.catalog.resolve import resolve
 from wantui.daemon.adapters import Adapters
-from wantui.daemon.engine import LORA_PACKAGES, need_engine
-from wantui.daemon.inventory import Inventory, need_whole
+from wantui.daemon.engine import GGUF_PACKAGES, LORA_PACKAGES, need_engine
+from wantui.daemon.inventory import Inventory, need_own_files, need_whole
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.loras import choose_loras, misplaced
 from wantui.daemon.machine import Machine
@@ -66,8 +66,11 @@ class Intake:
         loras = await choose_loras(self._adapters, recipe, quality, request.loras)
         params = params.model_copy(update={"loras": loras})
         encoding = resolve_encoding(self._video, request.codec, request.crf, png=request.png)
-        need_engine(*(LORA_PACKAGES if loras else ()))
+        need_engine(
+            *(LORA_PACKAGES if loras else ()), *(GGUF_PACKAGES if recipe.is_quantised else ())
+        )
         weights = await self._inventory.weights(recipe)
+        need_own_files(recipe, weights)
         if not (request.fetch and recipe.repository):
             need_whole(recipe, weights)
         await self._machine.best_plan(recipe, weights, params, self._inventory.catalog.recipes)
@@ -75,7 +78,7 @@ class Intake:
             job = await self._jobs.accept(
                 model=recipe.id,
                 quality=quality.id,
-                faithful=quality.faithful,
+                faithful=quality.faithful and not recipe.is_quantised,
                 params=params,
                 encoding=encoding,
                 warnings=misplaced(self._adapters, recipe, loras),

@@ -108,6 +108,10 @@ class Inventory:
         """Something about a model of the catalog may have changed."""
         await self.model(self.catalog.model(model))
 
+    async def held_revision(self, recipe: Recipe) -> str | None:
+        """The revision that a pull stays at; None if it takes what the hub has now."""
+        return (await self.weights(recipe)).revision if self.catalog.shares(recipe) else None
+
     def close(self) -> None:
         self._scanner.shutdown(wait=False, cancel_futures=True)
 
@@ -128,14 +132,14 @@ def need_whole(recipe: Recipe, weights: WeightsStatus) -> None:
     if weights.bad:
         first, more = weights.bad[0], len(weights.bad) - 1
         others = f", and {more} more" if more else ""
-        mend = f"wantui repair {recipe.id}" if recipe.repository else "install wantui again"
         raise WeightsCorrupt(
             f"{first.path} of {recipe.id} is bad: {first.problem}{others}",
-            hint=f"run: {mend}" if recipe.repository else mend,
+            hint=_mend(recipe, first.path),
             detail={"model": recipe.id, "paths": [file.path for file in weights.bad]},
         )
     if weights.state.usable:
         return
+    need_own_files(recipe, weights)
     missing = weights.bytes_needed - weights.bytes_present
     hint = f"run: {recipe.get_command}" if recipe.get_command else "install wantui again"
     raise WeightsAbsent(
@@ -145,11 +149,28 @@ def need_whole(recipe: Recipe, weights: WeightsStatus) -> None:
     )
 
 
-def _offer(quality: Quality) -> QualityOffer:
+def _mend(recipe: Recipe, path: str) -> str:
+    if path not in recipe.repository_paths:
+        return "get that file again: it is your own"
+    return f"run: wantui repair {recipe.id}" if recipe.repository else "install wantui again"
+
+
+def need_own_files(recipe: Recipe, weights: WeightsStatus) -> None:
+    """Raises WeightsAbsent for a file of the user's own, which nothing fetches."""
+    for file in weights.files:
+        if file.state is WeightsState.ABSENT and file.path not in recipe.repository_paths:
+            raise WeightsAbsent(
+                f"{file.path} of {recipe.id} is missing",
+                hint="put it there, or change the model's file in the settings' folder",
+                detail={"model": recipe.id, "path": file.path},
+            )
+
+
+def _offer(recipe: Recipe, quality: Quality) -> QualityOffer:
     return QualityOffer(
         id=quality.id,
         summary=quality.summary,
-        faithful=quality.faithful,
+        faithful=quality.faithful and not recipe.is_quantised,
         needs_loras=bool(quality.adapters),
     )
 
@@ -202,14 +223,15 @@ def _status(
         license=recipe.license,
         aliases=recipe.aliases,
         parameter_count=sum(known) if known else None,
+        quantised=recipe.is_quantised,
         weights=weights,
         health=_health(weights),
         upstream=upstream,
-        stale=_moved_on(upstream, weights.revision),
+        stale=_moved_on(upstream, weights.revision) and not catalog.shares(recipe),
         loaded=loaded,
         takes_image=recipe.takes_image,
         needs_image=recipe.needs_image,
-        qualities=tuple(map(_offer, catalog.qualities)),
+        qualities=tuple(_offer(recipe, quality) for quality in catalog.qualities),
         defaults=Defaults.model_validate(recipe.defaults.model_dump()),
         limits=recipe.limits,
         rev=0,

@@ -73,7 +73,8 @@ class Provision:
 
         A hub that lists a repository but does not give us its files refuses no plan.
         """
-        order = self._orders.pull(recipe, only_list=True)
+        held = await self._inventory.held_revision(recipe)
+        order = self._orders.pull(recipe, held, only_list=True)
         heard: list[Listed] = []
 
         async def ordered() -> FetchOrder:

@@ -38,7 +38,8 @@ class WeightsCargo:
         """Raises UnknownModel for one that was taken out of the catalog since it was asked for."""
         recipe = self._recipe(download)
         if download.action is DownloadAction.PULL:
-            return self._orders.pull(recipe, download.commit)
+            held = await self._inventory.held_revision(recipe)
+            return self._orders.pull(recipe, download.commit or held)
         weights = await self._inventory.weights(recipe)
         if download.action is DownloadAction.REPAIR:
             return self._orders.pull(recipe, download.commit or weights.revision)

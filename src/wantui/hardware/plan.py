@@ -14,7 +14,7 @@ proves too large while it runs ends as OutOfMemory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from wantui.api.hardware import Gpu, Hardware
@@ -40,6 +40,11 @@ SLOTS = 2
 """Blocks' worth of device memory through which those that do not stay are streamed."""
 PINNED_SHARE = 0.75
 """Of the host's memory, what weights may hold locked: the rest is the system's and the files'."""
+DEQUANTISING_BYTES = 6
+"""Of each of a quantised layer's numbers while it is at work: decoded, in fp16, and cast to bf16.
+Read off diffusers 0.42.1, `quantizers/gguf/utils.py`; not measured."""
+UNKNOWN_GGUF_BITS = 8.5
+"""Of a number in a GGUF file that is not here yet: Q8_0's, the largest that are common."""
 _PATCH = 2
 EXPERTS = ("transformer", "transformer_2")
 VAE = "vae"
@@ -244,23 +249,44 @@ def _weights(recipe: Recipe, status: WeightsStatus | None, device: _Device) -> _
     sizes = {
         part.name: _component_bytes(part, status, device.dtype)
         for part in recipe.components
-        if part.weights is not None
+        if part.has_weights
     }
     experts = tuple(size for name, size in sizes.items() if name in EXPERTS)
     architecture = recipe.architecture
+    block = _block_bytes(recipe, sizes, device.dtype)
     return _Weights(
         experts=experts,
         vae=sizes.get(VAE, 0),
         others=tuple(size for name, size in sizes.items() if name not in {*EXPERTS, VAE}),
-        blocks=architecture.blocks if architecture else 0,
-        block=architecture.block_parameters * _BYTES[device.dtype] if architecture else 0,
+        blocks=architecture.blocks if architecture and block else 0,
+        block=block,
     )
 
 
+def _block_bytes(recipe: Recipe, sizes: Mapping[str, int], dtype: DType) -> int:
+    """Of a block of the largest expert; 0 where nobody knows. Those of a GGUF file are not equal:
+    its share of the file's bytes.
+    """
+    experts = [part for part in recipe.components if part.name in EXPERTS and part.has_weights]
+    largest = max(experts, key=lambda part: sizes[part.name], default=None)
+    if recipe.architecture is None or largest is None:
+        return 0
+    parameters = recipe.architecture.block_parameters
+    if largest.gguf is None:
+        return parameters * _BYTES[dtype]
+    return parameters * sizes[largest.name] // (largest.parameter_count or 1)
+
+
 def _component_bytes(part: Component, weights: WeightsStatus | None, dtype: DType) -> int:
-    """As it is loaded; one that nobody counted is taken to be bf16 on disk."""
+    """As it is loaded; one that nobody counted is taken to be bf16 on disk.
+
+    Quantised tensors are in memory as they are in their file.
+    """
     counted = {status.name: status for status in weights.components} if weights else {}
     status = counted.get(part.name)
+    if part.gguf is not None:
+        guess = int((part.parameter_count or 0) * UNKNOWN_GGUF_BITS / 8)
+        return status.bytes_present if status and not status.missing else guess
     parameters = part.parameter_count or (status.parameter_count if status else None)
     if parameters is None:
         parameters = status.bytes_needed // 2 if status else 0
@@ -272,7 +298,14 @@ def _activations(recipe: Recipe, device: _Device, video: _Video) -> int:
     rows, columns = video.height // (stride_h * _PATCH), video.width // (stride_w * _PATCH)
     tokens = ((video.frames - 1) // stride_t + 1) * rows * columns
     widening = _BYTES[device.dtype] // _BYTES[DType.BFLOAT16]
-    return widening * tokens * ACTIVATION_BYTES_PER_TOKEN
+    return widening * tokens * ACTIVATION_BYTES_PER_TOKEN + _dequantising(recipe)
+
+
+def _dequantising(recipe: Recipe) -> int:
+    """Bytes that the largest layer of a quantised expert takes while it is at work."""
+    if recipe.architecture is None or not recipe.is_quantised:
+        return 0
+    return DEQUANTISING_BYTES * recipe.architecture.dim * recipe.architecture.ffn_dim
 
 
 def _extent(video: Extent) -> _Video:

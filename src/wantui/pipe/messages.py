@@ -39,6 +39,13 @@ class ConvertedFolder(Message):
     files: tuple[WeightsFile, ...]
 
 
+class GgufExpert(Message):
+    """An expert whose weights are in a GGUF file, beside its configuration in the folder."""
+
+    component: str
+    path: str
+
+
 class ModelFiles(Message):
     """A model's weights in Diffusers layout, and how its pipeline treats them."""
 
@@ -53,6 +60,8 @@ class ModelFiles(Message):
     """As published, and what decides the numbers, whatever is loaded in their place."""
     converted: tuple[ConvertedFolder, ...] = ()
     """Components whose weights are taken from there instead of from `folder`."""
+    gguf: tuple[GgufExpert, ...] = ()
+    """Experts whose weights are in such files, which are among `files`."""
 
     @property
     def every_file(self) -> tuple[WeightsFile, ...]:
@@ -85,7 +94,7 @@ class Generate(Message):
     params: Params
     quality: str
     faithful: bool = True
-    """Whether that quality trades no arithmetic for speed."""
+    """Whether that quality trades no arithmetic for speed, and the weights are as published."""
     loras: tuple[LoraFile, ...] = ()
     """Those of `params`, in their order."""
     image: str | None

@@ -30,11 +30,14 @@ class Published:
         self._listed = self._listed or _read(snapshot.folder / SUMS, _sums)
 
     def digest(self, path: str) -> str | None:
-        """What the content of `path` must hash to; None if nobody says."""
+        """What the content of `path` must hash to; None if nobody says.
+
+        One that is whole may lie in another snapshot.
+        """
         if listed := self._listed.get(path):
             return listed
         try:
-            target = os.readlink(f"{self._folder}/{path}")  # noqa: PTH115 - as `file_at`
+            target = os.readlink(os.path.join(self._folder, path))  # noqa: PTH115, PTH118 - as `file_at`
         except OSError:
             return None
         folder, _, name = target.rpartition("/")

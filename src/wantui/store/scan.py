@@ -96,7 +96,7 @@ def find(recipe: Recipe, hub_cache: Path, demo_weights: Path) -> Snapshot | None
         folder = Path(recipe.folder).expanduser() if recipe.folder else demo_weights
         snapshot = Snapshot(folder.absolute(), "") if folder.is_dir() else None
     else:
-        snapshot = find_snapshot(hub_cache.absolute(), recipe.repository, recipe.paths)
+        snapshot = find_snapshot(hub_cache.absolute(), recipe.repository, recipe.repository_paths)
     return snapshot if snapshot and _travels(snapshot.folder) else None
 
 
@@ -111,7 +111,7 @@ def _travels(folder: Path) -> bool:
 
 def _found(folder: Path, paths: Iterable[str]) -> _Found:
     root = str(folder)
-    looked = ((path, file_at(f"{root}/{path}")) for path in paths)
+    looked = ((path, file_at(os.path.join(root, path))) for path in paths)  # noqa: PTH118 - as there
     return {path: info for path, info in looked if info is not None}
 
 

@@ -1,7 +1,8 @@
 """What can be wrong with a model's folder that shows without reading the weights.
 
-Headers, the index against its shards, and `model_index.json` against the folders; facts of the
-layout: https://huggingface.co/docs/diffusers/using-diffusers/other-formats.
+Headers, those of GGUF files too, the index against its shards, and `model_index.json` against the
+folders; facts of the layout:
+https://huggingface.co/docs/diffusers/using-diffusers/other-formats.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from wantui.errors import WeightsUnreadable
+from wantui.pipe import gguf
 from wantui.store.header import Header, read_header
 
 INDEX_SUFFIX = ".safetensors.index.json"
@@ -23,7 +25,8 @@ _SCALED_FP8 = "scaled_fp8"
 def problems(folder: Path, paths: Iterable[str]) -> dict[str, str]:
     """What is wrong, by the file that is to blame; files that are not there are not spoken of.
 
-    A path that does not begin in `folder` is of converted weights, which are no component's own.
+    A path that does not begin in `folder` is of converted weights, or of a GGUF file, neither of
+    which is a component's folder.
     """
     wanted = list(paths)
     there = [path for path in wanted if (folder / path).is_file()]
@@ -34,6 +37,8 @@ def problems(folder: Path, paths: Iterable[str]) -> dict[str, str]:
         try:
             if path.endswith(".safetensors"):
                 headers[path] = _header(folder / path)
+            elif path.endswith(gguf.SUFFIX):
+                gguf.read_header(folder / path)
             elif path.endswith(".json"):
                 documents[path] = _document(folder / path)
         except WeightsUnreadable as error:
@@ -41,12 +46,20 @@ def problems(folder: Path, paths: Iterable[str]) -> dict[str, str]:
     for path, document in documents.items():
         if path.endswith(INDEX_SUFFIX):
             found = dict(_index(path, document, headers, wanted)) | found
-    if MODEL_INDEX in documents:
-        inside = [path for path in there if "/" in path and not path.startswith("/")]
-        components = {PurePosixPath(path).parts[0] for path in inside}
-        if lacking := sorted(components - _components(documents[MODEL_INDEX])):
-            found[MODEL_INDEX] = f"it does not name {lacking[0]}"
+    if lacking := _unnamed(documents.get(MODEL_INDEX), there):
+        found[MODEL_INDEX] = f"it does not name {lacking[0]}"
     return found
+
+
+def _unnamed(model_index: Mapping[str, object] | None, there: Iterable[str]) -> list[str]:
+    """Folders of components that a model index, if there is one, does not speak of."""
+    return [] if model_index is None else sorted(_folders(there) - _components(model_index))
+
+
+def _folders(paths: Iterable[str]) -> set[str]:
+    """Of the components that these files are of."""
+    inside = [path for path in paths if "/" in path and not path.startswith("/")]
+    return {PurePosixPath(path).parts[0] for path in inside if not path.endswith(gguf.SUFFIX)}
 
 
 def _header(path: Path) -> Header:

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-import torch
 from torch import Tensor, nn
 
 from wantui.worker.slab import Layout
-from wantui.worker.weights import read, read_ahead
+from wantui.worker.weights import read_ahead
 
 CheckStop = Callable[[], None]
 """Called before each tensor that is read; ends the loading by raising."""
+
+
+class Weights(Protocol):
+    """A component's tensors on disk, by the module's keys, and what they are in memory."""
+
+    def files(self, keys: Iterable[str]) -> set[Path]:
+        """Where they are."""
+
+    def absent(self, key: str, shape: Iterable[int]) -> nn.Parameter:
+        """On the meta device, with the type and shape that the parameter will have in memory."""
+
+    def read(self, keys: Iterable[str]) -> Iterator[tuple[str, Tensor]]:
+        """One at a time; maps of their files where nothing has to be decoded."""
+
+    def dressed(self, key: str, tensor: Tensor) -> nn.Parameter:
+        """What the module takes, in the memory of the tensor."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +52,16 @@ class Component:
     def __init__(
         self,
         module: nn.Module,
-        located: Mapping[str, Path],
-        dtype_of: Callable[[str], torch.dtype],
+        weights: Weights,
         check_files: Callable[[], None],
         blocks: Sequence[nn.Module] = (),
     ) -> None:
         self.module = module
-        self._located = located
+        self._weights = weights
         self._check_files = check_files
         self._places = _places(module)
         self._absent = {
-            key: _absent(module.get_parameter(key), dtype_of(key)) for key in self._places
+            key: weights.absent(key, module.get_parameter(key).shape) for key in self._places
         }
         self._own = {place for places in self._places.values() for place in places}
         self.packs = self._packs(blocks)
@@ -73,14 +88,14 @@ class Component:
         Those that need no cast are maps of their files. Raises WeightsUnreadable, WeightsChanged.
         """
         self._check_files()
-        for key, tensor in read(self._located, pack.keys):
+        for key, tensor in self._weights.read(pack.keys):
             check_stop()
             yield key, tensor.to(self._absent[key].dtype)
         self._check_files()
 
     def read_ahead(self, packs: Iterable[Pack]) -> None:
         """Say that these packs are going to be read now."""
-        files = {self._located[key] for pack in packs for key in pack.keys}
+        files = self._weights.files(key for pack in packs for key in pack.keys)
         if files:
             read_ahead(sorted(files))
 
@@ -89,14 +104,18 @@ class Component:
         for key, parameter in zip(pack.keys, parameters, strict=True):
             self.put_one(key, parameter)
 
-    def put_one(self, key: str, parameter: nn.Parameter) -> None:
-        """A tied one in all its places."""
-        for module, attribute in self._places[key]:
-            setattr(module, attribute, parameter)
+    def put_one(self, key: str, tensor: Tensor) -> None:
+        """Have the module compute with it; a tied one in all its places."""
+        self._set(key, self._weights.dressed(key, tensor))
 
     def take_away(self, pack: Pack) -> None:
         """The pack's parameters are not in memory any more."""
-        self.put(pack, [self._absent[key] for key in pack.keys])
+        for key in pack.keys:
+            self._set(key, self._absent[key])
+
+    def _set(self, key: str, parameter: nn.Parameter) -> None:
+        for module, attribute in self._places[key]:
+            setattr(module, attribute, parameter)
 
     def strangers(self) -> Iterator[tuple[nn.Module, str, nn.Parameter]]:
         """Parameters that came after the module was made: an adapter's."""
@@ -114,9 +133,3 @@ def _places(module: nn.Module) -> dict[str, list[tuple[nn.Module, str]]]:
         _first, its = places.setdefault(id(parameter), (name, []))
         its.append((module.get_submodule(owner), attribute))
     return dict(places.values())
-
-
-def _absent(parameter: nn.Parameter, dtype: torch.dtype) -> nn.Parameter:
-    return nn.Parameter(
-        torch.empty(parameter.shape, dtype=dtype, device="meta"), requires_grad=False
-    )

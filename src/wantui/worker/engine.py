@@ -6,8 +6,10 @@ Components are made here, without memory, from the configurations of a Diffusers
 
 from __future__ import annotations
 
+import importlib
+import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -15,14 +17,16 @@ import torch
 
 from wantui.worker.imports import unseen
 
-with unseen("peft"):  # only a job with LoRAs needs it
+with unseen("peft"), unseen("gguf"):  # few jobs need them
     import diffusers
     import transformers
+    from diffusers.loaders import single_file_utils
     from diffusers.models.autoencoders import autoencoder_kl_wan
     from diffusers.models.transformers.transformer_wan import WanRotaryPosEmbed
     from diffusers.utils import torch_utils
 
 from wantui.api.job import Sampler
+from wantui.errors import EngineMissing
 
 Transformer: TypeAlias = Any
 """A `diffusers.WanTransformer3DModel`."""
@@ -66,7 +70,11 @@ SAMPLERS: Mapping[Sampler, SamplerKind] = {
     ),
 }
 
+_PUBLISHED = "self_attn."
+"""What a name has in files that are named as Wan's own code does."""
+
 _autoencoder: Any = autoencoder_kl_wan
+_single_file: Any = single_file_utils
 _diffusers: Any = diffusers
 _transformers: Any = transformers
 
@@ -128,6 +136,56 @@ def tie_embedding(text_encoder: TextEncoder) -> None:
 def tokenizer(folder: Path) -> Tokenizer:
     """The class that the published models name. Raises OSError or ValueError."""
     return _transformers.T5TokenizerFast.from_pretrained(folder, local_files_only=True)
+
+
+def names_by_key(names: Iterable[str]) -> dict[str, str]:
+    """A file's names, diffusers' own or those of Wan's code, by the transformer's keys."""
+    named = {name: name for name in names}
+    if not any(_PUBLISHED in name for name in named):
+        return named
+    keys: dict[str, str] = _single_file.convert_wan_transformer_to_diffusers(named)
+    return keys
+
+
+def is_decodable(encoding: int) -> bool:
+    """Whether tensors in this encoding, by ggml's number, can be computed with."""
+    return encoding in _gguf().SUPPORTED_GGUF_QUANT_TYPES
+
+
+def quantise_layer(transformer: Transformer, name: str, compute_dtype: torch.dtype) -> None:
+    """Put a layer that dequantises its weight in each forward in a linear one's place."""
+    parent, _, attribute = name.rpartition(".")
+    layer = transformer.get_submodule(name)
+    with torch.device("meta"):
+        quantised = _gguf().GGUFLinear(
+            layer.in_features, layer.out_features, layer.bias is not None, compute_dtype
+        )
+    setattr(transformer.get_submodule(parent), attribute, quantised)
+
+
+def quantised(tensor: torch.Tensor, encoding: int) -> torch.nn.Parameter:
+    """Encoded bytes as the parameter of a quantised layer, in the same memory."""
+    parameter: torch.nn.Parameter = _gguf().GGUFParameter(tensor, quant_type=encoding)
+    return parameter
+
+
+def decoded(tensor: torch.Tensor, encoding: int) -> torch.Tensor:
+    """The numbers that encoded bytes stand for."""
+    numbers: torch.Tensor = _gguf().dequantize_gguf_tensor(quantised(tensor, encoding))
+    return numbers
+
+
+def parameter_count(module: torch.nn.Module) -> int:
+    """How many numbers it has, however they are encoded."""
+    return sum(math.prod(getattr(p, "quant_shape", p.shape)) for p in module.parameters())
+
+
+def _gguf() -> Any:  # noqa: ANN401 - a module without types
+    """Imported by a worker that a quantised model comes to, and no other. Raises EngineMissing."""
+    try:
+        return importlib.import_module("diffusers.quantizers.gguf.utils")
+    except ImportError as error:
+        raise EngineMissing(f"the engine lacks a package: {error.name}") from error
 
 
 def versions() -> dict[str, str]:

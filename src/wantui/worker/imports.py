@@ -11,9 +11,9 @@ from collections.abc import Iterator
 def unseen(package: str) -> Iterator[None]:
     """While this is open a package that is not imported yet seems not to be installed.
 
-    diffusers imports PEFT with everything else if it is there, which costs a worker a tenth of its
-    start; what a job needs of it is imported within its functions. None in `sys.modules` is
-    Python's own way to say so.
+    diffusers imports PEFT and gguf with everything else if they are there, the first of which costs
+    a worker a tenth of its start; what a job needs of them is imported within its functions. None
+    in `sys.modules` is Python's own way to say so.
     """
     if package in sys.modules:
         yield

@@ -15,10 +15,18 @@ from wantui.api.plan import DType, Residency
 from wantui.errors import WeightsUnreadable
 from wantui.pipe.messages import ModelFiles
 from wantui.worker import engine
-from wantui.worker.component import Component
+from wantui.worker.component import Component, Weights
+from wantui.worker.gguf_weights import GgufWeights
 from wantui.worker.placement import Placement
 from wantui.worker.tensor_file import DTYPES
-from wantui.worker.weights import Expected, check_unchanged, locate, read_json, weight_files
+from wantui.worker.weights import (
+    Expected,
+    Safetensors,
+    check_unchanged,
+    locate,
+    read_json,
+    weight_files,
+)
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +81,7 @@ class LoadedModel:
     @property
     def parameters(self) -> int:
         """How many numbers the model has, all components together."""
-        return sum(p.numel() for module in self.modules.values() for p in module.parameters())
+        return sum(engine.parameter_count(module) for module in self.modules.values())
 
     def arranged(self, residency: Residency) -> LoadedModel:
         """The same model by another plan."""
@@ -129,30 +137,34 @@ class _Source:
         model = engine.meta_transformer(config)
         engine.add_rope(model, torch.device("cpu"))
         dtype = DTYPES[self.key.dtype]
-        return self._component(
-            name,
-            DIFFUSERS_STEM,
-            model,
-            lambda key: torch.float32 if engine.kept_in_fp32(model, key) else dtype,
-            may_ignore=engine.ignored_keys(model),
-            blocks=model.blocks,
-        )
+
+        def dtype_of(key: str) -> torch.dtype:
+            return torch.float32 if engine.kept_in_fp32(model, key) else dtype
+
+        expected = Expected(_shapes(model), may_ignore=engine.ignored_keys(model))
+        files = [part.path for part in self.key.files.gguf if part.component == name]
+        if files:
+            gguf = GgufWeights(Path(files[0]), model, expected, dtype_of, dtype)
+            return self._component(name, model, gguf, model.blocks)
+        weights = self._safetensors(name, DIFFUSERS_STEM, model, expected, dtype_of)
+        return self._component(name, model, weights, model.blocks)
 
     def _vae(self, config: dict[str, Any]) -> Component:
         model = engine.meta_vae(config)
-        return self._component("vae", DIFFUSERS_STEM, model, lambda _key: torch.float32)
+        weights = self._safetensors(
+            "vae", DIFFUSERS_STEM, model, Expected(_shapes(model)), lambda _key: torch.float32
+        )
+        return self._component("vae", model, weights)
 
     def _text_encoder(self, config: dict[str, Any]) -> Component:
         model = engine.meta_text_encoder(config)
         engine.tie_embedding(model)
         dtype = DTYPES[self.key.dtype]
-        return self._component(
-            "text_encoder",
-            TRANSFORMERS_STEM,
-            model,
-            lambda _key: dtype,
-            may_miss=frozenset({engine.TIED_EMBEDDING}),
+        expected = Expected(_shapes(model), may_miss=frozenset({engine.TIED_EMBEDDING}))
+        weights = self._safetensors(
+            "text_encoder", TRANSFORMERS_STEM, model, expected, lambda _key: dtype
         )
+        return self._component("text_encoder", model, weights)
 
     def _weights_folder(self, module: nn.Module, name: str) -> Path:
         """Converted weights if the order names some, made as this engine would cast them."""
@@ -164,25 +176,28 @@ class _Source:
                 log.warning("%s: converted with other modules in fp32, not used", name)
         return self.folder / name
 
-    def _component(
+    def _safetensors(
         self,
         name: str,
         stem: str,
         module: nn.Module,
+        expected: Expected,
         dtype_of: Callable[[str], torch.dtype],
-        *,
-        may_miss: frozenset[str] = frozenset(),
-        may_ignore: tuple[str, ...] = (),
-        blocks: Sequence[nn.Module] = (),
-    ) -> Component:
-        shapes = {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
-        expected = Expected(shapes, may_miss, may_ignore)
+    ) -> Safetensors:
         files = weight_files(self._weights_folder(module, name), stem)
-        located = locate(files, expected)
+        return Safetensors(locate(files, expected), dtype_of)
+
+    def _component(
+        self, name: str, module: nn.Module, weights: Weights, blocks: Sequence[nn.Module] = ()
+    ) -> Component:
         module.eval().requires_grad_(requires_grad=False)
         planned = self.key.files.every_file
-        log.info("%s: %d parameters", name, sum(p.numel() for p in module.parameters()))
-        return Component(module, located, dtype_of, lambda: check_unchanged(planned), blocks)
+        log.info("%s: %d parameters", name, engine.parameter_count(module))
+        return Component(module, weights, lambda: check_unchanged(planned), blocks)
+
+
+def _shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
 
 
 def _tokenizer(folder: Path) -> engine.Tokenizer:

@@ -155,10 +155,10 @@ class _Adding:
         else:
             owner, name = self._owner(module), module.rpartition(".")[2]
         parameter = getattr(owner, name, None)
+        if parameter is not None and not parameter.is_floating_point():
+            raise unusable(self._lora, f"{module} is quantised: nothing can be added to it")
         if parameter is None or parameter.numel() != diff.numel():
             raise unusable(self._lora, f"the model's {module} has no {name} of {list(diff.shape)}")
-        if not parameter.is_floating_point():
-            raise unusable(self._lora, f"{module} is quantised: nothing can be added to it")
         delta = diff.to(self._device, torch.float32).reshape(parameter.shape)
         undo.enter_context(shifted(owner, name, delta * self._lora.used.strength))
 

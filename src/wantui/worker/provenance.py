@@ -11,6 +11,7 @@ import wantui
 from wantui.api.provenance import Provenance
 from wantui.pipe.messages import Generate
 from wantui.worker import engine
+from wantui.worker.weights import short
 
 
 def provenance(order: Generate, device: torch.device) -> Provenance:
@@ -23,14 +24,17 @@ def provenance(order: Generate, device: torch.device) -> Provenance:
         quality=order.quality,
         faithful=order.faithful,
         params=order.params,
-        weights={
-            str(Path(file.path).relative_to(folder)): file.digest for file in order.weights.files
-        },
+        weights={_named(Path(file.path), folder): file.digest for file in order.weights.files},
         plan=order.plan,
         encoding=order.encoding,
         device=device_name(device),
         versions=engine.versions() | {"av": av.__version__},
     )
+
+
+def _named(path: Path, folder: Path) -> str:
+    """A video is given away: of a file that is elsewhere it tells no more than needed."""
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else short(path)
 
 
 def device_name(device: torch.device) -> str:

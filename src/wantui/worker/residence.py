@@ -116,8 +116,7 @@ class Residence:
             self._component.put(pack, pack.layout.parameters(buffer))
             return
         for key, tensor in self._component.read(pack, check_stop):
-            there = nn.Parameter(tensor.to(self._device), requires_grad=False)
-            self._component.put_one(key, there)
+            self._component.put_one(key, tensor.to(self._device))
 
     def _put_buffers(self) -> None:
         """Tables of a megabyte: they stay."""

@@ -9,7 +9,8 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import psutil
 import safetensors
 import torch
+from torch import nn
 
 from wantui.errors import WeightsChanged, WeightsUnreadable
 from wantui.pipe.messages import WeightsFile
@@ -44,7 +46,7 @@ def check_unchanged(files: Iterable[WeightsFile]) -> None:
 def identity(files: Iterable[WeightsFile]) -> str:
     """A digest of what these files hold: of their own digests, or of which files they are."""
     keys = sorted(
-        (_short(Path(file.path)), file.digest or f"{file.size} {file.mtime_ns} {file.inode}")
+        (short(Path(file.path)), file.digest or f"{file.size} {file.mtime_ns} {file.inode}")
         for file in files
     )
     return hashlib.sha256(json.dumps(keys).encode()).hexdigest()
@@ -55,9 +57,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise WeightsUnreadable(f"{_short(path)}: {error}") from error
+        raise WeightsUnreadable(f"{short(path)}: {error}") from error
     if not isinstance(content, dict):
-        raise WeightsUnreadable(f"{_short(path)}: not a JSON object")
+        raise WeightsUnreadable(f"{short(path)}: not a JSON object")
     return content
 
 
@@ -69,7 +71,7 @@ def weight_files(folder: Path, stem: str) -> list[Path]:
         return [single]
     names = read_json(index).get("weight_map")
     if not isinstance(names, dict) or not names:
-        raise WeightsUnreadable(f"{_short(index)}: it has no weight_map")
+        raise WeightsUnreadable(f"{short(index)}: it has no weight_map")
     return [folder / name for name in sorted(set(names.values()))]
 
 
@@ -94,37 +96,64 @@ def locate(files: Sequence[Path], expected: Expected) -> dict[str, Path]:
     for file in files:
         with _opened(file) as content:
             for key in content.keys():  # noqa: SIM118 - it is no mapping
-                if _is_wanted(file, key, tuple(content.get_slice(key).get_shape()), expected):
+                if is_wanted(file, key, tuple(content.get_slice(key).get_shape()), expected):
                     located[key] = file
-    if missing := expected.shapes.keys() - located.keys() - expected.may_miss:
-        raise WeightsUnreadable(f"{_folder(files)}: the weights lack {_some(missing)}")
+    check_complete(_folder(files), located.keys(), expected)
     return located
 
 
-def _is_wanted(file: Path, key: str, shape: tuple[int, ...], expected: Expected) -> bool:
+def check_complete(where: str, found: AbstractSet[str], expected: Expected) -> None:
+    """Raises WeightsUnreadable naming `where`, and the tensors that are not there."""
+    if missing := expected.shapes.keys() - found - expected.may_miss:
+        raise WeightsUnreadable(f"{where}: the weights lack {_some(missing)}")
+
+
+def is_wanted(file: Path, key: str, shape: tuple[int, ...], expected: Expected) -> bool:
+    """Whether a tensor is the module's. Raises WeightsUnreadable if it is nobody's, or no fit."""
     if key not in expected.shapes:
         if any(re.search(pattern, key) for pattern in expected.may_ignore):
             return False
-        raise WeightsUnreadable(f"{_short(file)}: {key} is not part of the model")
+        raise WeightsUnreadable(f"{short(file)}: {key} is not part of the model")
     if shape != expected.shapes[key]:
         raise WeightsUnreadable(
-            f"{_short(file)}: {key} is {list(shape)}, not {list(expected.shapes[key])}"
+            f"{short(file)}: {key} is {list(shape)}, not {list(expected.shapes[key])}"
         )
     return True
 
 
-def read(located: Mapping[str, Path], keys: Iterable[str]) -> Iterator[tuple[str, torch.Tensor]]:
-    """Tensors in the type they have on disk: maps of their file, so that nothing is copied.
+class Safetensors:
+    """Tensors of files that were proven by their headers, to be cast to what `dtype_of` says."""
 
-    File by file, whatever the order of `keys`. Raises WeightsUnreadable naming the file.
-    """
-    by_file: dict[Path, list[str]] = {}
-    for key in keys:
-        by_file.setdefault(located[key], []).append(key)
-    for file, its_keys in by_file.items():
-        with _opened(file) as content:
-            for key in its_keys:
-                yield key, content.get_tensor(key)
+    def __init__(self, located: Mapping[str, Path], dtype_of: Callable[[str], torch.dtype]) -> None:
+        self._located = located
+        self._dtype_of = dtype_of
+
+    def files(self, keys: Iterable[str]) -> set[Path]:
+        return {self._located[key] for key in keys}
+
+    def absent(self, key: str, shape: Iterable[int]) -> nn.Parameter:
+        """As the parameter will be, on the meta device."""
+        tensor = torch.empty(tuple(shape), dtype=self._dtype_of(key), device="meta")
+        return self.dressed(key, tensor)
+
+    def dressed(self, key: str, tensor: torch.Tensor) -> nn.Parameter:  # noqa: ARG002 - all are alike
+        """A parameter in the memory of a tensor that this key was read to."""
+        if isinstance(tensor, nn.Parameter):
+            return tensor
+        return nn.Parameter(tensor, requires_grad=False)
+
+    def read(self, keys: Iterable[str]) -> Iterator[tuple[str, torch.Tensor]]:
+        """Tensors in the type they have on disk: maps of their file, so that nothing is copied.
+
+        File by file, whatever the order of `keys`. Raises WeightsUnreadable naming the file.
+        """
+        by_file: dict[Path, list[str]] = {}
+        for key in keys:
+            by_file.setdefault(self._located[key], []).append(key)
+        for file, its_keys in by_file.items():
+            with _opened(file) as content:
+                for key in its_keys:
+                    yield key, content.get_tensor(key)
 
 
 def read_ahead(files: Collection[Path]) -> threading.Thread | None:
@@ -166,14 +195,14 @@ def _opened(file: Path) -> Iterator[Any]:
         with safetensors.safe_open(str(file), framework="pt", device="cpu") as content:
             yield content
     except (safetensors.SafetensorError, OSError) as error:
-        raise WeightsUnreadable(f"{_short(file)}: {error}") from error
+        raise WeightsUnreadable(f"{short(file)}: {error}") from error
 
 
 def _folder(files: Iterable[Path]) -> str:
     return ", ".join(sorted({file.parent.name for file in files}))
 
 
-def _short(path: Path) -> str:
+def short(path: Path) -> str:
     """Component and file, as people know it from the hub."""
     return f"{path.parent.name}/{path.name}"
 
