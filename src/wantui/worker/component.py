@@ -48,7 +48,6 @@ class Component:
         self._absent = {
             key: _absent(module.get_parameter(key), dtype_of(key)) for key in self._places
         }
-        self._own = {place for places in self._places.values() for place in places}
         self.packs = self._packs(blocks)
         """Those of the blocks first, in the blocks' order."""
         for pack in self.packs:
@@ -97,13 +96,6 @@ class Component:
     def take_away(self, pack: Pack) -> None:
         """The pack's parameters are not in memory any more."""
         self.put(pack, [self._absent[key] for key in pack.keys])
-
-    def strangers(self) -> Iterator[tuple[nn.Module, str, nn.Parameter]]:
-        """Parameters that came after the module was made: an adapter's."""
-        for module in self.module.modules():
-            for attribute, parameter in list(module.named_parameters(recurse=False)):
-                if (module, attribute) not in self._own:
-                    yield module, attribute, parameter
 
 
 def _places(module: nn.Module) -> dict[str, list[tuple[nn.Module, str]]]:
