@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -130,9 +131,10 @@ def tokenizer(folder: Path) -> Tokenizer:
     return _transformers.T5TokenizerFast.from_pretrained(folder, local_files_only=True)
 
 
-def versions() -> dict[str, str]:
-    """Of the packages whose arithmetic decides the frames."""
-    return {package.__name__: package.__version__ for package in (torch, diffusers, transformers)}
+def versions(*, loras: bool = False) -> dict[str, str]:
+    """Of the packages whose arithmetic decides the frames, with `loras` or without."""
+    found = {package.__name__: package.__version__ for package in (torch, diffusers, transformers)}
+    return found | {"peft": package_version("peft")} if loras else found
 
 
 def silence_progress_bars() -> None:
