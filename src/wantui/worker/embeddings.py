@@ -57,7 +57,7 @@ class Embeddings:
         content = safetensors.torch.save({_STATES: states.cpu().contiguous()})
         try:
             private_folder(self._folder)
-            write_atomic(self._path(text), content, durable=False)
+            write_atomic(self._path(text), content)  # durably: half of one would be believed
             self._trim()
         except (WantuiError, OSError) as error:
             log.warning("an embedding is not kept: %s", error)
