@@ -44,7 +44,6 @@ PINNED_SHARE = 0.75
 _PATCH = 2
 EXPERTS = ("transformer", "transformer_2")
 VAE = "vae"
-_BYTES = {DType.FLOAT32: 4, DType.BFLOAT16: 2}
 
 
 class Extent(Protocol):
@@ -257,7 +256,7 @@ def _weights(recipe: Recipe, status: WeightsStatus | None, device: _Device) -> _
         vae=sizes.get(VAE, 0),
         others=tuple(size for name, size in sizes.items() if name not in {*EXPERTS, VAE}),
         blocks=architecture.blocks if architecture else 0,
-        block=architecture.block_parameters * _BYTES[device.dtype] if architecture else 0,
+        block=architecture.block_parameters * device.dtype.bytes if architecture else 0,
     )
 
 
@@ -268,7 +267,7 @@ def _component_bytes(part: Component, weights: WeightsStatus | None, dtype: DTyp
     parameters = part.parameter_count or (status.parameter_count if status else None)
     if parameters is None:
         parameters = status.bytes_needed // 2 if status else 0
-    return parameters * _BYTES[DType.FLOAT32 if part.name == VAE else dtype]
+    return parameters * (DType.FLOAT32 if part.name == VAE else dtype).bytes
 
 
 def _activations(recipe: Recipe, device: _Device, video: _Video) -> int:
@@ -276,7 +275,7 @@ def _activations(recipe: Recipe, device: _Device, video: _Video) -> int:
     stride_t, stride_h, stride_w = recipe.vae_stride
     rows, columns = video.height // (stride_h * _PATCH), video.width // (stride_w * _PATCH)
     tokens = ((video.frames - 1) // stride_t + 1) * rows * columns
-    widening = _BYTES[device.dtype] // _BYTES[DType.BFLOAT16]
+    widening = device.dtype.bytes // DType.BFLOAT16.bytes
     return widening * (tokens * ACTIVATION_BYTES_PER_TOKEN + video.lora_bytes)
 
 
