@@ -17,13 +17,14 @@ from torch import Tensor, nn
 
 from tests.worker.orders import Tiny
 from wantui.api.plan import DType, Residency
+from wantui.hardware import plan
 from wantui.worker.condition import conditioning
 from wantui.worker.denoise import denoise
 from wantui.worker.encode import encode
 from wantui.worker.load import LoadedModel, LoadKey, load
 from wantui.worker.slab import ALIGNMENT_BYTES, Layout, Slab
 from wantui.worker.stop import StopFlag, StopOrdered
-from wantui.worker.stream import BlockStreamer, StreamedBlock, streamed_blocks
+from wantui.worker.stream import SLOTS, BlockStreamer, StreamedBlock, streamed_blocks
 
 CPU = torch.device("cpu")
 BLOCKS = 5
@@ -246,6 +247,10 @@ def test_a_start_that_fails_leaves_the_blocks_as_they_were() -> None:
     with pytest.raises(RuntimeError):
         BlockStreamer(blocks, CPU).start()
     assert not any(block._forward_pre_hooks or block._forward_hooks for block in net)
+
+
+def test_plans_count_as_many_slots_as_there_are() -> None:
+    assert plan.SLOTS == SLOTS
 
 
 @given(st.integers(1, 60), st.integers(0, 60))
