@@ -331,6 +331,16 @@ async def test_two_may_complete_a_job_folder_at_a_time(tmp_path: Path, jobs: Job
     assert failures == []
 
 
+def test_of_an_interrupted_attempt_no_frames_stay(tmp_path: Path) -> None:
+    folder = JobFolder(tmp_path)
+    folder.sweep()
+    folder.frames.mkdir()
+    (folder.frames / "00001.png").touch()
+    folder.checkpoint.touch()
+    folder.sweep()
+    assert list(tmp_path.iterdir()) == [folder.checkpoint]
+
+
 def test_one_picture_may_be_sent_by_many_at_once(daemon: RunningDaemon) -> None:
     content = picture(size=(900, 700))
     statuses: list[int] = []
