@@ -19,7 +19,7 @@ from tests.running import RunningDaemon, job_when, queue_when, running_daemon, t
 from tests.unit.machines import GIB, gpu, machine
 from wantui.api.download import DownloadState
 from wantui.api.hardware import Hardware
-from wantui.api.job import Job, JobRequest, JobState, WaitsFor
+from wantui.api.job import Job, JobRequest, JobState, JobWarning, WaitsFor
 from wantui.api.worker import WorkerState
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
@@ -37,6 +37,7 @@ from wantui.daemon.verdict_book import VerdictBook
 from wantui.daemon.weights_cargo import WeightsCargo
 from wantui.database import Database
 from wantui.errors import DiskFull, QueueFull
+from wantui.files import TEMPORARY_SUFFIX
 from wantui.paths import Paths, demo_weights, shipped_config
 from wantui.queue.jobs import Jobs
 from wantui.settings import QueueSettings, load_settings
@@ -85,6 +86,26 @@ async def test_a_worker_that_cannot_start_costs_no_job(tmp_path: Path) -> None:
             done = [await job_when(client, job.id, finished) for job in jobs]
     assert [job.state for job in done] == [JobState.COMPLETED] * 2
     assert [len(job.attempts) for job in done] == [1, 1]
+
+
+async def test_a_warning_is_told_once_however_many_attempts_find_it(jobs: Jobs) -> None:
+    job = await accepted(jobs)
+    for code in ("prompt_truncated", "no_checkpoint", "prompt_truncated"):
+        await jobs.warn(job.id, JobWarning(code=code, message="as before"))
+    warned = await jobs.get(job.id)
+    assert [warning.code for warning in warned.warnings] == ["prompt_truncated", "no_checkpoint"]
+
+
+async def test_what_a_killed_worker_left_of_an_embedding_is_gone_after_a_start(
+    tmp_path: Path,
+) -> None:
+    folder = Paths.from_environment({"WANTUI_HOME": str(tmp_path)}).embeddings
+    folder.mkdir(parents=True)
+    half, whole = folder / f".a.1{TEMPORARY_SUFFIX}", folder / "a.safetensors"
+    half.touch()
+    whole.touch()
+    with running_daemon(tmp_path):
+        assert (half.exists(), whole.exists()) == (False, True)
 
 
 async def test_an_idle_worker_that_dies_is_noticed_and_no_job_is_blamed(tmp_path: Path) -> None:
@@ -308,6 +329,16 @@ async def test_two_may_complete_a_job_folder_at_a_time(tmp_path: Path, jobs: Job
             thread.join()
         assert [path.name for path in folder.path.iterdir()] == ["request.json"]
     assert failures == []
+
+
+def test_of_an_interrupted_attempt_no_frames_stay(tmp_path: Path) -> None:
+    folder = JobFolder(tmp_path)
+    folder.sweep()
+    folder.frames.mkdir()
+    (folder.frames / "00001.png").touch()
+    folder.checkpoint.touch()
+    folder.sweep()
+    assert list(tmp_path.iterdir()) == [folder.checkpoint]
 
 
 def test_one_picture_may_be_sent_by_many_at_once(daemon: RunningDaemon) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit.machines import GIB, gpu, machine
 from wantui.api.hardware import Gpu, Hardware
+from wantui.api.lora import LoraExpert, LoraUsed
 from wantui.api.model import ComponentStatus, WeightsState, WeightsStatus
 from wantui.api.plan import DType, Plan, Residency
 from wantui.catalog.catalog import Catalog
@@ -129,6 +130,24 @@ def test_a_plan_is_for_the_video_that_is_to_be_made() -> None:
     assert made("t2v-a14b", machine(card(31.8)), video=SMALL).residency == streams(22)
     chosen = made("ti2v-5b", machine(card(15.9)), video=Video(1280, 704, 17))
     assert chosen.residency == TURNS
+
+
+def lora(size: int, expert: LoraExpert = LoraExpert.BOTH) -> LoraUsed:
+    return LoraUsed(sha256="a", name="l", bytes=size, rank=64, strength=1.0, expert=expert)
+
+
+def test_loras_take_room_beside_an_expert_on_both_if_they_are_for_both() -> None:
+    recipe, hardware = CATALOG.model("t2v-a14b"), machine(card(31.8))
+
+    def blocks(*loras: LoraUsed) -> int | None:
+        chosen = plan(recipe, status_of(recipe), hardware, video=SMALL, loras=loras)
+        return chosen.residency.resident_blocks
+
+    block = 2 * 351_394_304
+    assert blocks() == 22
+    assert blocks(lora(block, LoraExpert.HIGH)) == 21
+    assert blocks(lora(block)) == 20
+    assert blocks(lora(block, LoraExpert.HIGH), lora(block, LoraExpert.LOW)) == 20
 
 
 @pytest.mark.parametrize(("model", "gib"), [("t2v-a14b", 7.6), ("ti2v-5b", 7.6)])

@@ -15,6 +15,8 @@ from wantui.api.plan import DType, Plan, Residency
 from wantui.api.video import Codec, Encoding
 from wantui.pipe.framing import MAX_LINE_BYTES, decode_order, decode_report, encode
 from wantui.pipe.messages import (
+    Began,
+    Checkpointed,
     Completed,
     EmbeddingCache,
     Exit,
@@ -109,6 +111,8 @@ REPORTS: tuple[Report, ...] = (
     Loaded(model="demo", parameters=1, seconds=0.1),
     Unloaded(model="demo"),
     Step(job=1, stage=Stage.DENOISE, step=1, of=20),
+    Began(job=1, step=3),
+    Checkpointed(job=1, step=4),
     Previewed(job=1, rev=3),
     Warned(job=1, code="c", message="m"),
     Completed(job=1, output=OUTPUT, timings=TIMINGS, peak_device_bytes=None),

@@ -22,6 +22,11 @@ def _crashed(job: Job, kept: int | None) -> Job:
     return transitions.fail(_running(job, kept), crash, 2.0, max_crashes=2)
 
 
+def _started_over(job: Job) -> Job:
+    """As one whose checkpoint is of no use where it runs next."""
+    return job.model_copy(update={"checkpoint_step": None})
+
+
 def _daemon_died(job: Job, kept: int | None) -> Job:
     return transitions.interrupted(_running(job, kept), 2.0, max_interruptions=2)
 
@@ -46,6 +51,18 @@ def test_daemon_deaths_in_a_row_count_only_without_a_kept_step() -> None:
     job = _daemon_died(job, None)
     assert job.state is JobState.QUEUED
     assert _daemon_died(job, None).state is JobState.HELD
+
+
+def test_the_same_steps_again_are_no_progress() -> None:
+    """Two devices in turn, each of which starts over and dies after the same step."""
+    crashing = _started_over(_crashed(made_job(), 4))
+    crashing = _started_over(_crashed(crashing, 4))
+    assert crashing.state is JobState.QUEUED
+    assert _crashed(crashing, 4).state is JobState.FAILED
+    dying = _started_over(_daemon_died(made_job(), 4))
+    dying = _started_over(_daemon_died(dying, 4))
+    assert dying.state is JobState.QUEUED
+    assert _daemon_died(dying, 3).state is JobState.HELD
 
 
 def test_an_attempt_that_starts_over_forgets_what_was_kept() -> None:

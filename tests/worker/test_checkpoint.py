@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,24 @@ import pytest
 import safetensors
 import torch
 
-from tests.worker.orders import Desk, Tiny
+from tests.worker.loras import saved
+from tests.worker.orders import Desk, Tiny, lora_file
 from tests.worker.process import WorkerProcess, started
 from tests.worker.test_stop import SLOW
-from wantui.api.job import Stage
+from wantui.api.job import Params, Sampler, Stage
+from wantui.api.lora import LoraExpert
 from wantui.api.plan import DType, Residency
-from wantui.pipe.messages import Began, Checkpointed, Generate, Report, Step, Stop, Stopped, Warned
+from wantui.pipe.messages import (
+    Began,
+    Checkpointed,
+    Generate,
+    LoraFile,
+    Report,
+    Step,
+    Stop,
+    Stopped,
+    Warned,
+)
 from wantui.worker.checkpoint import CheckpointUnusable, fingerprint, read, write
 from wantui.worker.condition import conditioning
 from wantui.worker.denoise import denoise
@@ -24,48 +37,103 @@ from wantui.worker.encode import encode
 from wantui.worker.history import LoopState
 from wantui.worker.image import first_frame
 from wantui.worker.load import LoadKey, load
+from wantui.worker.lora import loras_on
 from wantui.worker.stop import StopFlag
 
+STEPS = 6
 
-def _states(
-    model: Tiny, picture: Path | None, resume: LoopState | None = None, **changes: Any
-) -> tuple[torch.Tensor, list[LoopState]]:
-    """Final latents, and what the loop was after each step."""
-    params = model.params(**changes)
-    key = LoadKey(model.files, DType.FLOAT32, Residency.RESIDENT, torch.device("cpu"))
-    loaded, stop = load(key, StopFlag().check), StopFlag()
-    image = None if picture is None else first_frame(picture, None, params.width, params.height)
-    states: list[LoopState] = []
-    with torch.inference_mode():
-        latents = denoise(
-            loaded,
-            params,
-            encode(loaded, params, stop),
-            conditioning(loaded, params, image, stop),
-            stop=stop,
-            on_step=states.append,
-            resume=resume,
+
+@dataclass(frozen=True)
+class Run:
+    """A job of six steps: both experts, and the solver's warm-up and last order."""
+
+    model: Tiny
+    params: Params
+    picture: Path | None = None
+    residency: Residency = Residency.RESIDENT
+    loras: tuple[LoraFile, ...] = ()
+
+    def states(self, resume: LoopState | None = None) -> tuple[torch.Tensor, list[LoopState]]:
+        """Final latents, and what the loop was after each step."""
+        params, stop = self.params, StopFlag()
+        key = LoadKey(self.model.files, DType.FLOAT32, self.residency, torch.device("cpu"))
+        loaded, image = load(key, stop.check), None
+        if self.picture is not None:
+            image = first_frame(self.picture, None, params.width, params.height)
+        states: list[LoopState] = []
+        with torch.inference_mode(), loras_on(loaded, self.loras, stop.check):
+            latents = denoise(
+                loaded,
+                params,
+                encode(loaded, params, stop),
+                conditioning(loaded, params, image, stop),
+                stop=stop,
+                on_step=states.append,
+                resume=resume,
+            )
+        loaded.placement.close()
+        return latents, states
+
+    def goes_on_from_every_step(self, folder: Path, resumed: Residency) -> torch.Tensor:
+        """See that it comes to the same latents by way of a file; returns them."""
+        whole, states = self.states()
+        made_by = dict.fromkeys(
+            ("model", "weights", "params", "quality", "dtype", "engine", "device"), "x"
         )
-    return latents, states
+        for state in states:
+            path = folder / f"{state.step}.checkpoint"
+            write(path, state.on_host(), made_by)
+            kept = read(path, made_by)
+            assert kept is not None
+            again, rest = replace(self, residency=resumed).states(kept)
+            assert torch.equal(again, whole), state.step
+            assert [later.step for later in rest] == list(range(state.step + 1, STEPS + 1))
+        return whole
 
 
-@pytest.mark.parametrize("kind", ["t2v", "i2v", "ti2v"])
-def test_from_every_step_the_same_latents_are_reached_by_way_of_a_file(
-    tinies: dict[str, Tiny], tmp_path: Path, picture: Path, kind: str
+@pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning"
+)  # diffusers' DPM++
+@pytest.mark.parametrize("sampler", list(Sampler))
+@pytest.mark.parametrize(
+    ("kind", "with_image"), [("t2v", False), ("i2v", True), ("ti2v", False), ("ti2v", True)]
+)
+def test_from_every_step_the_same_latents_are_reached(
+    tinies: dict[str, Tiny],
+    tmp_path: Path,
+    picture: Path,
+    kind: str,
+    with_image: bool,
+    sampler: Sampler,
 ) -> None:
-    """Both experts, the switch between them, and the solver's warm-up and last order included."""
-    image = None if kind == "t2v" else picture
-    whole, states = _states(tinies[kind], image, steps=6)
-    made_by = dict.fromkeys(("model", "weights", "params", "quality", "dtype", "engine"), "x")
-    made_by["device"] = "cpu"
-    for state in states:
-        path = tmp_path / f"{state.step}.checkpoint"
-        write(path, state.on_host(), made_by)
-        kept = read(path, made_by)
+    params = tinies[kind].params(steps=STEPS, sampler=sampler)
+    run = Run(tinies[kind], params, picture if with_image else None)
+    run.goes_on_from_every_step(tmp_path, run.residency)
+
+
+def test_with_loras_and_streamed_blocks_as_well(tinies: dict[str, Tiny], tmp_path: Path) -> None:
+    model = tinies["t2v"]
+    plain = Run(model, model.params(steps=STEPS))
+    used = (
+        lora_file(saved(tmp_path, "original"), 0.8),
+        lora_file(saved(tmp_path, "kohya", 1), 0.5, LoraExpert.LOW),
+    )
+    streamed = Residency(1, components_stay=False, host_copies_stay=True)
+    changed = replace(plain, loras=used).goes_on_from_every_step(tmp_path, streamed)
+    assert not torch.equal(changed, plain.states()[0])
+
+
+def test_what_is_read_lies_in_memory_as_the_loop_s_own_tensors_do(tmp_path: Path) -> None:
+    """A map of the file would lie as it lies there: products of it may have other bits."""
+    odd = LoopState(1, torch.ones(1, 2, 1, 3, 5), {"last_sample": torch.ones(7)}, {"this_order": 2})
+    for name in ("x", "xyz", "x" * 9):
+        made_by = dict.fromkeys(
+            ("model", "weights", "params", "quality", "dtype", "engine", "device"), name
+        )
+        write(tmp_path / name, odd, made_by)
+        kept = read(tmp_path / name, made_by)
         assert kept is not None
-        again, rest = _states(tinies[kind], image, kept, steps=6)
-        assert torch.equal(again, whole), state.step
-        assert [later.step for later in rest] == list(range(state.step + 1, 7))
+        assert [t.data_ptr() % 64 for t in (kept.latents, *kept.tensors.values())] == [0, 0]
 
 
 def _interrupted(worker: WorkerProcess, order: Generate, step: int) -> int:
@@ -195,8 +263,21 @@ def test_where_weights_are_is_not_part_of_a_fingerprint(t2v: Desk) -> None:
     staged = order.plan.model_copy(update={"residency": Residency(0, components_stay=False)})
     elsewhere = order.model_copy(update={"plan": staged, "attempt": 2})
     assert fingerprint(order, "cpu") == fingerprint(elsewhere, "cpu")
-    other = order.model_copy(update={"quality": "other"})
-    assert fingerprint(order, "cpu") != fingerprint(other, "cpu")
+    changed: dict[str, Any] = {"quality": "other"}
+    assert fingerprint(order, "cpu") != fingerprint(order.model_copy(update=changed), "cpu")
+
+
+def test_how_a_model_is_run_and_with_what_is_part_of_it(t2v: Desk, tmp_path: Path) -> None:
+    order = t2v.order()
+    shorter = order.weights.model_copy(update={"text_tokens": 8})
+    before, after = (
+        fingerprint(each, "cpu") for each in (order, order.model_copy(update={"weights": shorter}))
+    )
+    assert [name for name in before if before[name] != after[name]] == ["model"]
+    with_lora = order.model_copy(update={"loras": (lora_file(saved(tmp_path, "kohya")),)})
+    assert "peft" in fingerprint(with_lora, "cpu")["engine"]
+    assert "peft" not in before["engine"]
+    assert "wantui" in before["engine"]
 
 
 def test_a_checkpoint_names_the_part_that_is_another(tmp_path: Path, t2v: Desk) -> None:

@@ -11,6 +11,7 @@ import torch
 from tests.worker.orders import Desk, Tiny
 from tests.worker.process import WorkerProcess
 from wantui.api.plan import DType, Residency
+from wantui.errors import GenerationFailed
 from wantui.pipe.messages import EmbeddingCache
 from wantui.worker.embeddings import Embeddings, padded
 from wantui.worker.encode import encode
@@ -53,6 +54,18 @@ def test_a_prompt_that_is_kept_is_not_encoded(tinies: dict[str, Tiny], tmp_path:
             changed = params.model_copy(update={"negative_prompt": negative})
             encode(model, changed, StopFlag(), _cache(tmp_path))
     assert len(encoded) == 3, "a prompt and two negative ones"
+
+
+def test_numbers_that_are_not_finite_are_an_error_and_never_kept(
+    tinies: dict[str, Tiny], tmp_path: Path
+) -> None:
+    model, params = _load(tinies["t2v"], DType.FLOAT32), tinies["t2v"].params()
+    model.placement.bring("text_encoder")
+    norm = model.text_encoder.encoder.final_layer_norm
+    norm.weight = torch.nn.Parameter(norm.weight * float("inf"), requires_grad=False)
+    with torch.inference_mode(), pytest.raises(GenerationFailed, match="not finite"):
+        encode(model, params, StopFlag(), _cache(tmp_path))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_another_encoder_s_embeddings_are_not_taken(tmp_path: Path) -> None:

@@ -115,14 +115,21 @@ def test_weights_that_changed_since_the_order_are_refused(
     worker.complete(own.order())  # planned again, with the file as it is
 
 
-def test_numbers_that_are_not_finite_name_their_step(worker: WorkerProcess, own: Desk) -> None:
-    shard = own.model.folder / "transformer" / "diffusion_pytorch_model-00007-of-00007.safetensors"
+@pytest.mark.parametrize("component", ["transformer", "transformer_2"])
+def test_numbers_that_are_not_finite_name_their_step_and_are_not_kept(
+    worker: WorkerProcess, own: Desk, component: str
+) -> None:
+    shard = own.model.folder / component / "diffusion_pytorch_model-00007-of-00007.safetensors"
     tensors = safetensors.torch.load_file(shard)
     tensors["proj_out.bias"][0] = float("nan")
     safetensors.torch.save_file(tensors, shard)
-    failed = worker.fail(own.order())
+    failed = worker.fail(own.order(steps=6))
     assert failed.error.code == "latents_not_finite"
-    assert failed.error.detail == {"step": 1}
+    step = failed.error.detail["step"]
+    assert (step == 1) is (component == "transformer")
+    kept = safetensors.torch.load_file(own.checkpoint) if step > 1 else {}
+    assert own.checkpoint.exists() is (step > 1)
+    assert all(torch.isfinite(tensor).all() for tensor in kept.values())
 
 
 def test_a_video_that_no_memory_can_hold_is_out_of_memory(worker: WorkerProcess, t2v: Desk) -> None:

@@ -45,7 +45,8 @@ def test_a_worker_killed_in_the_middle_leaves_no_output(t2v: Desk) -> None:
             pass
     assert not t2v.output.exists()
     sweep(t2v.folder)
-    assert {path.name for path in t2v.folder.iterdir()} == {t2v.log.name}
+    kept = {t2v.log.name, t2v.checkpoint.name, "embeddings"}
+    assert {path.name for path in t2v.folder.iterdir()} == kept
 
 
 def test_the_end_of_the_pipe_ends_it_in_the_middle_of_a_step(t2v: Desk) -> None:

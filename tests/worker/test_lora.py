@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,10 @@ WanPipeline: Any = diffusers.WanPipeline
 HIGH, LOW, BOTH = LoraExpert.HIGH, LoraExpert.LOW, LoraExpert.BOTH
 
 
-def loaded(model: Tiny, dtype: DType = DType.FLOAT32) -> LoadedModel:
-    key = LoadKey(model.files, dtype, Residency.RESIDENT, torch.device("cpu"))
+def loaded(
+    model: Tiny, dtype: DType = DType.FLOAT32, residency: Residency = Residency.RESIDENT
+) -> LoadedModel:
+    key = LoadKey(model.files, dtype, residency, torch.device("cpu"))
     return load(key, StopFlag().check)
 
 
@@ -272,6 +275,29 @@ def test_nothing_is_left_after_a_stop_in_the_middle(
     with pytest.raises(StopOrdered), loras_on(model, used, check):
         raise AssertionError("it was not stopped")
     assert trace(model.transformer) == before
+
+
+def test_a_stop_in_a_streamed_block_leaves_no_trace_either(
+    tinies: dict[str, Tiny], tmp_path: Path
+) -> None:
+    tiny, used = tinies["t2v"], every_way(tmp_path)
+    params = tiny.params(steps=2)
+    plain, changed = latents(loaded(tiny), params), latents(loaded(tiny), params, *used)
+    streamed = Residency(0, components_stay=False, host_copies_stay=True)
+    model = loaded(tiny, residency=streamed)
+    for number in (0, 1):  # of the block, and of the pass
+        left = iter(range(number))
+
+        def stop_there(*_forward: object, left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise StopOrdered
+
+        hook = model.transformer.blocks[number].ffn.register_forward_pre_hook(stop_there)
+        with pytest.raises(StopOrdered):
+            latents(model, params, *used)
+        hook.remove()
+        assert torch.equal(latents(model, params), plain)
+    assert torch.equal(latents(model, params, *used), changed)
 
 
 def test_matrices_are_on_the_device_and_of_their_layer_s_type_wherever_the_weights_are(

@@ -17,13 +17,14 @@ from torch import Tensor, nn
 
 from tests.worker.orders import Tiny
 from wantui.api.plan import DType, Residency
+from wantui.hardware import plan
 from wantui.worker.condition import conditioning
 from wantui.worker.denoise import denoise
 from wantui.worker.encode import encode
 from wantui.worker.load import LoadedModel, LoadKey, load
 from wantui.worker.slab import ALIGNMENT_BYTES, Layout, Slab
 from wantui.worker.stop import StopFlag, StopOrdered
-from wantui.worker.stream import BlockStreamer, StreamedBlock, streamed_blocks
+from wantui.worker.stream import SLOTS, BlockStreamer, StreamedBlock, streamed_blocks
 
 CPU = torch.device("cpu")
 BLOCKS = 5
@@ -87,6 +88,25 @@ def test_latents_are_the_same_to_the_bit_for_any_number_of_resident_blocks(
     for blocks in range(BLOCKS + 1):
         model = model.arranged(Residency(blocks, False, host_copies_stay=blocks % 2 == 1))
         assert torch.equal(_latents(model, tiny, picture, stop), resident), blocks
+    model.placement.close()
+
+
+@pytest.mark.parametrize("kind", ["t2v", "i2v", "ti2v"])
+def test_weights_from_files_that_align_nothing_have_the_same_bits_from_slabs(
+    tinies: dict[str, Tiny], kind: str
+) -> None:
+    """Of shards, whose headers have all lengths: a product of one row depends on the address."""
+    tiny, stop = tinies[kind], StopFlag()
+    picture = _picture(tiny)
+    model = _load(tiny, Residency.RESIDENT)
+    resident = _latents(model, tiny, picture, stop)
+    at = {name: p.data_ptr() % 64 for name, p in model.transformer.named_parameters()}
+    assert set(at.values()) != {0}
+    for blocks, host_copies in itertools.product((None, 0, 1, 2), (False, True)):
+        model = model.arranged(Residency(blocks, False, host_copies))
+        assert torch.equal(_latents(model, tiny, picture, stop), resident), (blocks, host_copies)
+        model.placement.bring("transformer")
+        assert {n: p.data_ptr() % 64 for n, p in model.transformer.named_parameters()} == at
     model.placement.close()
 
 
@@ -218,6 +238,19 @@ def test_blocks_may_run_in_any_order_and_end_in_the_middle(
             assert torch.equal(out, one @ truth[index % blocks].T + block.bias)
     streamer.stop()
     assert all(torch.equal(block.weight, weight) for block, weight in zip(net, truth, strict=True))
+
+
+def test_a_start_that_fails_leaves_the_blocks_as_they_were() -> None:
+    net = [nn.Linear(1, 3).requires_grad_(requires_grad=False) for _ in range(3)]
+    blocks = [_streamed(block) for block in net]
+    blocks[1].slab.buffer = blocks[1].slab.buffer[1:]
+    with pytest.raises(RuntimeError):
+        BlockStreamer(blocks, CPU).start()
+    assert not any(block._forward_pre_hooks or block._forward_hooks for block in net)
+
+
+def test_plans_count_as_many_slots_as_there_are() -> None:
+    assert plan.SLOTS == SLOTS
 
 
 @given(st.integers(1, 60), st.integers(0, 60))

@@ -15,6 +15,11 @@ class DType(StrEnum):
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
 
+    @property
+    def bytes(self) -> int:
+        """Of one number."""
+        return 4 if self is DType.FLOAT32 else 2
+
 
 @dataclass(frozen=True)
 class Residency:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shutil
 from pathlib import Path
 
 from wantui.api.job import Job
@@ -71,9 +72,10 @@ class JobFolder:
             raise FolderUnsafe(f"cannot write in {self.path}: {error.strerror}") from error
 
     def sweep(self) -> None:
-        """Remove what an interrupted attempt left."""
+        """Remove what an interrupted attempt left: half of files, and some frames of a video."""
         with contextlib.suppress(OSError):
             sweep(self.path)
+            shutil.rmtree(self.frames, ignore_errors=True)
 
     def drop_checkpoint(self) -> None:
         """Of a job that goes on no more. What cannot be removed is logged."""

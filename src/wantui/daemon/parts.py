@@ -167,6 +167,7 @@ class Parts:
         private_folder(self.paths.jobs)
         self.uploads.start()
         sweep(self.paths.state)
+        sweep(self.paths.embeddings)
         await self.database.start()
         if interrupted := await self.jobs.start():
             log.info("%d job(s) were interrupted and are queued again", interrupted)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from wantui.api.hardware import Hardware
 from wantui.api.job import Job, JobState, WaitsFor, in_order
+from wantui.api.lora import LoraUsed
 from wantui.api.model import WeightsStatus
 from wantui.api.plan import Plan
 from wantui.api.queue import Lacking
@@ -43,7 +44,7 @@ class _PassedOver:
 
     lacking: set[Lacking] = field(default_factory=set)
     """Jobs without weights that they may load."""
-    unfit: set[tuple[str, int, int, int]] = field(default_factory=set)
+    unfit: set[tuple[str, int, int, int, tuple[LoraUsed, ...]]] = field(default_factory=set)
     """Models too large for this device at this size and length, but not for another."""
 
 
@@ -183,7 +184,7 @@ class Scheduler:
             passed.lacking.add(Lacking.like(job))
             return None
         try:
-            lawful = plan(recipe, weights, hardware, device, video=job.params)
+            lawful = _plan(job, recipe, weights, hardware, device)
         except DoesNotFit as error:
             if self._fits_elsewhere(job, recipe, weights, hardware):
                 passed.unfit.add(_extent(job))
@@ -202,16 +203,25 @@ class Scheduler:
             return True
         for device in self._devices:
             try:
-                plan(recipe, weights, hardware, device, video=job.params)
+                _plan(job, recipe, weights, hardware, device)
             except DoesNotFit:
                 continue
             return True
         return False
 
 
-def _extent(job: Job) -> tuple[str, int, int, int]:
+def _plan(
+    job: Job, recipe: Recipe, weights: WeightsStatus, hardware: Hardware, device: str
+) -> Plan:
+    """Raises DoesNotFit."""
+    params = job.params
+    return plan(recipe, weights, hardware, device, video=params, loras=params.loras)
+
+
+def _extent(job: Job) -> tuple[str, int, int, int, tuple[LoraUsed, ...]]:
     """All of a job that decides whether it fits a device."""
-    return job.model, job.params.width, job.params.height, job.params.frames
+    params = job.params
+    return job.model, params.width, params.height, params.frames, params.loras
 
 
 def _room(hardware: Hardware) -> bool:

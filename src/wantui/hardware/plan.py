@@ -14,10 +14,11 @@ proves too large while it runs ends as OutOfMemory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from wantui.api.hardware import Gpu, Hardware
+from wantui.api.lora import LoraExpert, LoraUsed
 from wantui.api.model import WeightsStatus
 from wantui.api.plan import DType, Plan, Residency
 from wantui.catalog.recipe import Component, Recipe
@@ -48,7 +49,6 @@ UNKNOWN_GGUF_BITS = 8.5
 _PATCH = 2
 EXPERTS = ("transformer", "transformer_2")
 VAE = "vae"
-_BYTES = {DType.FLOAT32: 4, DType.BFLOAT16: 2}
 
 
 class Extent(Protocol):
@@ -66,6 +66,8 @@ class _Video(NamedTuple):
     width: int
     height: int
     frames: int
+    lora_bytes: int = 0
+    """Of the LoRAs on the device while it is denoised, as they are in bf16."""
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height} with {self.frames} frames"
@@ -130,17 +132,18 @@ def plan(
     device: str | None = None,
     *,
     video: Extent | None = None,
+    loras: Sequence[LoraUsed] = (),
     others: Sequence[Recipe] = (),
 ) -> Plan:
     """The best way to load `recipe` on `device`, or on the device that suits it best.
 
-    `video` is what is to be made, by default what the model makes by default. Counts total memory:
-    what others hold now is no reason to refuse. Raises DoesNotFit with the gigabytes that are
-    missing and the largest of `others` that would fit.
+    `video` is what is to be made, by default what the model makes by default, with `loras`. Counts
+    total memory: what others hold now is no reason to refuse. Raises DoesNotFit with the gigabytes
+    that are missing and the largest of `others` that would fit.
     """
     wanted = devices(hardware) if device is None else (device,)
     found = [_device(hardware, name) for name in wanted]
-    extent = _extent(video or recipe.defaults)
+    extent = _extent(video or recipe.defaults)._replace(lora_bytes=_lora_bytes(recipe, loras))
     plans = [made for each in found if (made := _plan_on(each, recipe, weights, hardware, extent))]
     if not plans:
         largest = max(found, key=lambda each: each.total_bytes)
@@ -273,7 +276,7 @@ def _block_bytes(recipe: Recipe, sizes: Mapping[str, int], dtype: DType) -> int:
         return 0
     parameters = recipe.architecture.block_parameters
     if largest.gguf is None:
-        return parameters * _BYTES[dtype]
+        return parameters * dtype.bytes
     return parameters * sizes[largest.name] // (largest.parameter_count or 1)
 
 
@@ -290,15 +293,23 @@ def _component_bytes(part: Component, weights: WeightsStatus | None, dtype: DTyp
     parameters = part.parameter_count or (status.parameter_count if status else None)
     if parameters is None:
         parameters = status.bytes_needed // 2 if status else 0
-    return parameters * _BYTES[DType.FLOAT32 if part.name == VAE else dtype]
+    return parameters * (DType.FLOAT32 if part.name == VAE else dtype).bytes
 
 
 def _activations(recipe: Recipe, device: _Device, video: _Video) -> int:
+    """What a forward takes beside the model's own weights."""
     stride_t, stride_h, stride_w = recipe.vae_stride
     rows, columns = video.height // (stride_h * _PATCH), video.width // (stride_w * _PATCH)
     tokens = ((video.frames - 1) // stride_t + 1) * rows * columns
-    widening = _BYTES[device.dtype] // _BYTES[DType.BFLOAT16]
-    return widening * tokens * ACTIVATION_BYTES_PER_TOKEN + _dequantising(recipe)
+    widening = device.dtype.bytes // DType.BFLOAT16.bytes
+    activations = widening * (tokens * ACTIVATION_BYTES_PER_TOKEN + video.lora_bytes)
+    return activations + _dequantising(recipe)
+
+
+def _lora_bytes(recipe: Recipe, loras: Iterable[LoraUsed]) -> int:
+    """Those of both experts lie on the device from the first step on. Files are taken for bf16."""
+    both = 2 if recipe.has_two_experts else 1
+    return sum(lora.bytes * (both if lora.expert is LoraExpert.BOTH else 1) for lora in loras)
 
 
 def _dequantising(recipe: Recipe) -> int:

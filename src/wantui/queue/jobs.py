@@ -211,7 +211,11 @@ class Jobs:
         )
 
     async def warn(self, job_id: int, warning: JobWarning) -> Job:
+        """Tell it once, however many attempts find it."""
+
         def add(job: Job) -> Job:
+            if warning in job.warnings:
+                return job
             return job.model_copy(update={"warnings": (*job.warnings, warning)})
 
         return await self._change(job_id, add, durable=False)

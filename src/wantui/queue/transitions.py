@@ -14,6 +14,8 @@ Every function raises WrongState if the job's state does not allow it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from wantui.api.error import ErrorBody
 from wantui.api.job import Attempt, Job, JobState, JobWarning, Output, Progress, Stage, Timings
 from wantui.api.plan import Plan
@@ -101,12 +103,12 @@ def complete(job: Job, output: Output, timings: Timings, now: float) -> Job:
 def fail(job: Job, error: WantuiError, now: float, *, max_crashes: int) -> Job:
     """End the attempt with an error; only a crash is worth another attempt.
 
-    One that kept a step first brought the job on: it does not count against it. A job that was to
-    be cancelled is: the error stays with its attempt.
+    One that kept a further step first brought the job on: it does not count against it. A job that
+    was to be cancelled is: the error stays with its attempt.
     """
     _need(job, "failed", JobState.RUNNING)
     attempts = _close_attempt(job, now, error=ErrorBody.of(error))
-    crashes = sum(1 for attempt in attempts if _crashed(attempt))
+    crashes = sum(1 for attempt in _fruitless(attempts) if _crashed(attempt))
     base = _with(job, attempts=attempts, progress=None)
     again = isinstance(error, WorkerCrashed) and crashes < max_crashes
     if job.cancel_requested or again:
@@ -145,14 +147,14 @@ def put_back(job: Job, now: float) -> Job:
 def interrupted(job: Job, now: float, *, max_interruptions: int) -> Job:
     """What a job becomes that was running when the daemon died.
 
-    Held, once that has happened so often in a row without a step that was kept.
+    Held, once that has happened so often in a row without a further step that was kept.
     """
     _need(job, "interrupted", JobState.RUNNING)
     attempts = _close_attempt(job, now, interrupted=True, daemon_died=True)
     settled = _settle(_with(job, attempts=attempts, progress=None), now)
-    in_a_row = 0
+    in_a_row, fruitless = 0, _fruitless(settled.attempts)
     for attempt in reversed(settled.attempts):
-        if not attempt.daemon_died or attempt.checkpoint_step is not None:
+        if not attempt.daemon_died or attempt not in fruitless:
             break
         in_a_row += 1
     if settled.state is not JobState.QUEUED or in_a_row < max_interruptions:
@@ -190,10 +192,23 @@ def _amend_attempt(job: Job, **update: object) -> tuple[Attempt, ...]:
     return (*earlier, last.model_copy(update=update))
 
 
+def _fruitless(attempts: Iterable[Attempt]) -> list[Attempt]:
+    """Those that kept no step beyond all that were kept before.
+
+    A job may start over each time, as on two devices in turn that do not go on from each other's
+    checkpoints: the same steps again are no progress.
+    """
+    furthest, found = 0, []
+    for attempt in attempts:
+        kept = attempt.checkpoint_step or 0
+        if kept <= furthest:
+            found.append(attempt)
+        furthest = max(furthest, kept)
+    return found
+
+
 def _crashed(attempt: Attempt) -> bool:
-    """Whether it uses up one of the crashes that a job may have."""
-    fruitless = attempt.checkpoint_step is None
-    return fruitless and attempt.error is not None and attempt.error.code == WorkerCrashed.code
+    return attempt.error is not None and attempt.error.code == WorkerCrashed.code
 
 
 def _need(job: Job, verb: str, *states: JobState) -> None:

@@ -39,7 +39,6 @@ Source: diffusers 0.42, `WanTransformer3DModel._keep_in_fp32_modules`. A load by
 another list passes over what was converted by this one.
 """
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
-_CONVERTED_BYTES = {DType.FLOAT32: 4, DType.BFLOAT16: 2}
 
 
 class Convertible(NamedTuple):
@@ -173,7 +172,7 @@ def _compared(
                 return None
             count = (tensor.end - tensor.begin) // _BYTES[tensor.dtype]
             before += tensor.end - tensor.begin
-            after += count * _CONVERTED_BYTES[dtype_of(name, dtype, kept)]
+            after += count * dtype_of(name, dtype, kept).bytes
     return Convertible(component, before, after)
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import safetensors
 import safetensors.torch
 
+import wantui
 from wantui.errors import DiskFull
 from wantui.files import write_atomic
 from wantui.pipe.messages import Checkpointed, Generate, Report, Warned
@@ -48,10 +49,12 @@ def fingerprint(order: Generate, device: str) -> dict[str, str]:
     Where weights are while others work is not in it: that decides no bit. Neither is the frame
     rate, which only the file has.
     """
-    versions = engine.versions()
+    weights = order.weights
+    versions = engine.versions(loras=bool(order.loras)) | {"wantui": wantui.__version__}
     return {
-        "model": order.weights.model,
-        "weights": identity(order.weights.files),
+        "model": f"{weights.model} {weights.pipeline} "
+        f"{weights.expand_timesteps} {weights.text_tokens}",
+        "weights": identity(weights.files),
         "params": _digest(order.params.model_dump(mode="json", exclude={"fps"})),
         "quality": order.quality,
         "dtype": order.plan.dtype.value,
@@ -79,7 +82,8 @@ def read(path: Path, wanted: dict[str, str]) -> LoopState | None:
     try:
         with safetensors.safe_open(str(path), framework="pt", device="cpu") as content:
             meta: dict[str, Any] = json.loads((content.metadata() or {})[_META])
-            tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - no mapping
+            # copies: a map of the file lies at another address, which other bits may come of
+            tensors = {name: content.get_tensor(name).clone() for name in content.keys()}  # noqa: SIM118 - no mapping
         state = LoopState(meta["step"], tensors.pop(_LATENTS), tensors, meta["counts"])
         made_by: dict[str, str] = meta["fingerprint"]
     except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:

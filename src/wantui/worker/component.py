@@ -63,7 +63,6 @@ class Component:
         self._absent = {
             key: weights.absent(key, module.get_parameter(key).shape) for key in self._places
         }
-        self._own = {place for places in self._places.values() for place in places}
         self.packs = self._packs(blocks)
         """Those of the blocks first, in the blocks' order."""
         for pack in self.packs:
@@ -116,13 +115,6 @@ class Component:
     def _set(self, key: str, parameter: nn.Parameter) -> None:
         for module, attribute in self._places[key]:
             setattr(module, attribute, parameter)
-
-    def strangers(self) -> Iterator[tuple[nn.Module, str, nn.Parameter]]:
-        """Parameters that came after the module was made: an adapter's."""
-        for module in self.module.modules():
-            for attribute, parameter in list(module.named_parameters(recurse=False)):
-                if (module, attribute) not in self._own:
-                    yield module, attribute, parameter
 
 
 def _places(module: nn.Module) -> dict[str, list[tuple[nn.Module, str]]]:

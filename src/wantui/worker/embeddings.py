@@ -17,6 +17,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+import wantui
 from wantui.errors import WantuiError
 from wantui.files import private_folder, write_atomic
 from wantui.pipe.messages import EmbeddingCache
@@ -35,7 +36,8 @@ class Embeddings:
         """`encoder` is a digest of its weights, format and length; `device` as torch names it."""
         self._folder = Path(cache.folder)
         self._most_bytes = cache.most_bytes
-        self._made_by = f"{encoder}\0{device}\0{sorted(engine.versions().items())}"
+        versions = engine.versions() | {"wantui": wantui.__version__}
+        self._made_by = f"{encoder}\0{device}\0{sorted(versions.items())}"
 
     def get(self, text: str) -> Tensor | None:
         """(1, tokens, text_dim) without padding, as it was put; None if it is not there."""
@@ -57,7 +59,7 @@ class Embeddings:
         content = safetensors.torch.save({_STATES: states.cpu().contiguous()})
         try:
             private_folder(self._folder)
-            write_atomic(self._path(text), content, durable=False)
+            write_atomic(self._path(text), content)  # durably: half of one would be believed
             self._trim()
         except (WantuiError, OSError) as error:
             log.warning("an embedding is not kept: %s", error)

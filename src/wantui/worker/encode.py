@@ -11,9 +11,11 @@ import re
 from dataclasses import dataclass
 
 import ftfy
+import torch
 from torch import Tensor
 
 from wantui.api.job import Params
+from wantui.errors import GenerationFailed
 from wantui.worker.embeddings import Embeddings, padded
 from wantui.worker.load import LoadedModel
 from wantui.worker.stop import StopFlag
@@ -64,7 +66,8 @@ def encode(
 ) -> PromptEmbeddings:
     """Both prompts, each padded to the model's length with zeros.
 
-    The encoder is needed, and loaded, only for one that is not `kept`.
+    The encoder is needed, and loaded, only for one that is not `kept`. Raises GenerationFailed for
+    numbers that are not finite.
     """
     dtype = DTYPES[model.key.dtype]
     positive = _embedded(model, params.prompt, stop, kept).to(dtype)
@@ -80,6 +83,8 @@ def _embedded(model: LoadedModel, prompt: str, stop: StopFlag, kept: Embeddings 
     if states is None:
         stop.check()
         states = _encoded(model, text, stop)
+        if not torch.isfinite(states).all():
+            raise GenerationFailed("encoding the prompt made numbers that are not finite")
         if kept:
             kept.put(text, states)
     return padded(states.to(model.device), model.key.files.text_tokens)

@@ -10,6 +10,7 @@ import importlib
 import math
 import warnings
 from collections.abc import Iterable, Mapping
+from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -188,9 +189,10 @@ def _gguf() -> Any:  # noqa: ANN401 - a module without types
         raise EngineMissing(f"the engine lacks a package: {error.name}") from error
 
 
-def versions() -> dict[str, str]:
-    """Of the packages whose arithmetic decides the frames."""
-    return {package.__name__: package.__version__ for package in (torch, diffusers, transformers)}
+def versions(*, loras: bool = False) -> dict[str, str]:
+    """Of the packages whose arithmetic decides the frames, with `loras` or without."""
+    found = {package.__name__: package.__version__ for package in (torch, diffusers, transformers)}
+    return found | {"peft": package_version("peft")} if loras else found
 
 
 def silence_progress_bars() -> None:

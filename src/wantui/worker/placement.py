@@ -71,7 +71,6 @@ class Placement:
                 if not self._residency.components_stay:
                     self._leave()
                 residence.arrive(self._check_stop)
-        residence.adopt()
 
     def expect(self, name: str) -> None:
         """Begin to load a component in a thread, while another is at work, if there is room.

@@ -26,14 +26,12 @@ from wantui.files import atomic_path
 from wantui.pipe.messages import Generate, Previewed, Report
 from wantui.pipe.preview import LatentRgb, PreviewOrder, Projection
 from wantui.worker import engine
+from wantui.worker.decode import Frames
 
 SIDE = 256
 """The longer side of a preview and of a thumbnail, in pixels."""
 QUALITY = 75
 """Of lossy WebP, 0 to 100."""
-
-Pixels = npt.NDArray[np.uint8]
-"""(frames, height, width, 3), RGB."""
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +49,7 @@ def clean_estimate(scheduler: engine.Scheduler, latents: Tensor, velocity: Tenso
     return latents - sigma.to(latents.device) * velocity
 
 
-def project(clean: Tensor, colours: LatentRgb, frames: int) -> Pixels:
+def project(clean: Tensor, colours: LatentRgb, frames: int) -> Frames:
     """At most `frames` latent frames of (1, z, lf, lh, lw), evenly apart, a pixel a latent."""
     count = min(frames, clean.shape[2])
     chosen = torch.linspace(0, clean.shape[2] - 1, count).round().long()
@@ -59,7 +57,7 @@ def project(clean: Tensor, colours: LatentRgb, frames: int) -> Pixels:
     rgb = _rgb(latents, colours.rest)
     if colours.first is not None:
         rgb[0] = _rgb(latents[0], colours.first)
-    pixels: Pixels = ((rgb + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+    pixels: Frames = ((rgb + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
     return pixels
 
 
@@ -97,7 +95,7 @@ class Preview:
         self._seconds = seconds
         self._shown = shown
         self._next = 0.0
-        self._waiting: Pixels | None = None
+        self._waiting: Frames | None = None
         self._over = False
         self._changed = threading.Condition()
         self._writer = threading.Thread(target=self._write_all, name="preview", daemon=True)
@@ -150,14 +148,14 @@ class Preview:
                 rev += 1
                 self._shown(rev)
 
-    def _latest(self) -> Pixels | None:
+    def _latest(self) -> Frames | None:
         """What to write next; None once there is nothing more to come."""
         with self._changed:
             self._changed.wait_for(lambda: self._over or self._waiting is not None)
             pixels, self._waiting = self._waiting, None
             return pixels
 
-    def _write(self, pixels: Pixels) -> None:
+    def _write(self, pixels: Frames) -> None:
         first, *rest = map(small, pixels)
         with atomic_path(Path(self._order.path), durable=False) as temporary:
             first.save(

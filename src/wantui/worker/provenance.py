@@ -28,7 +28,7 @@ def provenance(order: Generate, device: torch.device) -> Provenance:
         plan=order.plan,
         encoding=order.encoding,
         device=device_name(device),
-        versions=engine.versions() | {"av": av.__version__},
+        versions=engine.versions(loras=bool(order.loras)) | {"av": av.__version__},
     )
 
 

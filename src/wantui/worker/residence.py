@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from wantui.api.plan import Residency
 from wantui.worker.component import CheckStop, Component, Pack
-from wantui.worker.slab import Slab
+from wantui.worker.slab import Layout, Slab
 from wantui.worker.stream import BlockStreamer, StreamedBlock, streamed_blocks
 
 
@@ -26,7 +25,6 @@ class Residence:
         self._residency = residency
         self._slabs: dict[Pack, Slab] = {}
         self._streamer: BlockStreamer | None = None
-        self._guests: list[tuple[nn.Module, str, nn.Parameter]] = []
 
     @property
     def is_there(self) -> bool:
@@ -66,14 +64,6 @@ class Residence:
             self.leave()
             raise
 
-    def adopt(self) -> None:
-        """See that parameters which are not the component's own, an adapter's, are there too."""
-        for module, attribute, parameter in self._component.strangers():
-            if parameter.device != self._device and not parameter.is_meta:
-                there = nn.Parameter(parameter.detach().to(self._device), requires_grad=False)
-                setattr(module, attribute, there)
-                self._guests.append((module, attribute, parameter))
-
     def leave(self) -> None:
         """Take the component off the device, and out of host memory if the plan says so."""
         if self._device.type == "cuda":
@@ -81,10 +71,6 @@ class Residence:
         if self._streamer is not None:
             self._streamer.stop()
             self._streamer = None
-        for module, attribute, parameter in self._guests:
-            if attribute in dict(module.named_parameters(recurse=False)):
-                setattr(module, attribute, parameter)
-        self._guests.clear()
         for pack in self._component.packs:
             if pack in self._slabs and self._residency.host_copies_stay:
                 self._component.put(pack, self._slabs[pack].parameters)
@@ -103,17 +89,24 @@ class Residence:
         return self._streamed()
 
     def _read(self, pack: Pack, check_stop: CheckStop) -> Slab:
-        slab = Slab(pack.layout, self._device)
+        slab = Slab(self._layout(pack), self._device)
         places = dict(zip(pack.keys, slab.parameters, strict=True))
         for key, tensor in self._component.read(pack, check_stop):
             places[key].copy_(tensor)
         return slab
 
+    def _layout(self, pack: Pack) -> Layout:
+        """On a CPU as what is not in a slab lies there, so that either has the same bits."""
+        if self._device.type != "cpu":
+            return pack.layout
+        tensors = dict(self._component.read(pack, lambda: None))  # maps: it takes no time
+        return Layout.aligned_as(tensors[key] for key in pack.keys)
+
     def _to_device(self, pack: Pack, check_stop: CheckStop) -> None:
         if slab := self._slabs.get(pack):
-            buffer = torch.empty(pack.layout.nbytes, dtype=torch.uint8, device=self._device)
+            buffer = torch.empty(slab.layout.nbytes, dtype=torch.uint8, device=self._device)
             buffer.copy_(slab.buffer, non_blocking=True)
-            self._component.put(pack, pack.layout.parameters(buffer))
+            self._component.put(pack, slab.layout.parameters(buffer))
             return
         for key, tensor in self._component.read(pack, check_stop):
             self._component.put_one(key, tensor.to(self._device))

@@ -16,6 +16,8 @@ from wantui.text import bytes_text
 
 ALIGNMENT_BYTES = 256
 """Of each tensor in its buffer: what CUDA's own allocator gives, and more than any kernel asks."""
+HOST_ALIGNMENT_BYTES = 64
+"""Of what torch allocates on a CPU."""
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +46,28 @@ class Layout:
 
     @classmethod
     def of(cls, tensors: Iterable[Tensor]) -> Layout:
+        """Every tensor aligned."""
+        return cls._of((0, tuple(tensor.shape), tensor.dtype) for tensor in tensors)
+
+    @classmethod
+    def aligned_as(cls, tensors: Iterable[Tensor]) -> Layout:
+        """Every tensor as far from an aligned address as it is where it lies now, on a CPU.
+
+        A matrix product there may have other bits a few bytes on, and maps of files lie as they
+        lie in the file.
+        """
+        return cls._of(
+            (tensor.data_ptr() % HOST_ALIGNMENT_BYTES, tuple(tensor.shape), tensor.dtype)
+            for tensor in tensors
+        )
+
+    @classmethod
+    def _of(cls, tensors: Iterable[tuple[int, tuple[int, ...], torch.dtype]]) -> Layout:
+        """Of each its distance from an aligned address, in bytes."""
         places: list[Place] = []
         offset = 0
-        for tensor in tensors:
-            places.append(Place(offset, tuple(tensor.shape), tensor.dtype))
+        for distance, shape, dtype in tensors:
+            places.append(Place(offset + distance, shape, dtype))
             offset = math.ceil(places[-1].end / ALIGNMENT_BYTES) * ALIGNMENT_BYTES
         return cls(tuple(places))
 

@@ -65,11 +65,11 @@ class BlockStreamer:
         size = max(block.slab.layout.nbytes for block in self._blocks)
         for _ in range(min(SLOTS, len(self._blocks))):
             self._slots.append(_Slot(torch.empty(size, dtype=torch.uint8, device=self._device)))
-        for index, block in enumerate(self._blocks):
-            self._hooks.append(block.module.register_forward_pre_hook(self._before(index)))
-            self._hooks.append(block.module.register_forward_hook(self._after(index)))
         self._see_to(0)
         self._see_to(self._next(0), keep=0)
+        for index, block in enumerate(self._blocks):  # last: a copy that fails leaves no hook
+            self._hooks.append(block.module.register_forward_pre_hook(self._before(index)))
+            self._hooks.append(block.module.register_forward_hook(self._after(index)))
 
     def stop(self) -> None:
         """Leave the blocks as they were found: with their weights in host memory."""
