@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-DIM, FFN, RANK = 24, 96, 4
+DIM, FFN, RANK = 192, 448, 4
 """Of the demo's transformer (config/models/demo.toml), and of the LoRAs made here."""
 Shapes = dict[str, Sequence[int]]
 
@@ -20,7 +20,7 @@ _THEIRS = (
     "ffn.0", "ffn.2",
 )  # fmt: skip
 LAYERS = 2 * len(_OURS)
-"""Of each LoRA that is made here for both of the demo's blocks."""
+"""Of each LoRA that is made here, for two of the demo's blocks."""
 
 
 def lora_file(shapes: Mapping[str, Sequence[int]], fill: int = 0, dtype: str = "F32") -> bytes:

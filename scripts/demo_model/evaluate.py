@@ -11,6 +11,7 @@ import argparse
 import random
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,21 +95,30 @@ def from_image(pipeline: Part, count: int) -> tuple[float, float]:
     """How well the first frame is kept, in decibels, and the share that goes the right way."""
     chance = random.Random(SEED + 1)
     kept, right = 0.0, 0
-    with_image = _diffusers.WanImageToVideoPipeline(
+    go_on = with_image(pipeline)
+    for number in range(count):
+        clip = Clip.draw(chance)
+        first = (clips.render(clip)[0][:, 0] + 1) / 2
+        made = go_on(first, caption(clip, chance), SEED + number)
+        kept += decibels((made[0] - first) * 2) / count
+        right += compare(clip, look(made))["direction"]
+    return kept, right / count
+
+
+def with_image(pipeline: Part) -> Callable[[Tensor, str, int], Tensor]:
+    """What goes on from a first frame, (3, side, side), with a prompt and a seed."""
+    from_picture = _diffusers.WanImageToVideoPipeline(
         **{name: pipeline.components[name] for name in pipeline.components},
         image_encoder=None,
         image_processor=None,
         expand_timesteps=True,
     )
-    with_image.set_progress_bar_config(disable=True)
-    for number in range(count):
-        clip = Clip.draw(chance)
-        frames, _ = clips.render(clip)
-        first = (frames[:, 0] + 1) / 2
-        picture = Image.fromarray((first.permute(1, 2, 0) * 255).round().byte().numpy())
-        made = with_image(
-            image=picture,
-            prompt=caption(clip, chance),
+    from_picture.set_progress_bar_config(disable=True)
+
+    def go_on(first: Tensor, prompt: str, seed: int) -> Tensor:
+        made: Tensor = from_picture(
+            image=Image.fromarray((first.permute(1, 2, 0) * 255).round().byte().numpy()),
+            prompt=prompt,
             negative_prompt="",
             height=clips.SIDE,
             width=clips.SIDE,
@@ -116,12 +126,12 @@ def from_image(pipeline: Part, count: int) -> tuple[float, float]:
             num_inference_steps=STEPS,
             guidance_scale=GUIDANCE,
             max_sequence_length=TEXT_TOKENS,
-            generator=torch.Generator().manual_seed(SEED + number),
+            generator=torch.Generator().manual_seed(seed),
             output_type="pt",
         ).frames[0]
-        kept += decibels((made[0] - first) * 2) / count
-        right += compare(clip, look(made))["direction"]
-    return kept, right / count
+        return made
+
+    return go_on
 
 
 @torch.no_grad()

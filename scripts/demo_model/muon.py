@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import fast
 import torch
 from torch import Tensor
 
@@ -58,8 +59,8 @@ def orthogonal(matrices: Tensor) -> Tensor:
     wide = matrices.shape[-2] <= matrices.shape[-1]
     x = matrices if wide else matrices.mT
     size: Tensor = torch.linalg.matrix_norm(x, keepdim=True)
-    x = x / (size + 1e-7)
+    x = (x / (size + 1e-7)).to(fast.DTYPE)
     for _ in range(_ITERATIONS):
         square = x @ x.mT
         x = _A * x + (_B * square + _C * square @ square) @ x
-    return x if wide else x.mT
+    return (x if wide else x.mT).float()

@@ -12,6 +12,7 @@ import random
 from pathlib import Path
 
 import clips
+import fast
 import pack
 import parts
 import torch
@@ -59,7 +60,10 @@ def encode_latents(work: Path, count: int) -> None:
 
 
 def train_transformer(work: Path, minutes: float) -> None:
+    fast.make_linear_layers_fast()
     model = Model().train()
+    for block in model.transformer.blocks:
+        block.compile(dynamic=False)
     course = Course("transformer", work, model, minutes)
     torch.manual_seed(SEED + course.step)
     lessons = Lessons(load(work / "latents"), SEED + course.step)

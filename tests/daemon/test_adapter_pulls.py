@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 REPOSITORY = "someone/Wan2.2-loras"
 FILE = "style/wan_HIGH.safetensors"
 SMALL = "small.safetensors"
-CONTENT = lora_file(diffusers_shapes(rank=400), fill=1)
+CONTENT = lora_file(diffusers_shapes(rank=50), fill=1)
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 COMMIT = "c" * 40
 

@@ -82,7 +82,7 @@ async def test_a_running_job_is_cancelled_without_a_video(daemon: RunningDaemon)
     assert done.state is JobState.CANCELLED
     assert done.output is None
     left = {path.suffix for path in daemon.paths.job(done.id).iterdir()}
-    assert left == {".json", ".log"}
+    assert left <= {".json", ".txt", ".webp"}, "more than the request, the log and a preview"
     assert following.state is JobState.COMPLETED
     assert worker_pid(following) == worker_pid(running)
 

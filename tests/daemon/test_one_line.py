@@ -38,7 +38,7 @@ def hub() -> Iterator[Hub]:
             for number, path in enumerate(RECIPE.paths)
             if path.endswith(SHARD)
         }
-        hub.add(Repository("someone/loras", {FILE: File(lora_file(diffusers_shapes(rank=1200)))}))
+        hub.add(Repository("someone/loras", {FILE: File(lora_file(diffusers_shapes(rank=150)))}))
         yield hub
 
 

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.loras import (
+    DIM,
+    FFN,
     LAYERS,
     RANK,
     Shapes,
@@ -153,12 +155,12 @@ def test_the_channels_tell_image_to_video_from_text_to_video() -> None:
         (diffusers_shapes(16, (40,), **A14B), "it has 40 blocks and no blocks.40.attn1.to_q"),
         (diffusers_shapes(16, (0,), 5120, 14_336), "blocks.0.ffn.net.0.proj is 13824 x 5120"),
         (
-            diffusers_shapes() | {"transformer.blocks.0.attn1.to_q.diff": (24, 23)},
-            "the LoRA's diff is 24 x 23",
+            diffusers_shapes() | {"transformer.blocks.0.attn1.to_q.diff": (DIM, DIM - 1)},
+            f"the LoRA's diff is {DIM} x {DIM - 1}",
         ),
         (
             diffusers_shapes() | {"transformer.blocks.0.attn1.norm_q.lora_A.weight": (4, 1),
-                                  "transformer.blocks.0.attn1.norm_q.lora_B.weight": (24, 4)},
+                                  "transformer.blocks.0.attn1.norm_q.lora_B.weight": (DIM, 4)},
             "blocks.0.attn1.norm_q",
         ),
     ],
@@ -173,9 +175,9 @@ def test_one_for_no_model_is_refused_with_what_was_seen(shapes: Shapes, says: st
 
 def test_the_image_branch_of_wan_2_1_is_counted_and_not_asked_for() -> None:
     extra = {
-        "diffusion_model.blocks.0.cross_attn.k_img.lora_down.weight": (4, 24),
-        "diffusion_model.blocks.0.cross_attn.k_img.lora_up.weight": (24, 4),
-        "diffusion_model.blocks.0.cross_attn.norm_k_img.diff": (24,),
+        "diffusion_model.blocks.0.cross_attn.k_img.lora_down.weight": (4, DIM),
+        "diffusion_model.blocks.0.cross_attn.k_img.lora_up.weight": (DIM, 4),
+        "diffusion_model.blocks.0.cross_attn.norm_k_img.diff": (DIM,),
         "diffusion_model.img_emb.proj.1.diff_b": (1280,),
     }
     lora = read(original_shapes() | extra)
@@ -193,23 +195,23 @@ Q = "transformer.blocks.0.attn1.to_q"
     ("shapes", "says"),
     [
         ({}, "no low-rank layer"),
-        ({"transformer.blocks.0.attn1.norm_q.diff": (24,)}, "no low-rank layer"),
-        ({f"{Q}.lora_A.weight": (4, 24)}, "has its down half alone"),
-        ({f"{Q}.lora_B.weight": (24, 4)}, "has its up half alone"),
-        ({f"{Q}.lora_A.weight": (4, 24), f"{Q}.lora_B.weight": (24, 8)}, "two ranks, 4 and 8"),
-        ({f"{Q}.lora_A.weight": (0, 24), f"{Q}.lora_B.weight": (24, 0)}, "has the shapes"),
-        ({f"{Q}.lora_A.weight": (96,), f"{Q}.lora_B.weight": (24, 4)}, "has the shapes"),
+        ({"transformer.blocks.0.attn1.norm_q.diff": (DIM,)}, "no low-rank layer"),
+        ({f"{Q}.lora_A.weight": (4, DIM)}, "has its down half alone"),
+        ({f"{Q}.lora_B.weight": (DIM, 4)}, "has its up half alone"),
+        ({f"{Q}.lora_A.weight": (4, DIM), f"{Q}.lora_B.weight": (DIM, 8)}, "two ranks, 4 and 8"),
+        ({f"{Q}.lora_A.weight": (0, DIM), f"{Q}.lora_B.weight": (DIM, 0)}, "has the shapes"),
+        ({f"{Q}.lora_A.weight": (FFN,), f"{Q}.lora_B.weight": (DIM, 4)}, "has the shapes"),
         ({f"{Q}.alpha": ()}, "an alpha that scales nothing"),
         (diffusers_shapes() | {f"{Q}.alpha": (2,)}, "an alpha that scales nothing"),
         (diffusers_shapes() | kohya_shapes(), "blocks.0.attn1.to_q twice"),
-        ({f"{Q}.weight": (24, 24)}, "no LoRA for a Wan transformer"),
+        ({f"{Q}.weight": (DIM, DIM)}, "no LoRA for a Wan transformer"),
         ({"model.diffusion_model.input_blocks.1.lora_A.weight": (4, 4)}, "no LoRA for a Wan"),
-        (diffusers_shapes() | {f"{Q}.dora_scale": (24,)}, "a DoRA"),
-        ({f"{Q}.lora_magnitude_vector": (24,)}, "a DoRA"),
+        (diffusers_shapes() | {f"{Q}.dora_scale": (DIM,)}, "a DoRA"),
+        ({f"{Q}.lora_magnitude_vector": (DIM,)}, "a DoRA"),
         ({"lora_unet_blocks_0_self_attn_q.hada_w1_a": (4, 4)}, "a LoHa"),
         ({"lora_unet_blocks_0_self_attn_q.lokr_w1": (4, 4)}, "a LoKr"),
         ({"lora_te1_layers_0_mlp_fc1.lora_down.weight": (4, 4)}, "for a text encoder"),
-        ({"transformer_2.blocks.0.attn1.to_q.lora_A.weight": (4, 24)}, "for both experts"),
+        ({"transformer_2.blocks.0.attn1.to_q.lora_A.weight": (4, DIM)}, "for both experts"),
     ],
 )
 def test_what_cannot_be_applied_is_refused_with_the_reason(shapes: Shapes, says: str) -> None:

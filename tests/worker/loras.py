@@ -11,8 +11,8 @@ from torch import Tensor
 
 from tests import loras
 
-FFN = 32
-"""Of `tests.tiny_models`, whose other sizes are the demo's."""
+DIM, FFN = 24, 32
+"""Of `tests.tiny_models`."""
 _ALPHA = 2.5
 """No power of two times the rank: a scale that rounds."""
 
@@ -40,7 +40,7 @@ NAMINGS = {
 
 def saved(folder: Path, naming: str, seed: int = 0, dtype: torch.dtype = torch.float32) -> Path:
     """A LoRA for every layer of both blocks."""
-    content = tensors(NAMINGS[naming](ffn=FFN), seed)
+    content = tensors(NAMINGS[naming](dim=DIM, ffn=FFN), seed)
     return save(folder / f"{naming}-{seed}.safetensors", content, dtype)
 
 

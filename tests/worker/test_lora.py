@@ -148,7 +148,7 @@ def test_the_scale_that_diffusers_saves_beside_the_tensors_counts(
     tinies: dict[str, Tiny], tmp_path: Path, prefix: str
 ) -> None:
     model = tinies["ti2v"]
-    content = loras.tensors(diffusers_shapes(ffn=loras.FFN), 0)
+    content = loras.tensors(diffusers_shapes(dim=loras.DIM, ffn=loras.FFN), 0)
     config = {"r": 4, "lora_alpha": 6, "alpha_pattern": {"blocks.1.attn1.to_q": 3}, "peft_type": 1}
     metadata = {"lora_adapter_metadata": json.dumps({f"{prefix}{k}": v for k, v in config.items()})}
     with_scale, without = tmp_path / "with.safetensors", tmp_path / "without.safetensors"
@@ -165,9 +165,11 @@ def test_the_scale_that_diffusers_saves_beside_the_tensors_counts(
 
 
 def weights_with(model: LoadedModel, changes: dict[str, Tensor]) -> LoadedModel:
+    model.placement.bring("transformer")
     parameters = dict(model.transformer.named_parameters())
     for name, change in changes.items():
-        parameters[name].data += change.reshape(parameters[name].shape)
+        parameter = parameters[name]
+        parameter.data = parameter.data + change.reshape(parameter.shape)
     return model
 
 
@@ -190,7 +192,7 @@ def test_a_difference_is_added_to_what_it_is_of_as_if_the_weights_had_it(
     """diffusers leaves most of these out."""
     model = tinies["ti2v"]
     params = model.params(steps=1)
-    content = loras.tensors(diffusers_shapes(ffn=loras.FFN, blocks=[0]), 0)
+    content = loras.tensors(diffusers_shapes(dim=loras.DIM, ffn=loras.FFN, blocks=[0]), 0)
     difference = torch.randn(shape, generator=torch.Generator().manual_seed(1)) * 0.2
     plain = lora_file(loras.save(tmp_path / "plain.safetensors", content), 0.5)
     both = content | {f"diffusion_model.{name}": difference}
@@ -236,7 +238,7 @@ def trace(module: Any) -> dict[str, Any]:
 
 
 def every_way(folder: Path) -> list[LoraFile]:
-    shifting = loras.tensors(diffusers_shapes(ffn=loras.FFN), 3)
+    shifting = loras.tensors(diffusers_shapes(dim=loras.DIM, ffn=loras.FFN), 3)
     shifting["diffusion_model.blocks.0.norm3.diff"] = torch.ones(24)
     return [
         lora_file(loras.saved(folder, "original", 1)),
@@ -304,7 +306,7 @@ def test_matrices_are_on_the_device_and_of_their_layer_s_type_wherever_the_weigh
     tinies: dict[str, Tiny], tmp_path: Path
 ) -> None:
     model = loaded(tinies["ti2v"], DType.BFLOAT16)
-    shapes = diffusers_shapes(ffn=loras.FFN) | {
+    shapes = diffusers_shapes(dim=loras.DIM, ffn=loras.FFN) | {
         "diffusion_model.time_embedding.2.lora_down.weight": (4, 24),
         "diffusion_model.time_embedding.2.lora_up.weight": (24, 4),
     }
@@ -377,7 +379,7 @@ def test_an_image_branch_that_the_model_does_not_have_is_passed_over(
     tinies: dict[str, Tiny], tmp_path: Path
 ) -> None:
     model = tinies["ti2v"]
-    content = loras.tensors(diffusers_shapes(ffn=loras.FFN), 0)
+    content = loras.tensors(diffusers_shapes(dim=loras.DIM, ffn=loras.FFN), 0)
     branch = {
         "diffusion_model.blocks.0.cross_attn.k_img.lora_down.weight": torch.ones(4, 24),
         "diffusion_model.blocks.0.cross_attn.k_img.lora_up.weight": torch.ones(24, 4),

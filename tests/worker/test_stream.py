@@ -153,7 +153,8 @@ def test_blocks_that_stay_are_on_the_device_and_the_others_only_while_they_work(
 
 
 def _memory(module: nn.Module) -> int:
-    return min(p.data_ptr() for p in module.parameters())
+    """Where the buffer begins that its first parameter is in."""
+    return min(p.untyped_storage().data_ptr() for p in module.parameters())
 
 
 class _Wrapped(nn.Module):

@@ -183,6 +183,8 @@ class ModelStatus(Reply):
     """Whether a worker holds it now."""
     takes_image: bool
     needs_image: bool
+    words: tuple[str, ...] = ()
+    """The only ones that it knows, in small letters; empty for a model that reads any text."""
     qualities: tuple[QualityOffer, ...]
     defaults: Defaults
     limits: Limits

@@ -118,6 +118,8 @@ class Recipe(_Entry):
     """Frames, height, width."""
     latent_rgb: Literal["wan21", "wan22", "demo"] | None = None
     """A file of `config/latent_rgb`, by which latents are shown; None where none fits the VAE."""
+    words: tuple[str, ...] = ()
+    """All that it was taught, of one that was taught only a few."""
     defaults: RecipeDefaults
     limits: Limits
     architecture: Architecture | None = None

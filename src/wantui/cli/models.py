@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from wantui.cli.terminal import colours_wanted, columns, narrate, show
 from wantui.client import words
 from wantui.text import bytes_text
 
+WORDS_WIDTH = 64
 _COLOURS: dict[WeightsState, Colour] = {
     WeightsState.UNVERIFIED: Colour.YELLOW,
     WeightsState.VERIFIED: Colour.GREEN,
@@ -143,6 +145,7 @@ def _facts(model: ModelStatus) -> Iterator[tuple[str, str | Cell]]:
     if (mend := _next_step(model)) is not None:
         yield "get it", mend
     yield "loaded", "yes" if model.loaded else "no"
+    yield from _word_facts(model)
     yield "qualities", ", ".join(map(words.quality, model.qualities))
     low = "" if defaults.guidance_low is None else f",{defaults.guidance_low:g}"
     yield "defaults", f"{words.size(defaults)}, {defaults.steps} steps"
@@ -150,6 +153,11 @@ def _facts(model: ModelStatus) -> Iterator[tuple[str, str | Cell]]:
     yield "sizes", f"{', '.join(limits.sizes)}, or any in steps of {limits.size_multiple}"
     frames = f"{limits.max_frames} frames ({limits.frame_stride}n + 1)"
     yield "limits", f"{limits.max_pixels} pixels, {frames}, {limits.max_steps} steps"
+
+
+def _word_facts(model: ModelStatus) -> Iterator[tuple[str, str]]:
+    if model.words:
+        yield "words", textwrap.fill(", ".join(model.words), WORDS_WIDTH)
 
 
 def _converted_facts(weights: WeightsStatus) -> Iterator[tuple[str, str]]:

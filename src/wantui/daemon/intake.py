@@ -11,6 +11,7 @@ from wantui.api.job import ImageUsed, Job, JobRequest
 from wantui.catalog.encoding import resolve_encoding
 from wantui.catalog.recipe import Recipe
 from wantui.catalog.resolve import resolve
+from wantui.catalog.vocabulary import notes
 from wantui.daemon.adapters import Adapters
 from wantui.daemon.engine import GGUF_PACKAGES, LORA_PACKAGES, need_engine
 from wantui.daemon.inventory import Inventory, need_own_files, need_whole
@@ -81,7 +82,10 @@ class Intake:
                 faithful=quality.faithful and not recipe.is_quantised,
                 params=params,
                 encoding=encoding,
-                warnings=misplaced(self._adapters, recipe, loras),
+                warnings=(
+                    *misplaced(self._adapters, recipe, loras),
+                    *notes(recipe, params.prompt),
+                ),
                 owner=owner,
                 hold=request.hold,
                 fetch=request.fetch,

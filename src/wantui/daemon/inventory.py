@@ -231,6 +231,7 @@ def _status(
         loaded=loaded,
         takes_image=recipe.takes_image,
         needs_image=recipe.needs_image,
+        words=recipe.words,
         qualities=tuple(_offer(recipe, quality) for quality in catalog.qualities),
         defaults=Defaults.model_validate(recipe.defaults.model_dump()),
         limits=recipe.limits,

@@ -1,1 +1,1 @@
-"""The demo model: `weights/` in Diffusers layout, made by `scripts/demo_model/make.py`."""
+"""The demo model: `weights/` in Diffusers layout, made by `scripts/demo_model`."""
