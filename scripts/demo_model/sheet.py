@@ -13,7 +13,7 @@ import diffusers
 import pack
 import torch
 from clips import Clip
-from evaluate import generate, with_image
+from evaluate import GUIDANCE, generate, with_image
 from parts import Part
 from PIL import Image, ImageDraw
 from torch import Tensor
@@ -54,7 +54,7 @@ def main() -> None:
     pipeline = _diffusers.WanPipeline.from_pretrained(arguments.weights)
     pipeline.set_progress_bar_config(disable=True)
     seeds = [torch.Generator().manual_seed(SEED + number) for number in range(len(PROMPTS))]
-    rows = list(zip(PROMPTS, generate(pipeline, list(PROMPTS), seeds, 5.0), strict=True))
+    rows = list(zip(PROMPTS, generate(pipeline, list(PROMPTS), seeds, GUIDANCE), strict=True))
     first = (clips.render(PICTURE)[0][:, 0] + 1) / 2
     rows.append((PICTURE_PROMPT, with_image(pipeline)(first, PICTURE_PROMPT, SEED)))
     sheet(rows).save(arguments.to, optimize=True)

@@ -231,7 +231,7 @@ def test_a_held_job_has_everything_resolved(daemon: RunningDaemon) -> None:
     params = body["params"]
     assert body["state"] == "held"
     assert (params["width"], params["height"], params["frames"]) == (128, 128, 17)
-    assert (params["steps"], params["guidance"], params["shift"]) == (20, 5.0, 5.0)
+    assert (params["steps"], params["guidance"], params["shift"]) == (20, 3.0, 5.0)
     assert 0 <= params["seed"] < 2**32
     assert daemon.call("POST", f"/api/jobs/{body['id']}/cancel").json()["state"] == "cancelled"
 
