@@ -215,7 +215,7 @@ async def test_one_that_is_larger_than_the_limit_is_refused(
 async def test_two_who_ask_share_one_pull_and_a_cancel_removes_what_came(
     daemon: RunningDaemon, hub: Hub
 ) -> None:
-    hub.faults = [Fault(FILE, stall_after=300_000)]
+    hub.faults = [Fault(FILE, bytes_a_second=150_000)]
     async with daemon.client() as client:
         asked = await client.pull_adapter(request())
         assert (await client.pull_adapter(request())).id == asked.id
