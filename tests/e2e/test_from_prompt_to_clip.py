@@ -96,6 +96,17 @@ async def test_a_closed_window_ends_neither_the_daemon_nor_the_job(
     assert daemon_pid(environment) == pid
 
 
+async def test_a_window_that_takes_nothing_and_is_closed_ends_the_tui(
+    environment: dict[str, str],
+) -> None:
+    """What is drawn waits for the terminal: the TUI has to leave all the same."""
+    with screen_of(WANTUI, environment) as screen:
+        type_prompt(screen)
+        screen.shows("▶ 1 running")
+        await finished(environment, 1)  # and nobody reads what is drawn meanwhile
+        screen.hang_up()
+
+
 async def test_a_lost_line_under_generate_costs_nothing(environment: dict[str, str]) -> None:
     command = (*WANTUI, "generate", PROMPT, "--steps", "60")
     with screen_of(command, environment) as screen:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -60,6 +62,10 @@ class ShowsLogs(Protocol):
     def look_at(self, name: str) -> None: ...
 
 
+LEAVE_S = 5.0
+"""How long the TUI may take to leave once it is told to."""
+
+
 class WantuiApp(App[int]):
     """Draws one area at a time; the session arrives after the first frame."""
 
@@ -83,8 +89,9 @@ class WantuiApp(App[int]):
 
     async def on_ready(self) -> None:
         """After the first frame: everything that takes a while to import."""
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, self._told_to_leave, number)
+            signal.signal(number, lambda told, _frame: self._leave_soon(loop, told))
         await self.area_screen.complete()
         from wantui.paths import Paths  # noqa: PLC0415 - after the first frame
         from wantui.tui.session import Session  # noqa: PLC0415 - as above
@@ -149,6 +156,13 @@ class WantuiApp(App[int]):
             text = "jobs: " + ", ".join(f"{count} {state}" for state, count in counts.items())
         severity: SeverityLevel = "error" if any(job.error for job in ended) else "information"
         self.notify(text, severity=severity, markup=False)
+
+    def _leave_soon(self, loop: asyncio.AbstractEventLoop, number: int) -> None:
+        """By the loop, or without it: it may wait for ever to draw on a terminal that is gone."""
+        loop.call_soon_threadsafe(self._told_to_leave, number)
+        overdue = threading.Timer(LEAVE_S, os._exit, (128 + number,))
+        overdue.daemon = True
+        overdue.start()
 
     def _told_to_leave(self, number: int) -> None:
         """By a signal: the terminal is given back as it was."""
