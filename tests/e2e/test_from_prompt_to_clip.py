@@ -96,10 +96,9 @@ async def test_a_closed_window_ends_neither_the_daemon_nor_the_job(
     assert daemon_pid(environment) == pid
 
 
-async def test_a_window_that_takes_nothing_and_is_closed_ends_the_tui(
+async def test_a_window_that_nobody_read_for_a_job_s_length_ends_the_tui_when_it_is_closed(
     environment: dict[str, str],
 ) -> None:
-    """What is drawn waits for the terminal: the TUI has to leave all the same."""
     with screen_of(WANTUI, environment) as screen:
         type_prompt(screen)
         screen.shows("▶ 1 running")
