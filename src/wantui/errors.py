@@ -10,6 +10,8 @@
      +- UnknownJob, UnknownUpload, UnknownDownload, UnknownLog, NoOutput, NoPicture
      +- UnknownAdapter, NameTaken
      +- WrongState                the job is not in a state that allows it
+     +- DependencyFailed          a job that this one comes after did not end well
+     +- KeyReused                 an idempotency key came with another request
      +- EngineMissing, WeightsAbsent, WeightsCorrupt, WeightsInUse, DoesNotFit
      +- QueueFull, DiskFull, CacheFull
      +- SettingsInvalid, FolderUnsafe, DatabaseUnusable
@@ -177,6 +179,30 @@ class WrongState(WantuiError):
     code = "wrong_state"
     http_status = 409
     default_hint = "see: wantui job ID"
+
+
+class DependencyFailed(WantuiError):
+    """A job that this one was to come after failed or was cancelled. Detail: job."""
+
+    code = "dependency_failed"
+    http_status = 409
+    default_hint = "see: wantui job ID"
+
+    @classmethod
+    def of(cls, job_id: int, state: str) -> DependencyFailed:
+        """Of that job, as it ended."""
+        hint = f"run: wantui retry {job_id}, then retry this one"
+        ended = "failed" if state == "failed" else f"was {state}"
+        message = f"job {job_id}, which this one comes after, {ended}"
+        return cls(message, hint=hint, detail={"job": job_id})
+
+
+class KeyReused(WantuiError):
+    """An Idempotency-Key that came with another request before."""
+
+    code = "key_reused"
+    http_status = 422
+    default_hint = "make a new key for each request; send the same only to send the same again"
 
 
 class EngineMissing(WantuiError):

@@ -29,8 +29,17 @@ class DaemonSettings(_Section):
 
 class QueueSettings(_Section):
     max_unfinished: Count
+    max_overtaken: Annotated[int, Field(ge=0)]
     max_crashes: Count
     max_interruptions: Count
+
+
+class RetentionSettings(_Section):
+    checkpoints_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    without_video_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    videos_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    videos: Annotated[int, Field(ge=0)]
+    videos_bytes: Annotated[int, Field(ge=0)]
 
 
 class WorkerSettings(_Section):
@@ -100,6 +109,7 @@ class LimitSettings(_Section):
     image_pixels: Count
     adapter_bytes: Count
     body_bytes: Count
+    batch_bytes: Count
 
 
 class LogSettings(_Section):
@@ -118,6 +128,7 @@ class Settings(_Section):
     default_model: str
     daemon: DaemonSettings
     queue: QueueSettings
+    retention: RetentionSettings
     worker: WorkerSettings
     cache: CacheSettings
     preview: PreviewSettings

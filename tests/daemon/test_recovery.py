@@ -14,6 +14,7 @@ import pytest
 
 from tests.daemon.test_api import picture
 from tests.hub import Hub
+from tests.made import job as made_job
 from tests.pulling import daemon_with, hub_with_ti2v, when
 from tests.running import RunningDaemon, job_when, queue_when, running_daemon, tiny
 from tests.unit.machines import GIB, gpu, machine
@@ -45,7 +46,7 @@ from wantui.settings import QueueSettings, load_settings
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
 CATALOG = Catalog.load(shipped_config())
-QUEUE = QueueSettings(max_unfinished=3, max_crashes=2, max_interruptions=5)
+QUEUE = QueueSettings(max_unfinished=3, max_overtaken=16, max_crashes=2, max_interruptions=5)
 PARAMS = resolve(CATALOG.model("t2v-a14b"), JobRequest(prompt="a red circle"), None)
 
 
@@ -61,14 +62,8 @@ async def jobs(database: Database) -> Jobs:
 
 
 async def accepted(jobs: Jobs, model: str = "t2v-a14b") -> Job:
-    return await jobs.accept(
-        model=model,
-        quality="faithful",
-        params=PARAMS,
-        owner=0,
-        hold=False,
-        unverified=True,
-    )
+    draft = made_job(0, model=model, params=PARAMS, owner=0, unverified=True)
+    return (await jobs.accept([draft]))[0]
 
 
 async def test_a_worker_that_cannot_start_costs_no_job(tmp_path: Path) -> None:
@@ -302,10 +297,10 @@ async def test_a_driver_that_hiccups_fails_no_job(
     )
     scheduler.start({"GPU-1"})
     made.named = False
-    assert await scheduler.claim("GPU-1", lambda _: None) is None
+    assert await scheduler.claim("GPU-1", None, lambda _: None) is None
     assert scheduler.look_again
     made.named = True
-    claim = await scheduler.claim("GPU-1", lambda _: None)
+    claim = await scheduler.claim("GPU-1", None, lambda _: None)
     assert claim is not None
     assert claim.job.id == job.id
 

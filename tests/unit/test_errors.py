@@ -67,6 +67,8 @@ CODES = {
     "codec_missing": "CodecMissing",
     "adapter_unusable": "AdapterUnusable",
     "generation_failed": "GenerationFailed",
+    "dependency_failed": "DependencyFailed",
+    "key_reused": "KeyReused",
 }
 
 

@@ -19,6 +19,8 @@ class EventKind(StrEnum):
     DOWNLOAD = "download"
     WORKER = "worker"
     QUEUE = "queue"
+    GONE = "gone"
+    """Jobs were removed."""
     RESYNC = "resync"
     """Events were missed: start over from `/api/status`."""
     GOODBYE = "goodbye"

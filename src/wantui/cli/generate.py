@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from wantui.api.asked import overridden
 from wantui.api.job import Job, JobRequest
 from wantui.api.lora import LoraUse
 from wantui.cli.document import show_document
@@ -21,7 +22,7 @@ from wantui.cli.session import ask
 from wantui.cli.terminal import narrate, show_raw
 from wantui.client import Client, words
 from wantui.client.picture import read_picture
-from wantui.client.repeat import Clip, overridden
+from wantui.client.repeat import Clip
 from wantui.client.saving import check_target, save_output
 from wantui.errors import DiskFull, InvalidRequest, WantuiError
 from wantui.paths import Paths

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from wantui.api.job import Job, JobState, in_order
+from wantui.api.job import Job, JobState
+from wantui.api.order import in_order
 from wantui.api.queue import Queue
 from wantui.cli.describe import show_jobs
 from wantui.cli.document import show_document

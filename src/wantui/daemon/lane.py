@@ -94,7 +94,7 @@ class Lane:
                 self._wake.clear()
                 claim = None
                 if _now() >= self._start_again:
-                    claim = await self._scheduler.claim(self._device, self._choose)
+                    claim = await self._scheduler.claim(self._device, self._model, self._choose)
                 if claim is not None:
                     await self._attempt(claim)
                     self._keep_until = _now() + self._settings.worker.keep_alive_s

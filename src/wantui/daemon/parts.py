@@ -10,19 +10,24 @@ from pathlib import Path
 
 from wantui import __version__
 from wantui.api.base import API_VERSION
+from wantui.api.cleaning import Gone
 from wantui.api.download import Download, DownloadAction
 from wantui.api.event import EventKind
 from wantui.api.hello import Hello
-from wantui.api.job import Job, JobState, in_order
+from wantui.api.job import Job, JobState
+from wantui.api.order import in_order
 from wantui.api.queue import Queue
 from wantui.api.status import MAX_FINISHED, MAX_UNFINISHED, Status
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.adapter_pulls import AdapterPulls
 from wantui.daemon.adapters import Adapters
+from wantui.daemon.alarm import Alarm
 from wantui.daemon.cargo import Cargo
+from wantui.daemon.cleaning import Cleaner
 from wantui.daemon.conversion_cargo import ConversionCargo
 from wantui.daemon.conversions import Conversions
+from wantui.daemon.dependencies import Dependencies
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.engine import missing_packages, versions
 from wantui.daemon.events import Events
@@ -36,6 +41,7 @@ from wantui.daemon.lane import Lane
 from wantui.daemon.logs import rotated
 from wantui.daemon.machine import Machine
 from wantui.daemon.provision import Provision
+from wantui.daemon.retry import Retries
 from wantui.daemon.scheduler import Scheduler
 from wantui.daemon.uploads import Uploads
 from wantui.daemon.upstream import UpstreamBook
@@ -43,7 +49,7 @@ from wantui.daemon.verdict_book import VerdictBook
 from wantui.daemon.weights_cargo import WeightsCargo
 from wantui.daemon.workers import WorkerBoard
 from wantui.database import Database
-from wantui.errors import TimedOut
+from wantui.errors import TimedOut, WantuiError
 from wantui.files import private_folder, sweep
 from wantui.hardware.plan import devices
 from wantui.paths import Paths, demo_weights, shipped_config
@@ -55,7 +61,7 @@ RESCAN_S = 5.0
 READY_S = 2.0
 """How long the database may take to say that it is there."""
 TIDY_S = 3600.0
-"""How often uploads that no job took are looked for."""
+"""How often uploads that no job took, and jobs that are kept no longer, are looked for."""
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +77,9 @@ class Parts:
         self.database = Database(paths.database)
         self.machine = Machine(paths)
         self.uploads = Uploads(paths.uploads, settings.limits)
-        self.jobs = Jobs(self.database, settings.queue, self._job_changed)
+        self.jobs = Jobs(self.database, settings.queue, self._job_changed, self._jobs_gone)
+        self.dependencies = Dependencies(self.jobs, self.wake)
+        self.alarm = Alarm(self.jobs.next_start, self._job_is_due)
         self.board = WorkerBoard(lambda worker: self.events.publish(EventKind.WORKER, worker))
         self.book = VerdictBook(self.database)
         self.upstream = UpstreamBook(self.database)
@@ -158,6 +166,8 @@ class Parts:
             video=settings.video,
             wake=self.wake,
         )
+        self.retries = Retries(self.intake, self.jobs)
+        self.cleaner = Cleaner(paths, self.jobs, settings.retention)
         self.lanes: tuple[Lane, ...] = ()
         self._queue_rev = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -171,6 +181,8 @@ class Parts:
         await self.database.start()
         if interrupted := await self.jobs.start():
             log.info("%d job(s) were interrupted and are queued again", interrupted)
+        self.dependencies.start()
+        await self.cleaner.start()
         await self.book.start()
         await self.upstream.start()
         await self.downloads.start()
@@ -194,6 +206,8 @@ class Parts:
         self.scheduler.start(devices(hardware))
         self._tasks = [asyncio.create_task(lane.run()) for lane in self.lanes]
         self._tasks += [asyncio.create_task(lane.run()) for lane in self.fetch_lanes]
+        self._tasks.append(asyncio.create_task(self.alarm.run()))
+        self._tasks.append(asyncio.create_task(self.dependencies.run()))
         self._tasks.append(asyncio.create_task(self.book.run()))
         self._tasks.append(asyncio.create_task(self._rescan()))
         self._tasks.append(asyncio.create_task(self._tidy()))
@@ -268,6 +282,8 @@ class Parts:
             counts=self.jobs.counts,
             waits_for=self.scheduler.waits_for,
             lacking=self.scheduler.lacking,
+            turns=self.jobs.turns,
+            at=time.time(),
             rev=self._queue_rev,
         )
 
@@ -293,7 +309,7 @@ class Parts:
         event_id = self.events.last_id
         models = await self.inventory.models()
         hardware = await self.machine.read()
-        live = in_order(self.jobs.live.values())[:MAX_UNFINISHED]
+        live = in_order(self.jobs.live.values(), self.jobs.turns)[:MAX_UNFINISHED]
         finished = await self.jobs.finished(MAX_FINISHED)
         ended = {job.id for job in finished}  # some of them only just now
         queue = self.queue()
@@ -320,7 +336,18 @@ class Parts:
             folder = JobFolder(self.paths.job(job.id))
             asyncio.get_running_loop().run_in_executor(None, folder.drop_checkpoint)
         if job.progress is None or job.progress.fraction == 0.0:
+            self.dependencies.heard(job)
+            self.alarm.look()
             self._queue_changed()
+
+    def _jobs_gone(self, job_ids: tuple[int, ...]) -> None:
+        self.events.publish(EventKind.GONE, Gone(jobs=job_ids))
+        self._queue_changed()
+
+    def _job_is_due(self) -> None:
+        """One that was not to start before now."""
+        self._queue_changed()
+        self.wake()
 
     def _queue_changed(self) -> None:
         self._queue_rev += 1
@@ -342,8 +369,11 @@ class Parts:
 
     async def _tidy(self) -> None:
         while True:
-            await asyncio.sleep(TIDY_S)
+            pictures = (job.params.image for job in self.jobs.live.values())
+            needed = {picture.sha256 for picture in pictures if picture}
             try:
-                await asyncio.to_thread(self.uploads.tidy)
-            except OSError as error:
-                log.warning("uploads: %s", error)
+                await asyncio.to_thread(self.uploads.tidy, needed)
+                await self.cleaner.tidy()
+            except (OSError, WantuiError) as error:
+                log.warning("tidying: %s", error)
+            await asyncio.sleep(TIDY_S)

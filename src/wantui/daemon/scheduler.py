@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from wantui.api.hardware import Hardware
-from wantui.api.job import Job, JobState, WaitsFor, in_order
+from wantui.api.job import Job, JobState, WaitsFor
 from wantui.api.lora import LoraUsed
 from wantui.api.model import WeightsStatus
 from wantui.api.plan import Plan
@@ -21,6 +21,7 @@ from wantui.daemon.provision import Provision
 from wantui.errors import DiskFull, DoesNotFit, FetchError, UnknownModel, WrongState
 from wantui.hardware.plan import devices, plan
 from wantui.queue.jobs import Jobs
+from wantui.queue.order import Search
 
 ROOM_BYTES = 64 << 20
 """What must be free before a job is tried again that found the disk full."""
@@ -47,6 +48,10 @@ class _PassedOver:
     unfit: set[tuple[str, int, int, int, tuple[LoraUsed, ...]]] = field(default_factory=set)
     """Models too large for this device at this size and length, but not for another."""
 
+    def has(self, job: Job) -> bool:
+        """Whether it is known of a job that it cannot run here now."""
+        return _extent(job) in self.unfit or Lacking.like(job) in self.lacking
+
 
 class Scheduler:
     """Decides which job a free device runs next, and why the others wait.
@@ -69,6 +74,8 @@ class Scheduler:
         self._changed = changed
         self._claiming = asyncio.Lock()
         self._lacking: set[Lacking] = set()
+        self._passed: dict[str, _PassedOver] = {}
+        """What the last search for each device found."""
         self._devices: frozenset[str] = frozenset()
         self._without_worker: set[str] = set()
         self._device_gone = False
@@ -121,11 +128,13 @@ class Scheduler:
             self._told = now
             self._changed()
 
-    async def claim(self, device: str, chosen: Callable[[int], None]) -> Claim | None:
+    async def claim(
+        self, device: str, loaded: str | None, chosen: Callable[[int], None]
+    ) -> Claim | None:
         """The next job for a device, now running; None if there is none.
 
-        `chosen` learns the job's id before the claim is committed, so that a cancel that comes
-        meanwhile finds the lane.
+        One for the model that is `loaded` there may go ahead of its turn. `chosen` learns the job's
+        id before the claim is committed, so that a cancel that comes meanwhile finds the lane.
         """
         async with self._claiming:
             if self._draining or self._jobs.paused or missing_packages():
@@ -138,32 +147,44 @@ class Scheduler:
             if self._disk_full and not _room(hardware):
                 return None
             try:
-                return await self._first(device, hardware, chosen)
+                return await self._first(device, loaded, hardware, chosen)
             except DiskFull:
                 log.warning("no job is started: the disk is full")
                 self.disk_is_full()
                 return None
 
     async def _first(
-        self, device: str, hardware: Hardware, chosen: Callable[[int], None]
+        self,
+        device: str,
+        loaded: str | None,
+        hardware: Hardware,
+        chosen: Callable[[int], None],
     ) -> Claim | None:
         passed = _PassedOver()
+        before = self._passed.get(device, passed)
         claim = None
-        for job in in_order(self._jobs.live.values()):
-            if job.state is not JobState.QUEUED:
-                continue
-            if _extent(job) in passed.unfit or Lacking.like(job) in passed.lacking:
+        search = self._jobs.search(loaded, before.has)
+        for job in self._queued(search):
+            if passed.has(job):
                 continue
             try:
-                claim = await self._try(job, device, hardware, chosen, passed)
+                claim = await self._try(job, device, hardware, chosen, passed=passed, search=search)
             except WrongState:  # cancelled or held meanwhile
                 continue
             self._disk_full = False
             if claim is not None:
                 break
+        self._passed[device] = passed
         self._lacking = passed.lacking  # at once: who asks meanwhile is told the last reasons
         self._tell()
         return claim
+
+    def _queued(self, search: Search) -> Iterator[Job]:
+        """As they are when they are looked at."""
+        for job_id in search:
+            job = self._jobs.live.get(job_id)
+            if job is not None and job.state is JobState.QUEUED:
+                yield job
 
     async def _try(
         self,
@@ -171,7 +192,9 @@ class Scheduler:
         device: str,
         hardware: Hardware,
         chosen: Callable[[int], None],
+        *,
         passed: _PassedOver,
+        search: Search,
     ) -> Claim | None:
         """Claim this one; None if it cannot run here now, which is noted for others like it."""
         try:
@@ -192,7 +215,7 @@ class Scheduler:
                 await self._jobs.refuse(job.id, error)
             return None
         chosen(job.id)
-        claimed = await self._jobs.claim(job.id, lawful)
+        claimed = await self._jobs.claim(job.id, lawful, search)
         return Claim(claimed, recipe, weights, lawful)
 
     def _fits_elsewhere(

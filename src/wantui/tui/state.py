@@ -16,8 +16,9 @@ from wantui.api.download import Download, DownloadState
 from wantui.api.error import ErrorBody
 from wantui.api.hardware import Hardware
 from wantui.api.hello import Hello
-from wantui.api.job import Job, JobState, in_order
+from wantui.api.job import Job, JobState
 from wantui.api.model import ModelStatus
+from wantui.api.order import in_order
 from wantui.api.queue import Queue
 from wantui.api.status import MAX_FINISHED, MAX_UNFINISHED, Status
 from wantui.api.worker import Worker, WorkerState
@@ -66,7 +67,8 @@ class State:
     @property
     def unfinished(self) -> list[Job]:
         """As `in_order` has them."""
-        return in_order(job for job in self.jobs.values() if not job.state.finished)
+        turns = self.queue.turns if self.queue else ()
+        return in_order((job for job in self.jobs.values() if not job.state.finished), turns)
 
     @property
     def running(self) -> list[Job]:
