@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 import huggingface_hub
 from huggingface_hub.utils._fixes import WeakFileLock
 
-from wantui.errors import DigestMismatch, DiskFull, FileNotOnHub
+from wantui.errors import DigestMismatch, FileNotOnHub
 from wantui.fetcher.halt import Stopped, finish
 from wantui.fetcher.hub import Listing, RemoteFile, locate, typed_errors
 from wantui.fetcher.part import Part, Segment, begun_bytes, syncing
@@ -84,11 +84,8 @@ class Pull:
         )
 
     def stop(self) -> None:
-        """End soon; what came is in the journals once this returns."""
+        """End soon; what came is in the journals at any moment."""
         self._stop.set()
-        for part in self._opened():
-            with contextlib.suppress(OSError, DiskFull):
-                part.save()
 
     def run(self) -> Fetched:
         """The snapshot's folder, verified and pinned.
@@ -201,9 +198,6 @@ class Pull:
             parts = list(self._parts.values())
             self._parts.clear()
         for part in parts:
-            with contextlib.suppress(OSError, DiskFull):
-                if part.present and not part.placed:
-                    part.save()
             part.close()
 
     def _fetch(self, files: Sequence[RemoteFile]) -> None:
