@@ -154,4 +154,4 @@ class Housekeeping:
             finally:  # of a removal that failed on its way some names are gone
                 for path, was in before.items():
                     if (now := file_at(path)) is not None:
-                        await self._book.carry_over(StatKey.of(was), StatKey.of(now))
+                        await self._book.carry_over(StatKey.of(was), StatKey.of(now), path)
