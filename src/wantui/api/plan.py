@@ -53,11 +53,18 @@ class Plan(Reply):
     dtype: DType
     residency: Residency
     tiled_decode: bool = False
-    """The VAE decodes tile by tile, which takes less memory and gives other pixels."""
+    """The VAE decodes tile by tile, which takes less memory and gives other pixels: only where it
+    would not fit otherwise."""
     weights_bytes: int
     """All components in the format they are loaded in."""
     device_bytes: int
     """Weights on the device at once, at most; activations come on top."""
     device_total_bytes: int
+    peak_bytes: int | None = None
+    """Of the device, what the job is expected to take at its highest; None of an older daemon."""
+    host_bytes: int | None = None
+    """Of host memory, likewise."""
+    seconds: float | None = None
+    """That the job is expected to take, its first load of the model included."""
     reason: str
     """Why this way, in one sentence for people."""
