@@ -22,7 +22,6 @@ from wantui.api.job import (
 from wantui.api.model import (
     ComponentStatus,
     Defaults,
-    Health,
     Limits,
     ModelStatus,
     QualityOffer,
@@ -31,6 +30,7 @@ from wantui.api.model import (
 )
 from wantui.api.plan import DType, Plan, Residency
 from wantui.api.queue import Queue
+from wantui.api.report import Health
 from wantui.api.status import Status
 from wantui.api.worker import Worker, WorkerState
 

@@ -20,6 +20,7 @@ from tests.unit.machines import GIB, gpu, machine
 from wantui.api.download import DownloadState
 from wantui.api.hardware import Hardware
 from wantui.api.job import Job, JobRequest, JobState, JobWarning, WaitsFor
+from wantui.api.report import Metrics
 from wantui.api.worker import WorkerState
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
@@ -30,7 +31,9 @@ from wantui.daemon.fetch_orders import FetchOrders
 from wantui.daemon.inventory import Inventory
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.machine import Machine
+from wantui.daemon.prospects import MachineProspects
 from wantui.daemon.provision import Provision
+from wantui.daemon.reports import Reports
 from wantui.daemon.scheduler import Scheduler
 from wantui.daemon.upstream import UpstreamBook
 from wantui.daemon.verdict_book import VerdictBook
@@ -230,9 +233,14 @@ class Store:
             paths.hub_cache,
             demo_weights(),
             self.book,
-            self.upstream,
+            Reports(
+                CATALOG,
+                self.upstream,
+                loaded=lambda _: False,
+                metrics=lambda _: Metrics(),
+                prospects=MachineProspects(lambda: machine(gpu(24 * GIB))),
+            ),
             converted=paths.converted,
-            loaded=lambda _: False,
             changed=ignore,
         )
         self.downloads = Downloads(database, ignore)

@@ -68,6 +68,10 @@ class Events:
     def last_id(self) -> EventId:
         return EventId(self.boot, self._seq)
 
+    @property
+    def listeners(self) -> int:
+        return len(self._subscribers)
+
     async def watched(self) -> None:
         """Returns once anyone listens."""
         await self._watched.wait()

@@ -16,6 +16,7 @@ from wantui.api.hello import Hello
 from wantui.api.job import Job, JobState, in_order
 from wantui.api.queue import Queue
 from wantui.api.status import MAX_FINISHED, MAX_UNFINISHED, Status
+from wantui.api.worker import Worker
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.adapter_pulls import AdapterPulls
@@ -29,14 +30,18 @@ from wantui.daemon.events import Events
 from wantui.daemon.fetch_lane import DISK, NETWORK, REWRITE, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
 from wantui.daemon.housekeeping import Housekeeping
+from wantui.daemon.instruments import Instruments
 from wantui.daemon.intake import Intake
 from wantui.daemon.inventory import Inventory
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.lane import Lane
 from wantui.daemon.logs import rotated
 from wantui.daemon.machine import Machine
+from wantui.daemon.prospects import MachineProspects
 from wantui.daemon.provision import Provision
+from wantui.daemon.reports import Reports
 from wantui.daemon.scheduler import Scheduler
+from wantui.daemon.track_record import TrackRecord
 from wantui.daemon.uploads import Uploads
 from wantui.daemon.upstream import UpstreamBook
 from wantui.daemon.verdict_book import VerdictBook
@@ -68,26 +73,32 @@ class Parts:
         self.settings = settings
         self.started_at = time.time()
         self.events = Events(settings.events)
+        self.instruments = Instruments()
         self.database = Database(paths.database)
         self.machine = Machine(paths)
         self.uploads = Uploads(paths.uploads, settings.limits)
         self.jobs = Jobs(self.database, settings.queue, self._job_changed)
-        self.board = WorkerBoard(lambda worker: self.events.publish(EventKind.WORKER, worker))
+        self.board = WorkerBoard(self._worker_changed)
         self.book = VerdictBook(self.database)
         self.upstream = UpstreamBook(self.database)
+        self.record = TrackRecord(self.database)
+        catalog = Catalog.load(shipped_config(), paths.recipes, paths.qualities)
         self.inventory = Inventory(
-            Catalog.load(shipped_config(), paths.recipes, paths.qualities),
+            catalog,
             paths.hub_cache,
             demo_weights(),
             self.book,
-            self.upstream,
+            Reports(
+                catalog,
+                self.upstream,
+                loaded=self.board.holds,
+                metrics=self.record.of,
+                prospects=MachineProspects(lambda: self.machine.last),
+            ),
             converted=paths.converted,
-            loaded=self.board.holds,
             changed=lambda model: self.events.publish(EventKind.MODEL, model),
         )
-        self.downloads = Downloads(
-            self.database, lambda download: self.events.publish(EventKind.DOWNLOAD, download)
-        )
+        self.downloads = Downloads(self.database, self._download_changed)
         self.conversions = Conversions(
             paths.converted,
             inventory=self.inventory,
@@ -171,9 +182,11 @@ class Parts:
         await self.database.start()
         if interrupted := await self.jobs.start():
             log.info("%d job(s) were interrupted and are queued again", interrupted)
+        await self.record.start()
         await self.book.start()
         await self.upstream.start()
         await self.downloads.start()
+        self.instruments.start(self.jobs.live.values(), self.downloads.all())
         await self.adapters.start()
         await self.adapter_pulls.start()
         hardware = await self.machine.read()
@@ -315,12 +328,23 @@ class Parts:
         return self.weights_cargo if download.adapter is None else self.adapter_pulls
 
     def _job_changed(self, job: Job) -> None:
+        self.instruments.job(job)
         self.events.publish(EventKind.JOB, self.view(job))
+        if self.record.ended(job):
+            self.inventory.again(job.model)
         if job.state in (JobState.COMPLETED, JobState.CANCELLED):  # a failed one may be retried
             folder = JobFolder(self.paths.job(job.id))
             asyncio.get_running_loop().run_in_executor(None, folder.drop_checkpoint)
         if job.progress is None or job.progress.fraction == 0.0:
             self._queue_changed()
+
+    def _download_changed(self, download: Download) -> None:
+        self.instruments.download(download)
+        self.events.publish(EventKind.DOWNLOAD, download)
+
+    def _worker_changed(self, worker: Worker) -> None:
+        self.instruments.worker(worker)
+        self.events.publish(EventKind.WORKER, worker)
 
     def _queue_changed(self) -> None:
         self._queue_rev += 1
