@@ -30,7 +30,7 @@ from wantui.api.model import (
 )
 from wantui.api.plan import DType, Plan, Residency
 from wantui.api.queue import Queue
-from wantui.api.report import Health
+from wantui.api.report import Health, Metrics, Suitability, Tally
 from wantui.api.status import Status
 from wantui.api.worker import Worker, WorkerState
 
@@ -151,6 +151,19 @@ def failed(id: int = 1, rev: int = 1, message: str = "the worker ended by signal
     )
 
 
+def record(successes: int = 11, failures: int = 1) -> Metrics:
+    """As many generations, of late as ever."""
+    count = successes + failures
+    numbers: dict[str, Any] = {
+        "generations": count,
+        "successes": successes,
+        "failures": failures,
+        "success_rate": successes / count,
+        "mean_seconds": 8.4,
+    }
+    return Metrics(**numbers, last_day=Tally(), last_week=Tally(**numbers))
+
+
 def model(
     id: str = "demo", state: WeightsState = WeightsState.VERIFIED, **fields: Any
 ) -> ModelStatus:
@@ -186,6 +199,10 @@ def model(
         "parameter_count": None if id == "demo" else 28_576_983_168,
         "weights": weights,
         "health": Health(last_error=None, last_verified_at=None),
+        "implemented": True if id == "demo" else None,
+        "estimated_vram_bytes": GB if id == "demo" else None,
+        "hardware": Suitability(recommended_profile="cpu", reasons=("no GPU is used",)),
+        "metrics": record() if id == "demo" else Metrics(),
         "loaded": False,
         "takes_image": True,
         "needs_image": False,

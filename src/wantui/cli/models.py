@@ -15,13 +15,14 @@ from wantui.api.model import (
     WeightsState,
     WeightsStatus,
 )
+from wantui.api.report import HealthState
 from wantui.cli.describe import show_facts
 from wantui.cli.document import show_document
 from wantui.cli.options import Host, Json
 from wantui.cli.session import ask
 from wantui.cli.table import Cell, Colour, Column, table
 from wantui.cli.terminal import colours_wanted, columns, narrate, show
-from wantui.client import words
+from wantui.client import report, words
 from wantui.text import bytes_text
 
 WORDS_WIDTH = 64
@@ -31,6 +32,14 @@ _COLOURS: dict[WeightsState, Colour] = {
     WeightsState.CORRUPT: Colour.RED,
     WeightsState.PARTIAL: Colour.YELLOW,
     WeightsState.ABSENT: Colour.DIM,
+}
+_HEALTH_COLOURS: dict[HealthState, Colour] = {
+    HealthState.READY: Colour.GREEN,
+    HealthState.UNVERIFIED: Colour.YELLOW,
+    HealthState.INCOMPLETE: Colour.YELLOW,
+    HealthState.UNFIT: Colour.RED,
+    HealthState.BROKEN: Colour.RED,
+    HealthState.CORRUPT: Colour.RED,
 }
 _MODEL_COLUMNS = (
     Column("MODEL"),
@@ -92,7 +101,7 @@ def show_model(
     host: Host = None,
     as_json: Json = False,
 ) -> None:
-    """Show a model: its components and files, defaults and limits."""
+    """Show a model: health, machine, record, components and files, defaults and limits."""
     model = ask(lambda client: client.model(name), host)
     if as_json:
         show_document(model)
@@ -116,15 +125,23 @@ def _next_step(model: ModelStatus) -> str | None:
 
 
 def _facts(model: ModelStatus) -> Iterator[tuple[str, str | Cell]]:
-    weights, defaults, limits = model.weights, model.defaults, model.limits
     yield "model", f"{model.id}: {model.name}"
     yield "summary", model.summary
-    yield "tasks", ", ".join(model.tasks)
-    if model.aliases:
-        yield "aliases", ", ".join(model.aliases)
-    yield "license", model.license
-    if model.parameter_count is not None:
-        yield "parameters", words.parameters(model.parameter_count)
+    yield "health", Cell(report.health(model), _HEALTH_COLOURS[model.health.state])
+    if model.health.last_error is not None:
+        yield "", Cell(_wrapped(model.health.last_error), Colour.RED)
+    if (mend := _next_step(model)) is not None:
+        yield "get it", mend
+    yield "loaded", "yes" if model.loaded else "no"
+    yield from ((name, _wrapped(text)) for name, text in report.machine_facts(model))
+    yield from report.record_facts(model.metrics)
+    yield from _weights_facts(model)
+    yield from _catalog_facts(model)
+
+
+def _weights_facts(model: ModelStatus) -> Iterator[tuple[str, str | Cell]]:
+    """Where they are, whose, and since when they are proven."""
+    weights = model.weights
     yield "weights", _state(weights.state)
     yield "size", words.have(weights)
     yield from _converted_facts(weights)
@@ -137,27 +154,41 @@ def _facts(model: ModelStatus) -> Iterator[tuple[str, str | Cell]]:
         ]
         yield "", ", ".join(pins) or "not pinned"
     if model.upstream is not None:
-        yield "upstream", words.upstream(model, model.upstream)
+        yield "upstream", _wrapped(words.upstream(model, model.upstream))
     if model.health.last_verified_at is not None:
         yield "verified", words.clock(model.health.last_verified_at)
-    if model.health.last_error is not None:
-        yield "bad", Cell(model.health.last_error, Colour.RED)
-    if (mend := _next_step(model)) is not None:
-        yield "get it", mend
-    yield "loaded", "yes" if model.loaded else "no"
+    if model.health.checked_at is not None:
+        yield "looked at", words.clock(model.health.checked_at)
+
+
+def _catalog_facts(model: ModelStatus) -> Iterator[tuple[str, str]]:
+    """What it is, and what may be asked of it."""
+    defaults, limits = model.defaults, model.limits
+    if model.parameter_count is not None:
+        yield "parameters", words.parameters(model.parameter_count)
+    yield "license", model.license
+    yield "tasks", ", ".join(model.tasks)
+    if model.aliases:
+        yield "aliases", _wrapped(", ".join(model.aliases))
     yield from _word_facts(model)
-    yield "qualities", ", ".join(map(words.quality, model.qualities))
+    yield "qualities", _wrapped(", ".join(map(words.quality, model.qualities)))
     low = "" if defaults.guidance_low is None else f",{defaults.guidance_low:g}"
     yield "defaults", f"{words.size(defaults)}, {defaults.steps} steps"
     yield "", f"guidance {defaults.guidance:g}{low}, shift {defaults.shift:g}"
-    yield "sizes", f"{', '.join(limits.sizes)}, or any in steps of {limits.size_multiple}"
+    sizes = f"{', '.join(limits.sizes)}, or any in steps of {limits.size_multiple}"
+    yield "sizes", _wrapped(sizes)
     frames = f"{limits.max_frames} frames ({limits.frame_stride}n + 1)"
     yield "limits", f"{limits.max_pixels} pixels, {frames}, {limits.max_steps} steps"
 
 
+def _wrapped(text: str) -> str:
+    """In lines that fit beside the names, on a terminal of 80 columns."""
+    return textwrap.fill(text, WORDS_WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
 def _word_facts(model: ModelStatus) -> Iterator[tuple[str, str]]:
     if model.words:
-        yield "words", textwrap.fill(", ".join(model.words), WORDS_WIDTH)
+        yield "words", _wrapped(", ".join(model.words))
 
 
 def _converted_facts(weights: WeightsStatus) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,7 @@ from wantui.api.adapter import (
 from wantui.api.base import API_VERSION, Reply, Request
 from wantui.api.download import ConvertPlan, Depth, Download, Downloads, PullPlan
 from wantui.api.error import ErrorReply
+from wantui.api.estimate import Fits, PlanRequest, Plans
 from wantui.api.event import EventId, EventKind
 from wantui.api.hardware import Hardware
 from wantui.api.hello import Hello
@@ -174,6 +175,14 @@ class Client:
 
     async def hardware(self) -> Hardware:
         return await self._get("/api/hardware", Hardware)
+
+    async def plan(self, request: PlanRequest) -> Plans:
+        """What a video would cost, every way that comes into question."""
+        return await self._call("POST", "/api/plan", Plans, body=request)
+
+    async def fits(self, device: str | None = None) -> Fits:
+        """Models by their official sizes, on one device."""
+        return await self._get("/api/fits", Fits, {"device": device})
 
     async def workers(self) -> Workers:
         return await self._get("/api/workers", Workers)
