@@ -68,6 +68,8 @@ def _has(
     hardware: Hardware, gpu: Gpu | None, capability: tuple[int, int], extensions: frozenset[str]
 ) -> bool | None:
     """Whether the GPU, or the CPU where there is none, computes in a number format in hardware."""
+    if hardware.accelerators:
+        return None
     if gpu is None:
         known = hardware.cpu.extensions
         return not extensions.isdisjoint(known) if known else None
