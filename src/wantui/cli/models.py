@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 import typer
@@ -16,16 +16,18 @@ from wantui.api.model import (
     WeightsStatus,
 )
 from wantui.api.report import HealthState
-from wantui.cli.describe import show_facts
+from wantui.cli.describe import LABEL_WIDTH, show_facts
 from wantui.cli.document import show_document
 from wantui.cli.options import Host, Json
 from wantui.cli.session import ask
-from wantui.cli.table import Cell, Colour, Column, table
+from wantui.cli.table import GAP, Cell, Colour, Column, table
 from wantui.cli.terminal import colours_wanted, columns, narrate, show
 from wantui.client import report, words
 from wantui.text import bytes_text
 
 WORDS_WIDTH = 64
+MIN_WIDTH = 20
+"""Of a value that is wrapped, however narrow the terminal."""
 _COLOURS: dict[WeightsState, Colour] = {
     WeightsState.UNVERIFIED: Colour.YELLOW,
     WeightsState.VERIFIED: Colour.GREEN,
@@ -62,7 +64,6 @@ _FILE_COLUMNS = (
     Column("STATE"),
     Column("SIZE", right=True),
     Column("READ"),
-    Column("PROBLEM", flexible=True),
 )
 
 
@@ -110,7 +111,7 @@ def show_model(
     show([""])
     rows = [_component_row(component) for component in model.weights.components]
     show(table(_COMPONENT_COLUMNS, rows, width=columns(), colours=colours_wanted()))
-    rows = [_file_row(file) for file in model.weights.files]
+    rows = list(_file_rows(model.weights.files, short=columns() is not None))
     show(["", *table(_FILE_COLUMNS, rows, width=columns(), colours=colours_wanted())])
 
 
@@ -128,7 +129,9 @@ def _facts(model: ModelStatus) -> Iterator[tuple[str, str | Cell]]:
     yield "model", f"{model.id}: {model.name}"
     yield "summary", model.summary
     yield "health", Cell(report.health(model), _HEALTH_COLOURS[model.health.state])
-    if model.health.last_error is not None:
+    for file in model.weights.bad:
+        yield "bad file", Cell(_wrapped(f"{file.path}: {file.problem}"), Colour.RED)
+    if model.health.last_error is not None and not model.weights.bad:
         yield "", Cell(_wrapped(model.health.last_error), Colour.RED)
     if (mend := _next_step(model)) is not None:
         yield "get it", mend
@@ -182,13 +185,17 @@ def _catalog_facts(model: ModelStatus) -> Iterator[tuple[str, str]]:
 
 
 def _wrapped(text: str) -> str:
-    """In lines that fit beside the names, on a terminal of 80 columns."""
-    return textwrap.fill(text, WORDS_WIDTH, break_long_words=False, break_on_hyphens=False)
+    """In lines that fit beside the names, where that is a terminal."""
+    width = columns()
+    if width is None:
+        return text
+    room = max(width - LABEL_WIDTH - len(GAP), MIN_WIDTH)
+    return textwrap.fill(text, room, break_long_words=False, break_on_hyphens=False)
 
 
 def _word_facts(model: ModelStatus) -> Iterator[tuple[str, str]]:
     if model.words:
-        yield "words", _wrapped(", ".join(model.words))
+        yield "words", textwrap.fill(", ".join(model.words), WORDS_WIDTH)
 
 
 def _converted_facts(weights: WeightsStatus) -> Iterator[tuple[str, str]]:
@@ -212,13 +219,23 @@ def _component_row(component: ComponentStatus) -> tuple[str | Cell, ...]:
     )
 
 
-def _file_row(file: FileStatus) -> tuple[str | Cell, ...]:
+def _file_rows(files: Iterable[FileStatus], *, short: bool) -> Iterator[tuple[str | Cell, ...]]:
+    """A row a file; in a terminal, which may be narrow, its folder has a row of its own."""
+    heading = ""
+    for file in files:
+        folder, _, name = file.path.rpartition("/")
+        if short and folder != heading:
+            heading = folder
+            yield (f"{folder}/", "", "", "")
+        yield _file_row(file, name if short else file.path)
+
+
+def _file_row(file: FileStatus, name: str) -> tuple[str | Cell, ...]:
     return (
-        file.path,
+        name,
         _state(file.state),
         "" if file.bytes is None else bytes_text(file.bytes),
         "" if file.checked_at is None else words.clock(file.checked_at),
-        file.problem or "",
     )
 
 

@@ -47,8 +47,8 @@ def record_facts(metrics: Metrics) -> Iterator[Fact]:
         yield "generations", "none yet"
         return
     yield "generations", tally(metrics)
-    yield "  last week", tally(metrics.last_week)
-    yield "  last day", tally(metrics.last_day)
+    yield "last week", tally(metrics.last_week)
+    yield "last day", tally(metrics.last_day)
 
 
 def implemented(model: ModelStatus) -> str:
