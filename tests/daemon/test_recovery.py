@@ -28,6 +28,7 @@ from wantui.catalog.resolve import resolve
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.fetch_lane import NETWORK, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
+from wantui.daemon.findings import Findings
 from wantui.daemon.inventory import Inventory
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.machine import Machine
@@ -41,6 +42,7 @@ from wantui.daemon.weights_cargo import WeightsCargo
 from wantui.database import Database
 from wantui.errors import DiskFull, QueueFull
 from wantui.files import TEMPORARY_SUFFIX
+from wantui.hardware.profiles import Profiles
 from wantui.paths import Paths, demo_weights, shipped_config
 from wantui.queue.jobs import Jobs
 from wantui.settings import QueueSettings, load_settings
@@ -292,7 +294,8 @@ class Flickering(Machine):
     """A machine whose driver names its GPU only when `named`."""
 
     def __init__(self, paths: Paths) -> None:
-        super().__init__(paths)
+        findings = Findings(paths.findings, paths.logs, (), paths.hub_cache, {})
+        super().__init__(paths, Profiles.load(shipped_config() / "profiles"), findings)
         self.named = True
 
     async def read(self) -> Hardware:

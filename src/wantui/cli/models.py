@@ -22,7 +22,7 @@ from wantui.cli.options import Host, Json
 from wantui.cli.session import ask
 from wantui.cli.table import GAP, Cell, Colour, Column, table
 from wantui.cli.terminal import colours_wanted, columns, narrate, show
-from wantui.client import report, words
+from wantui.client import Client, report, words
 from wantui.text import bytes_text
 
 WORDS_WIDTH = 64
@@ -103,7 +103,7 @@ def show_model(
     as_json: Json = False,
 ) -> None:
     """Show a model: health, machine, record, components and files, defaults and limits."""
-    model = ask(lambda client: client.model(name), host)
+    model = ask(lambda client: _reported(client, name), host)
     if as_json:
         show_document(model)
         return
@@ -113,6 +113,16 @@ def show_model(
     show(table(_COMPONENT_COLUMNS, rows, width=columns(), colours=colours_wanted()))
     rows = list(_file_rows(model.weights.files, short=columns() is not None))
     show(["", *table(_FILE_COLUMNS, rows, width=columns(), colours=colours_wanted())])
+
+
+async def _reported(client: Client, name: str) -> ModelStatus:
+    """With what the engine says of it, which is asked once in an environment."""
+    model = await client.model(name)
+    if model.implemented is not None:
+        return model
+    narrate("asking the engine what it can build, once: that takes some seconds")
+    await client.measure_hardware()
+    return await client.model(name)
 
 
 def _next_step(model: ModelStatus) -> str | None:

@@ -29,6 +29,7 @@ from wantui.daemon.engine import missing_packages, versions
 from wantui.daemon.events import Events
 from wantui.daemon.fetch_lane import DISK, NETWORK, REWRITE, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
+from wantui.daemon.findings import Findings
 from wantui.daemon.housekeeping import Housekeeping
 from wantui.daemon.instruments import Instruments
 from wantui.daemon.intake import Intake
@@ -36,7 +37,7 @@ from wantui.daemon.inventory import Inventory
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.lane import Lane
 from wantui.daemon.logs import rotated
-from wantui.daemon.machine import Machine
+from wantui.daemon.machine import Machine, disks_of
 from wantui.daemon.prospects import MachineProspects
 from wantui.daemon.provision import Provision
 from wantui.daemon.reports import Reports
@@ -45,12 +46,14 @@ from wantui.daemon.track_record import TrackRecord
 from wantui.daemon.uploads import Uploads
 from wantui.daemon.upstream import UpstreamBook
 from wantui.daemon.verdict_book import VerdictBook
+from wantui.daemon.watch import Watch
 from wantui.daemon.weights_cargo import WeightsCargo
 from wantui.daemon.workers import WorkerBoard
 from wantui.database import Database
 from wantui.errors import TimedOut
 from wantui.files import private_folder, sweep
 from wantui.hardware.plan import devices
+from wantui.hardware.profiles import Profiles
 from wantui.paths import Paths, demo_weights, shipped_config
 from wantui.queue.jobs import Jobs
 from wantui.settings import Settings
@@ -75,7 +78,6 @@ class Parts:
         self.events = Events(settings.events)
         self.instruments = Instruments()
         self.database = Database(paths.database)
-        self.machine = Machine(paths)
         self.uploads = Uploads(paths.uploads, settings.limits)
         self.jobs = Jobs(self.database, settings.queue, self._job_changed)
         self.board = WorkerBoard(self._worker_changed)
@@ -98,6 +100,18 @@ class Parts:
             converted=paths.converted,
             changed=lambda model: self.events.publish(EventKind.MODEL, model),
         )
+        self.machine = Machine(
+            paths,
+            Profiles.load(shipped_config() / "profiles", paths.profiles, settings.hardware.profile),
+            Findings(
+                paths.findings,
+                paths.logs / "engine.log",
+                self.inventory.catalog.recipes,
+                demo_weights(),
+                disks_of(paths),
+            ),
+        )
+        self.watch = Watch(self.events, self.machine, self.board)
         self.downloads = Downloads(self.database, self._download_changed)
         self.conversions = Conversions(
             paths.converted,
@@ -209,6 +223,7 @@ class Parts:
         self._tasks += [asyncio.create_task(lane.run()) for lane in self.fetch_lanes]
         self._tasks.append(asyncio.create_task(self.book.run()))
         self._tasks.append(asyncio.create_task(self._rescan()))
+        self._tasks.append(asyncio.create_task(self.watch.run()))
         self._tasks.append(asyncio.create_task(self._tidy()))
 
     async def ready(self) -> None:
@@ -245,7 +260,7 @@ class Parts:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.database.stop()
-        self.machine.close()
+        await self.machine.close()
         self.inventory.close()
 
     async def _drained(self) -> None:
