@@ -141,7 +141,8 @@ def _facts(model: ModelStatus) -> Iterator[tuple[str, str | Cell]]:
     yield "health", Cell(report.health(model), _HEALTH_COLOURS[model.health.state])
     for file in model.weights.bad:
         yield "bad file", Cell(_wrapped(f"{file.path}: {file.problem}"), Colour.RED)
-    if model.health.last_error is not None and not model.weights.bad:
+    told = (*model.hardware.reasons, *(file.problem for file in model.weights.bad))
+    if model.health.last_error is not None and model.health.last_error not in told:
         yield "", Cell(_wrapped(model.health.last_error), Colour.RED)
     if (mend := _next_step(model)) is not None:
         yield "get it", mend

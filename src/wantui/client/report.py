@@ -58,7 +58,8 @@ def implemented(model: ModelStatus) -> str:
     if not model.implemented:
         return f"no: {model.health.last_error or 'see: wantui doctor'}"
     classes = {part.class_name for part in model.weights.components if part.parameter_count}
-    return f"yes, as published: {', '.join(sorted(classes))}" if classes else "yes"
+    built = f": built {', '.join(sorted(classes))} with as many parameters as published"
+    return f"yes{built if classes else ''}"
 
 
 def vram(model: ModelStatus) -> str:

@@ -33,15 +33,13 @@ def judge(recipe: Recipe, weights: WeightsStatus, hardware: Hardware) -> Judgeme
     try:
         best = plan(recipe, weights, hardware)
     except DoesNotFit as error:
-        reasons = (error.message, error.hint)
-        return Judgement(_suitability(hardware, _largest(hardware), reasons, fits=False), None)
+        said = _suitability(hardware, _largest(hardware), error.message, fits=False)
+        return Judgement(said, None)
     gpu = next((gpu for gpu in hardware.gpus if gpu.uuid == best.device), None)
-    return Judgement(_suitability(hardware, gpu, (best.reason,), fits=True), best)
+    return Judgement(_suitability(hardware, gpu, best.reason, fits=True), best)
 
 
-def _suitability(
-    hardware: Hardware, gpu: Gpu | None, reasons: tuple[str, ...], *, fits: bool
-) -> Suitability:
+def _suitability(hardware: Hardware, gpu: Gpu | None, reason: str, *, fits: bool) -> Suitability:
     missing = (hardware.gpu_reason,) if hardware.gpu_reason else ()
     return Suitability(
         vram_sufficient=fits if hardware.gpus else None,
@@ -49,7 +47,7 @@ def _suitability(
         fp16_supported=_has(hardware, gpu, FAST_FLOAT16, CPU_FLOAT16),
         bf16_supported=_has(hardware, gpu, FAST_BFLOAT16, CPU_BFLOAT16),
         recommended_profile=hardware.profile.name if hardware.profile else None,
-        reasons=(*reasons, *missing, *hardware.gpu_notes),
+        reasons=(reason, *missing, *hardware.gpu_notes),
     )
 
 
