@@ -51,7 +51,11 @@ def _worst(fits: Fits, model: str, frames: int, size: tuple[int, int]) -> Fit | 
     alike = (
         fit for fit in fits.cells if (fit.model, fit.frames, _sides(fit)) == (model, frames, size)
     )
-    return max(alike, key=lambda fit: _WORST_LAST.index(fit.verdict), default=None)
+    return max(alike, key=_badness, default=None)
+
+
+def _badness(fit: Fit) -> tuple[int, int]:
+    return _WORST_LAST.index(fit.verdict), -(fit.resident_blocks or 0)
 
 
 def _cell(fit: Fit | None) -> Said:
