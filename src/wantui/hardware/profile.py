@@ -16,6 +16,9 @@ Bytes = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
+READ = "read of this machine"
+"""The source of what was."""
+
 
 class Dtypes(BaseModel):
     """Number formats that the device's matrix units take at full rate."""
@@ -99,4 +102,5 @@ class Profile(BaseModel):
 
     def with_readings(self, **readings: object) -> Self:
         """With what was read of the machine itself in place of what is usual."""
-        return self.model_validate({**self.model_dump(), **readings})
+        sources = {**self.sources, **dict.fromkeys(readings, READ)}
+        return self.model_validate({**self.model_dump(), **readings, "sources": sources})

@@ -106,19 +106,15 @@ class Profiles:
         return (found[1], f"it is for {subject.name}") if found else None
 
     def _by_class(self, subject: Subject) -> tuple[_Kept, str]:
-        unnamed = f"no profile knows {subject.name}"
-        for kind in subject.kinds:
-            known = list(self._classes(kind))
-            if not known:
-                continue
-            memory = bytes_text(subject.memory_bytes)
-            if kind in (DeviceClass.CPU, DeviceClass.MPS):
-                return known[0], f"{unnamed}: {known[0].profile.summary}"
-            lower = [kept for kept in known if _memory(kept) <= subject.memory_bytes]
-            if not lower:
-                return known[0], f"{unnamed}, and its {memory} are less than any class has"
-            return lower[-1], f"{unnamed}: the nearest class below its {memory}"
-        raise LookupError(f"no profile is of the class {subject.kind}")
+        unknown = f"no profile knows {subject.name}"
+        known = next(found for kind in subject.kinds if (found := list(self._classes(kind))))
+        if subject.kind in (DeviceClass.CPU, DeviceClass.MPS):
+            return known[-1], f"{unknown} by name"
+        memory = bytes_text(subject.memory_bytes)
+        lower = [kept for kept in known if _memory(kept) <= subject.memory_bytes]
+        if not lower:
+            return known[0], f"{unknown}, and its {memory} are less than any class has"
+        return lower[-1], f"{unknown}: the nearest class below its {memory}"
 
     def _classes(self, kind: DeviceClass) -> Iterator[_Kept]:
         """From the smallest memory up; of equal ones the user's last."""
