@@ -18,6 +18,7 @@ from wantui.api.adapter import (
 from wantui.api.base import API_VERSION, Reply, Request
 from wantui.api.download import ConvertPlan, Depth, Download, Downloads, PullPlan
 from wantui.api.error import ErrorReply
+from wantui.api.estimate import Accuracy, Fits, PlanRequest, Plans
 from wantui.api.event import EventId, EventKind
 from wantui.api.hardware import Hardware
 from wantui.api.hello import Hello
@@ -174,6 +175,18 @@ class Client:
 
     async def hardware(self) -> Hardware:
         return await self._get("/api/hardware", Hardware)
+
+    async def plan(self, request: PlanRequest) -> Plans:
+        """The ways to make a video, what each costs, and the one that a job would get."""
+        return await self._call("POST", "/api/plan", Plans, body=request)
+
+    async def fits(self, *, device: str | None = None, profile: str | None = None) -> Fits:
+        """Every model by its official sizes."""
+        return await self._get("/api/fits", Fits, {"device": device, "profile": profile})
+
+    async def accuracy(self) -> Accuracy:
+        """How far past estimates were off."""
+        return await self._get("/api/plan/accuracy", Accuracy)
 
     async def workers(self) -> Workers:
         return await self._get("/api/workers", Workers)

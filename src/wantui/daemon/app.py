@@ -22,6 +22,7 @@ from wantui.daemon.routes import (
     machine,
     models,
     pictures,
+    plan,
     queue,
     uploads,
 )
@@ -54,6 +55,7 @@ def create_app(parts: Parts, shutdown: asyncio.Event) -> FastAPI:
         events,
         uploads,
         machine,
+        plan,
         logs,
     )
     for noun in nouns:

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from wantui.api.hardware import Hardware
-from wantui.api.job import Params
-from wantui.api.model import WeightsStatus
-from wantui.api.plan import Plan
-from wantui.catalog.recipe import Recipe
-from wantui.hardware.plan import plan
 from wantui.hardware.probe import Probe
 from wantui.paths import Paths
 
@@ -36,13 +30,6 @@ class Machine:
             return await loop.run_in_executor(self._prober, self._probe.read, self._disks)
         finally:
             self._reading = None
-
-    async def best_plan(
-        self, recipe: Recipe, weights: WeightsStatus, params: Params, others: Sequence[Recipe]
-    ) -> Plan:
-        """For the device that suits it best. Raises DoesNotFit naming one of `others` that fits."""
-        hardware = await self.read()
-        return plan(recipe, weights, hardware, video=params, loras=params.loras, others=others)
 
     def close(self) -> None:
         self._prober.shutdown(wait=False, cancel_futures=True)

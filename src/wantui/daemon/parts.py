@@ -25,9 +25,11 @@ from wantui.daemon.conversion_cargo import ConversionCargo
 from wantui.daemon.conversions import Conversions
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.engine import missing_packages, versions
+from wantui.daemon.estimate_book import EstimateBook
 from wantui.daemon.events import Events
 from wantui.daemon.fetch_lane import DISK, NETWORK, REWRITE, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
+from wantui.daemon.forecast import Forecast
 from wantui.daemon.housekeeping import Housekeeping
 from wantui.daemon.intake import Intake
 from wantui.daemon.inventory import Inventory
@@ -35,6 +37,7 @@ from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.lane import Lane
 from wantui.daemon.logs import rotated
 from wantui.daemon.machine import Machine
+from wantui.daemon.planner import Planner
 from wantui.daemon.provision import Provision
 from wantui.daemon.scheduler import Scheduler
 from wantui.daemon.uploads import Uploads
@@ -46,6 +49,7 @@ from wantui.database import Database
 from wantui.errors import TimedOut
 from wantui.files import private_folder, sweep
 from wantui.hardware.plan import devices
+from wantui.hardware.profiles import Profiles
 from wantui.paths import Paths, demo_weights, shipped_config
 from wantui.queue.jobs import Jobs
 from wantui.settings import Settings
@@ -75,6 +79,9 @@ class Parts:
         self.board = WorkerBoard(lambda worker: self.events.publish(EventKind.WORKER, worker))
         self.book = VerdictBook(self.database)
         self.upstream = UpstreamBook(self.database)
+        self.estimates = EstimateBook(self.database)
+        profiles = Profiles.load(shipped_config() / "profiles", paths.config / "profiles")
+        self.planner = Planner(self.machine, profiles, self.estimates, self.board)
         self.inventory = Inventory(
             Catalog.load(shipped_config(), paths.recipes, paths.qualities),
             paths.hub_cache,
@@ -85,6 +92,7 @@ class Parts:
             loaded=self.board.holds,
             changed=lambda model: self.events.publish(EventKind.MODEL, model),
         )
+        self.forecast = Forecast(self.inventory, self.machine, self.planner, profiles)
         self.downloads = Downloads(
             self.database, lambda download: self.events.publish(EventKind.DOWNLOAD, download)
         )
@@ -136,6 +144,7 @@ class Parts:
             self.inventory.catalog,
             self.provision,
             self.machine,
+            planner=self.planner,
             changed=self._queue_changed,
         )
         self.housekeeping = Housekeeping(
@@ -150,7 +159,7 @@ class Parts:
         self.intake = Intake(
             paths=paths,
             inventory=self.inventory,
-            machine=self.machine,
+            planner=self.planner,
             uploads=self.uploads,
             adapters=self.adapters,
             jobs=self.jobs,
@@ -173,6 +182,7 @@ class Parts:
             log.info("%d job(s) were interrupted and are queued again", interrupted)
         await self.book.start()
         await self.upstream.start()
+        await self.estimates.start()
         await self.downloads.start()
         await self.adapters.start()
         await self.adapter_pulls.start()
@@ -187,6 +197,7 @@ class Parts:
                 scheduler=self.scheduler,
                 jobs=self.jobs,
                 inventory=self.inventory,
+                planner=self.planner,
                 board=self.board,
             )
             for device in devices(hardware)
@@ -268,6 +279,7 @@ class Parts:
             counts=self.jobs.counts,
             waits_for=self.scheduler.waits_for,
             lacking=self.scheduler.lacking,
+            crowded=self.scheduler.crowded,
             rev=self._queue_rev,
         )
 

@@ -39,15 +39,15 @@ def plan(case: Case, limits: Limits = NO_LIMITS, *, tiles: bool = True) -> Plan:
     return made(case, setup)
 
 
-def plan_on_best(cases: Iterable[Case]) -> Plan:
+def plan_on_best(cases: Iterable[tuple[Case, Limits]]) -> Plan:
     """On the device that suits it best. Raises DoesNotFit naming the largest."""
-    known = list(cases)
+    known = sorted(cases, key=lambda one: -one[0].site.device_bytes)
     ranked: list[tuple[Rank, int, Case, Setup]] = []
-    for order, case in enumerate(sorted(known, key=lambda case: -case.site.device_bytes)):
-        if (setup := best(case)) is not None:
+    for order, (case, limits) in enumerate(known):
+        if (setup := best(case, limits)) is not None:
             ranked.append((rank(case, setup), order, case, setup))
     if not ranked:
-        raise does_not_fit(max(known, key=lambda case: case.site.device_bytes))
+        raise does_not_fit(*known[0])
     _rank, _order, case, setup = min(ranked, key=lambda one: one[:2])
     return made(case, setup)
 

@@ -37,6 +37,10 @@ _ENCODER_ACTIVATIONS = (0.1, 0.3, 0.8)
 FULL_ENCODER_WIDTH = 4096
 _ENCODER_SHARE = 0.73
 """Of a decode's peak, what encoding a clip takes: 13.1 of 18.0 GB on the meta device."""
+_COPIES = (1.0, 1.5, 2.0)
+_KERNELS = Bar(0.06e9, 0.1e9, 0.15e9)
+"""What a CPU's convolutions take beside their tensors: oneDNN's own layouts and what the heap
+keeps, of the working set, and its kernels. Measured with the demo's VAE at 256x256 and 640x640."""
 _WORKSPACE = (0.15, 0.25)
 """How much less, or more, a convolution's algorithm takes than the tensors it is given."""
 
@@ -114,11 +118,14 @@ def _denoise(case: Case) -> Parts:
 def _decode(case: Case, *, tiled: bool) -> Parts:
     latents, decoder = case.latents, case.decoder
     area = latents.area
-    parts = {}
+    parts: Parts = {}
     if tiled:
         tiling = Tiling.of(case.recipe.vae_stride[1], latents)
         area = min(area, tiling.side**2)
         parts["tiles' edges"] = Bar.exactly(tiling.kept_bytes(case.video.frames))
+    if case.site.is_cpu:
+        copies = Bar(*_COPIES).times(working_bytes(decoder, area))
+        parts["convolutions' copies"] = copies + _KERNELS
     return {
         "feature cache": Bar.exactly(cache_bytes(decoder, area)),
         "decoding": Bar.about(working_bytes(decoder, area), *_WORKSPACE),
