@@ -14,6 +14,7 @@ import pytest
 
 from tests.daemon.test_api import picture
 from tests.hub import Hub
+from tests.planners import planner
 from tests.pulling import daemon_with, hub_with_ti2v, when
 from tests.running import RunningDaemon, job_when, queue_when, running_daemon, tiny
 from tests.unit.machines import GIB, gpu, machine
@@ -240,7 +241,7 @@ class Store:
                 self.upstream,
                 loaded=lambda _: False,
                 metrics=lambda _: Metrics(),
-                prospects=MachineProspects(lambda: machine(gpu(24 * GIB))),
+                prospects=MachineProspects(planner(paths.state), lambda: machine(gpu(24 * GIB))),
             ),
             converted=paths.converted,
             changed=ignore,

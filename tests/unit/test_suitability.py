@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tests.planners import planner
 from tests.synthetic import synthetic
 from tests.unit.machines import GIB, gpu, machine
-from tests.unit.test_hardware_plan import status_of
+from tests.unit.plans import status_of
 from wantui.api.hardware import (
     BuiltComponent,
     DeviceClass,
@@ -19,13 +22,18 @@ from wantui.api.report import HealthState
 from wantui.catalog.catalog import Catalog
 from wantui.daemon.prospects import MachineProspects
 from wantui.daemon.reports import Prospect
-from wantui.hardware.suitability import judge
+from wantui.hardware.suitability import Judgement, judge
 from wantui.paths import shipped_config
 
 CATALOG = Catalog.load(shipped_config())
 RECIPE = CATALOG.model("ti2v-5b")
 WEIGHTS = status_of(RECIPE)
+PLANNER = planner(Path("/nowhere"))
 SEEN = EngineDevice(kind=DeviceClass.CUDA, name="NVIDIA GeForce RTX 4090")
+
+
+def judged_on(hardware: Hardware) -> Judgement:
+    return judge(PLANNER.official(RECIPE, WEIGHTS, hardware), hardware)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +49,7 @@ SEEN = EngineDevice(kind=DeviceClass.CUDA, name="NVIDIA GeForce RTX 4090")
 def test_a_machine_is_judged_by_what_its_device_computes_in(
     name: str, *, cuda: bool, fp16: bool | None, bf16: bool | None, enough: bool | None
 ) -> None:
-    judged = judge(RECIPE, WEIGHTS, synthetic(name).hardware).suitability
+    judged = judged_on(synthetic(name).hardware).suitability
     assert judged.cuda_available is cuda
     assert (judged.fp16_supported, judged.bf16_supported) == (fp16, bf16)
     assert judged.vram_sufficient is enough
@@ -50,16 +58,16 @@ def test_a_machine_is_judged_by_what_its_device_computes_in(
 
 
 def test_a_card_before_ampere_computes_in_fp16_and_has_no_bf16() -> None:
-    turing = judge(RECIPE, WEIGHTS, machine(gpu(24 * GIB, capability="7.5"))).suitability
+    turing = judged_on(machine(gpu(24 * GIB, capability="7.5"))).suitability
     assert (turing.fp16_supported, turing.bf16_supported) == (True, False)
-    maxwell = judge(RECIPE, WEIGHTS, machine(gpu(24 * GIB, capability="5.2"))).suitability
+    maxwell = judged_on(machine(gpu(24 * GIB, capability="5.2"))).suitability
     assert (maxwell.fp16_supported, maxwell.bf16_supported) == (False, False)
-    strange = judge(RECIPE, WEIGHTS, machine(gpu(24 * GIB, capability=None))).suitability
+    strange = judged_on(machine(gpu(24 * GIB, capability=None))).suitability
     assert (strange.fp16_supported, strange.bf16_supported) == (None, None)
 
 
 def test_too_small_a_card_is_said_with_what_is_missing() -> None:
-    judged = judge(RECIPE, WEIGHTS, machine(gpu(2 * GIB)))
+    judged = judged_on(machine(gpu(2 * GIB)))
     assert judged.plan is None
     assert judged.suitability.vram_sufficient is False
     assert "too little" in judged.suitability.reasons[0]
@@ -68,15 +76,15 @@ def test_too_small_a_card_is_said_with_what_is_missing() -> None:
 def test_a_driver_that_torch_does_not_see_is_no_cuda() -> None:
     blind = EngineFacts(torch="2.13.0+cpu")
     hardware = synthetic("rtx-4090").hardware
-    judged = judge(RECIPE, WEIGHTS, hardware.model_copy(update={"engine": blind}))
+    judged = judged_on(hardware.model_copy(update={"engine": blind}))
     assert judged.suitability.cuda_available is False
     seeing = EngineFacts(torch="2.13.0", devices=(SEEN,))
-    judged = judge(RECIPE, WEIGHTS, hardware.model_copy(update={"engine": seeing}))
+    judged = judged_on(hardware.model_copy(update={"engine": seeing}))
     assert judged.suitability.cuda_available is True
 
 
 def prospect(hardware: Hardware) -> Prospect:
-    return MachineProspects(lambda: hardware).of(RECIPE, WEIGHTS)
+    return MachineProspects(PLANNER, lambda: hardware).of(RECIPE, WEIGHTS)
 
 
 def built(**wrong: object) -> EngineFacts:
@@ -136,7 +144,7 @@ def test_an_engine_that_does_not_import_implements_nothing() -> None:
 def test_only_another_machine_is_judged_anew() -> None:
     """A reading is taken every second: what it says of the moment changes nothing."""
     now = synthetic("rtx-4090").hardware
-    prospects = MachineProspects(lambda: now)
+    prospects = MachineProspects(PLANNER, lambda: now)
     first = prospects.of(RECIPE, WEIGHTS)
     busy = now.gpus[0].model_copy(update={"memory_used_bytes": 20 * GIB, "power_w": 400.0})
     now = now.model_copy(update={"gpus": (busy,), "measured_at": 99.0})

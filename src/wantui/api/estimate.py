@@ -7,7 +7,7 @@ from enum import StrEnum
 from wantui.api.base import Reply, Request
 from wantui.api.error import ErrorBody
 from wantui.api.hardware import MemoryHolder
-from wantui.api.job import Stage
+from wantui.api.job import Job, Stage
 from wantui.api.plan import Plan
 
 
@@ -75,6 +75,24 @@ class Nearest(Reply):
     frames: int
     words: str
     """For people: `the same with 49 frames`."""
+
+
+class Crowd(Reply):
+    """Queued jobs like this fit a device, but not beside what others hold of it now."""
+
+    model: str
+    width: int
+    height: int
+    frames: int
+    device: str
+    missing_bytes: int
+    holders: tuple[MemoryHolder, ...]
+    """Who has it, the largest first; none where the driver does not tell."""
+
+    def is_of(self, job: Job) -> bool:
+        params = job.params
+        wanted = (self.model, self.width, self.height, self.frames)
+        return wanted == (job.model, params.width, params.height, params.frames)
 
 
 class PlanRequest(Request):

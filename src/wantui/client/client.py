@@ -18,7 +18,7 @@ from wantui.api.adapter import (
 from wantui.api.base import API_VERSION, Reply, Request
 from wantui.api.download import ConvertPlan, Depth, Download, Downloads, PullPlan
 from wantui.api.error import ErrorReply
-from wantui.api.estimate import Fits, PlanRequest, Plans
+from wantui.api.estimate import Accuracy, Fits, PlanRequest, Plans
 from wantui.api.event import EventId, EventKind
 from wantui.api.hardware import Hardware, ProfileText
 from wantui.api.hello import Hello
@@ -200,12 +200,16 @@ class Client:
         return await self._get("/api/hardware/profile", ProfileText, {"device": device})
 
     async def plan(self, request: PlanRequest) -> Plans:
-        """What a video would cost, every way that comes into question."""
+        """The ways to make a video, what each costs, and the one that a job would get."""
         return await self._call("POST", "/api/plan", Plans, body=request)
 
-    async def fits(self, device: str | None = None) -> Fits:
-        """Models by their official sizes, on one device."""
-        return await self._get("/api/fits", Fits, {"device": device})
+    async def fits(self, *, device: str | None = None, profile: str | None = None) -> Fits:
+        """Every model by its official sizes."""
+        return await self._get("/api/fits", Fits, {"device": device, "profile": profile})
+
+    async def accuracy(self) -> Accuracy:
+        """How far past estimates were off."""
+        return await self._get("/api/plan/accuracy", Accuracy)
 
     async def workers(self) -> Workers:
         return await self._get("/api/workers", Workers)

@@ -24,6 +24,7 @@ from wantui.daemon.routes import (
     metrics,
     models,
     pictures,
+    plan,
     queue,
     uploads,
 )
@@ -58,6 +59,7 @@ def create_app(parts: Parts, shutdown: asyncio.Event) -> FastAPI:
         uploads,
         machine,
         metrics,
+        plan,
         logs,
     )
     for noun in nouns:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from wantui.api.hardware import Folder, Hardware, ProfileMatch
-from wantui.api.job import Params
-from wantui.api.model import WeightsStatus
-from wantui.api.plan import Plan
-from wantui.catalog.recipe import Recipe
 from wantui.daemon.findings import Findings
 from wantui.hardware.folders import folder_bytes
-from wantui.hardware.plan import plan
 from wantui.hardware.probe import Probe
 from wantui.hardware.profiles import Matched, Profiles
 from wantui.paths import Paths
@@ -108,13 +103,6 @@ class Machine:
         }
         known = read.model_copy(update=update)
         return known.model_copy(update={"profile": _told(self.profiles.match(known))})
-
-    async def best_plan(
-        self, recipe: Recipe, weights: WeightsStatus, params: Params, others: Sequence[Recipe]
-    ) -> Plan:
-        """For the device that suits it best. Raises DoesNotFit naming one of `others` that fits."""
-        hardware = await self.read()
-        return plan(recipe, weights, hardware, video=params, loras=params.loras, others=others)
 
     async def close(self) -> None:
         await self._findings.stop()

@@ -26,10 +26,12 @@ from wantui.daemon.conversion_cargo import ConversionCargo
 from wantui.daemon.conversions import Conversions
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.engine import missing_packages, versions
+from wantui.daemon.estimate_book import EstimateBook
 from wantui.daemon.events import Events
 from wantui.daemon.fetch_lane import DISK, NETWORK, REWRITE, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
 from wantui.daemon.findings import Findings
+from wantui.daemon.forecast import Forecast
 from wantui.daemon.housekeeping import Housekeeping
 from wantui.daemon.instruments import Instruments
 from wantui.daemon.intake import Intake
@@ -38,6 +40,7 @@ from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.lane import Lane
 from wantui.daemon.logs import rotated
 from wantui.daemon.machine import Machine, disks_of
+from wantui.daemon.planner import Planner
 from wantui.daemon.prospects import MachineProspects
 from wantui.daemon.provision import Provision
 from wantui.daemon.reports import Reports
@@ -84,7 +87,21 @@ class Parts:
         self.book = VerdictBook(self.database)
         self.upstream = UpstreamBook(self.database)
         self.record = TrackRecord(self.database)
+        self.estimates = EstimateBook(self.database)
         catalog = Catalog.load(shipped_config(), paths.recipes, paths.qualities)
+        profiles = Profiles.load(
+            shipped_config() / "profiles", paths.profiles, settings.hardware.profile
+        )
+        findings = Findings(
+            paths.findings,
+            paths.logs / "engine.log",
+            catalog.recipes,
+            demo_weights(),
+            disks_of(paths),
+        )
+        self.machine = Machine(paths, profiles, findings)
+        self.watch = Watch(self.events, self.machine, self.board)
+        self.planner = Planner(self.machine, profiles, self.estimates, self.board)
         self.inventory = Inventory(
             catalog,
             paths.hub_cache,
@@ -95,23 +112,12 @@ class Parts:
                 self.upstream,
                 loaded=self.board.holds,
                 metrics=self.record.of,
-                prospects=MachineProspects(lambda: self.machine.last),
+                prospects=MachineProspects(self.planner, lambda: self.machine.last),
             ),
             converted=paths.converted,
             changed=lambda model: self.events.publish(EventKind.MODEL, model),
         )
-        self.machine = Machine(
-            paths,
-            Profiles.load(shipped_config() / "profiles", paths.profiles, settings.hardware.profile),
-            Findings(
-                paths.findings,
-                paths.logs / "engine.log",
-                self.inventory.catalog.recipes,
-                demo_weights(),
-                disks_of(paths),
-            ),
-        )
-        self.watch = Watch(self.events, self.machine, self.board)
+        self.forecast = Forecast(self.inventory, self.machine, self.planner, profiles)
         self.downloads = Downloads(self.database, self._download_changed)
         self.conversions = Conversions(
             paths.converted,
@@ -161,6 +167,7 @@ class Parts:
             self.inventory.catalog,
             self.provision,
             self.machine,
+            planner=self.planner,
             changed=self._queue_changed,
         )
         self.housekeeping = Housekeeping(
@@ -175,7 +182,7 @@ class Parts:
         self.intake = Intake(
             paths=paths,
             inventory=self.inventory,
-            machine=self.machine,
+            planner=self.planner,
             uploads=self.uploads,
             adapters=self.adapters,
             jobs=self.jobs,
@@ -199,6 +206,7 @@ class Parts:
         await self.record.start()
         await self.book.start()
         await self.upstream.start()
+        await self.estimates.start()
         await self.downloads.start()
         self.instruments.start(self.jobs.live.values(), self.downloads.all())
         await self.adapters.start()
@@ -214,6 +222,7 @@ class Parts:
                 scheduler=self.scheduler,
                 jobs=self.jobs,
                 inventory=self.inventory,
+                planner=self.planner,
                 board=self.board,
             )
             for device in devices(hardware)
@@ -296,6 +305,7 @@ class Parts:
             counts=self.jobs.counts,
             waits_for=self.scheduler.waits_for,
             lacking=self.scheduler.lacking,
+            crowded=self.scheduler.crowded,
             rev=self._queue_rev,
         )
 

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from wantui.api.hardware import BuiltComponent, EngineFacts, Hardware
+from wantui.api.hardware import BuiltComponent, EngineFacts, Hardware, ProfileMatch
 from wantui.api.model import WeightsStatus
 from wantui.api.report import HealthState
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.engine import missing_packages
+from wantui.daemon.planner import Planner
 from wantui.daemon.reports import Prospect
+from wantui.hardware.estimates.case import Case
 from wantui.hardware.suitability import judge
+from wantui.hardware.ways import Limits
 
 
 class _Key(NamedTuple):
     """All that a judgement depends on; readings, which change every second, are no part of it."""
 
-    machine: tuple[object, ...]
+    cases: tuple[tuple[Case, tuple[tuple[str, float], ...]], ...]
+    """The official video on every device, and what proved too much there."""
+    gpus: tuple[tuple[str, str | None], ...]
+    reasons: tuple[str | None, ...]
+    """Why GPUs are missing."""
+    profile: ProfileMatch | None
     engine: EngineFacts | None
-    components: tuple[tuple[str, int, int | None], ...]
 
 
 class MachineProspects:
     """`hardware` gives the last reading; None before the first."""
 
-    def __init__(self, hardware: Callable[[], Hardware | None]) -> None:
+    def __init__(self, planner: Planner, hardware: Callable[[], Hardware | None]) -> None:
+        self._planner = planner
         self._hardware = hardware
         self._judged: dict[str, tuple[_Key, Prospect]] = {}
 
@@ -33,15 +41,26 @@ class MachineProspects:
         hardware = self._hardware()
         if hardware is None:
             raise AssertionError("the machine is read before any model is told of")
-        key = _Key(_machine(hardware), hardware.engine, _components(weights))
+        cases = self._planner.official(recipe, weights, hardware)
+        key = _key(cases, hardware)
         known = self._judged.get(recipe.id)
         if known is None or known[0] != key:
-            known = self._judged[recipe.id] = key, _prospect(recipe, weights, hardware)
+            known = self._judged[recipe.id] = key, _prospect(recipe, cases, hardware)
         return known[1]
 
 
-def _prospect(recipe: Recipe, weights: WeightsStatus, hardware: Hardware) -> Prospect:
-    judged = judge(recipe, weights, hardware)
+def _key(cases: Sequence[tuple[Case, Limits]], hardware: Hardware) -> _Key:
+    return _Key(
+        cases=tuple((case, tuple(sorted(limits.items()))) for case, limits in cases),
+        gpus=tuple((gpu.uuid, gpu.compute_capability) for gpu in hardware.gpus),
+        reasons=(hardware.gpu_reason, *hardware.gpu_notes),
+        profile=hardware.profile,
+        engine=hardware.engine,
+    )
+
+
+def _prospect(recipe: Recipe, cases: Sequence[tuple[Case, Limits]], hardware: Hardware) -> Prospect:
+    judged = judge(cases, hardware)
     implemented, broken = _implemented(recipe, hardware.engine)
     problem = None
     if broken is not None:
@@ -81,20 +100,3 @@ def _faults(built: Iterator[BuiltComponent]) -> Iterator[str]:
                 f"{part.component}: {part.class_name} has {part.parameter_count:,} parameters, "
                 f"the catalog says {part.expected_count:,}"
             )
-
-
-def _machine(hardware: Hardware) -> tuple[object, ...]:
-    return (
-        tuple((gpu.uuid, gpu.memory_total_bytes, gpu.compute_capability) for gpu in hardware.gpus),
-        hardware.driver,
-        hardware.gpu_reason,
-        hardware.memory.total_bytes,
-        hardware.profile,
-    )
-
-
-def _components(weights: WeightsStatus) -> tuple[tuple[str, int, int | None], ...]:
-    """Of the weights, what decides their bytes in memory."""
-    return tuple(
-        (part.name, part.bytes_present, part.parameter_count) for part in weights.components
-    )

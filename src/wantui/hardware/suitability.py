@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from wantui.api.hardware import DeviceClass, EngineFacts, Gpu, Hardware
-from wantui.api.model import WeightsStatus
 from wantui.api.plan import Plan
 from wantui.api.report import Suitability
-from wantui.catalog.recipe import Recipe
 from wantui.errors import DoesNotFit
-from wantui.hardware.plan import FAST_BFLOAT16, plan
+from wantui.hardware.estimates.case import Case
+from wantui.hardware.plan import plan_on_best
+from wantui.hardware.ways import Limits
 
 FAST_FLOAT16 = (5, 3)
 """Compute capability of the first GPUs that compute in fp16: Tegra X1, then Pascal.
 Source: CUDA C++ Programming Guide, arithmetic instructions by compute capability."""
 
+FAST_BFLOAT16 = (8, 0)
+"""Of the first whose tensor cores take bf16: Ampere."""
 CPU_FLOAT16 = frozenset({"avx512_fp16", "amx_fp16", "asimdhp"})
 CPU_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 """As the kernel calls the extensions of x86 and of Arm. Source: Linux, arch/x86/include/asm/
@@ -28,10 +31,10 @@ class Judgement(NamedTuple):
     """None if it can never fit."""
 
 
-def judge(recipe: Recipe, weights: WeightsStatus, hardware: Hardware) -> Judgement:
-    """By capacity alone: what others hold of it now is left out."""
+def judge(cases: Sequence[tuple[Case, Limits]], hardware: Hardware) -> Judgement:
+    """A model's official video on every device; by capacity, whatever others hold of it now."""
     try:
-        best = plan(recipe, weights, hardware)
+        best = plan_on_best(cases)
     except DoesNotFit as error:
         said = _suitability(hardware, _largest(hardware), error.message, fits=False)
         return Judgement(said, None)
