@@ -64,12 +64,17 @@ def test_a_plan_is_three_lines_what_it_takes_how_long_and_how() -> None:
 
 
 def test_what_does_not_fit_says_what_is_missing_and_what_would() -> None:
-    refusal = ErrorBody(code="does_not_fit", message="12.0 GB too little", hint="")
+    refusal = ErrorBody(
+        code="does_not_fit",
+        message="ti2v-5b needs 37.0 GB of a card",
+        hint="",
+        detail={"needed_bytes": 37 * GB, "total_bytes": 25 * GB},
+    )
     near = Nearest(model="ti2v-5b", width=1280, height=704, frames=49, words="the same, 49 frames")
     first, second, third = said(plans(refusal=refusal, nearest=(near,)))
-    assert first == "✗ does not fit: 12.0 GB too little"
+    assert first == "✗ does not fit: 12.0 GB are missing of 37.0 GB"
     assert second == "instead: the same, 49 frames"
-    assert third == ""
+    assert third == "ti2v-5b needs 37.0 GB of a card"
 
 
 def test_memory_that_others_hold_is_waited_for_and_they_are_named() -> None:

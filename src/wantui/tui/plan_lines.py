@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wantui.api.error import ErrorBody
 from wantui.api.estimate import Amount, Plans, Way
 from wantui.api.plan import Plan
 from wantui.text import bytes_text, duration_text
@@ -53,13 +54,23 @@ def _held(plans: Plans) -> str:
 
 
 def _refused(plans: Plans) -> tuple[Line, Line, Line]:
-    problem = plans.refusal.message if plans.refusal else "no way to load it"
+    """What is missing first: the rest may be cut."""
     instead = "; ".join(near.words for near in plans.nearest)
+    problem = plans.refusal.message if plans.refusal else "no way to load it"
     return (
-        [("✗ does not fit", Tone.BAD), (f": {problem}", Tone.PLAIN)],
+        [("✗ does not fit", Tone.BAD), (_missing(plans.refusal), Tone.PLAIN)],
         [(f"instead: {instead}" if instead else "", Tone.STRONG)],
-        [],
+        [(problem, Tone.MUTED)],
     )
+
+
+def _missing(refusal: ErrorBody | None) -> str:
+    """: 4.6 GB are missing of 29.9 GB"""
+    detail = (refusal.detail if refusal else None) or {}
+    needed, total = detail.get("needed_bytes"), detail.get("total_bytes")
+    if not isinstance(needed, int) or not isinstance(total, int):
+        return ""
+    return f": {bytes_text(needed - total)} are missing of {bytes_text(needed)}"
 
 
 def _on_gpu(plan: Plan) -> bool:
