@@ -101,9 +101,9 @@ def lack(case: Case, setup: Setup, limits: Limits = NO_LIMITS) -> Lack | None:
 
 def _lacks(case: Case, setup: Setup, limits: Limits) -> Iterator[Lack]:
     site = case.site
-    room = site.device_bytes if setup.residency.components_stay else site.capacity_bytes
     for stage in Stage:
         needed = stage_peak(case, setup, stage).likely
+        room = site.device_bytes if _by_choice(case, setup, stage) else site.capacity_bytes
         if needed > room:
             yield Lack(needed, room, "device")
         if needed >= limits.get(stage, needed + 1):
@@ -118,6 +118,15 @@ def _lacks(case: Case, setup: Setup, limits: Limits) -> Iterator[Lack]:
         yield Lack(needed, site.host_bytes, "host")
     if needed >= limits.get(HOST, needed + 1):
         yield Lack(needed, limits[HOST], "host", proved=True)
+
+
+def _by_choice(case: Case, setup: Setup, stage: Stage) -> bool:
+    """Whether a stage takes more of the device than it must: a leaner way would do."""
+    residency = setup.residency
+    if residency.components_stay:
+        return True
+    is_least = case.site.is_cpu or residency.resident_blocks == case.weights.choices[-1]
+    return stage is Stage.DENOISE and not is_least
 
 
 def _in_turns(case: Case, limits: Limits) -> tuple[Residency, ...]:
