@@ -117,7 +117,8 @@ def gauges(hardware: Hardware, workers: Sequence[Worker]) -> Iterator[Gauge]:
         yield Gauge("driver", f"NVIDIA {hardware.driver}", mark=Mark.MUTED)
     yield GAP
     yield Gauge("CPU", machine.cpu_words(hardware.cpu), mark=Mark.STRONG)
-    yield Gauge("", machine.extension_words(hardware.cpu), mark=Mark.MUTED)
+    if hardware.cpu.extensions:
+        yield Gauge("", machine.extension_words(hardware.cpu), mark=Mark.MUTED)
     yield machine.cpu_gauge(hardware.cpu)
     yield from machine.memory_gauges(hardware.memory)
     if limit := machine.limit_words(hardware.memory):

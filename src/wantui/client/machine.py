@@ -207,7 +207,7 @@ def extension_words(cpu: Cpu) -> str:
     widest = ("sve", "asimd", "avx512f", "avx2", "avx")
     wide = next((name for name in widest if name in cpu.extensions), None)
     other = [name for name in cpu.extensions if "bf16" in name or name.startswith("amx")]
-    return ", ".join([*([wide] if wide else []), *other]) or "no vectors that the kernel tells of"
+    return ", ".join([*([wide] if wide else []), *other])
 
 
 def memory_gauges(memory: Memory) -> Iterator[Gauge]:
@@ -224,7 +224,7 @@ def limit_words(memory: Memory) -> str:
     return f"{memory.limit} caps the machine's {bytes_text(memory.machine_bytes)}"
 
 
-def disk_gauges(disks: Sequence[Disk]) -> Iterator[Gauge]:
+def disk_gauges(disks: Sequence[Disk], *, paths: bool = True) -> Iterator[Gauge]:
     """One a disk: what has the same numbers is taken for the same."""
     together: dict[tuple[int, int, float | None], list[Disk]] = {}
     for disk in disks:
@@ -234,9 +234,12 @@ def disk_gauges(disks: Sequence[Disk]) -> Iterator[Gauge]:
         share = (total - free) / max(total, 1)
         speed = f", reads {bytes_text(rate)}/s" if rate else ""
         words = f"{bytes_text(free)} free of {bytes_text(total)}{speed}"
-        yield Gauge("disk", words, share, _fullness(share))
-        for disk in same:
-            yield Gauge("", f"{disk.role}: {disk.path}", mark=Mark.MUTED)
+        name = same[0].role if len(same) == 1 else "disk"
+        yield Gauge(name, words, share, _fullness(share))
+        if paths:
+            yield from (Gauge("", f"{one.role}: {one.path}", mark=Mark.MUTED) for one in same)
+        elif len(same) > 1:
+            yield Gauge("", ", ".join(one.role for one in same), mark=Mark.MUTED)
 
 
 def folder_words(folders: Sequence[Folder]) -> str:
