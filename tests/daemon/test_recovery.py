@@ -310,7 +310,12 @@ async def test_a_driver_that_hiccups_fails_no_job(
     paths = Paths.from_environment({"WANTUI_HOME": str(tmp_path)})
     made = Flickering(paths)
     scheduler = Scheduler(
-        jobs, CATALOG, Store(database, paths).provision, made, changed=lambda: None
+        jobs,
+        CATALOG,
+        Store(database, paths).provision,
+        made,
+        planner=planner(tmp_path),
+        changed=lambda: None,
     )
     scheduler.start({"GPU-1"})
     made.named = False

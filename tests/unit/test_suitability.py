@@ -149,7 +149,17 @@ def test_only_another_machine_is_judged_anew() -> None:
     busy = now.gpus[0].model_copy(update={"memory_used_bytes": 20 * GIB, "power_w": 400.0})
     now = now.model_copy(update={"gpus": (busy,), "measured_at": 99.0})
     assert prospects.of(RECIPE, WEIGHTS) is first
-    profile = ProfileMatch(name="mine", summary="", why="it is yours", own=True)
+    profile = ProfileMatch(
+        name="mine",
+        summary="",
+        why="it is yours",
+        own=True,
+        expected_flops=1e12,
+        memory_bytes_per_second=1e12,
+        host_to_device_bytes_per_second=1e10,
+        disk_read_bytes_per_second=1e9,
+        memory_reserve_bytes=GIB,
+    )
     now = now.model_copy(update={"profile": profile})
     assert prospects.of(RECIPE, WEIGHTS).hardware.recommended_profile == "mine"
     now = now.model_copy(update={"gpus": ()})

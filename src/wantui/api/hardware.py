@@ -169,6 +169,14 @@ class ProfileMatch(Reply):
     """In one sentence."""
     own: bool = False
     """Whether it is the user's."""
+    expected_flops: float
+    """Operations a second that a transformer's forward is expected to come to."""
+    memory_bytes_per_second: float
+    """Of the device."""
+    host_to_device_bytes_per_second: float
+    disk_read_bytes_per_second: float
+    memory_reserve_bytes: int
+    """Of the device, what plans leave free."""
 
 
 class ProfileText(Reply):

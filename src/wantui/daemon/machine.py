@@ -136,5 +136,13 @@ def _count(folders: Mapping[str, Path]) -> tuple[Folder, ...]:
 def _told(matched: Matched) -> ProfileMatch:
     profile = matched.profile
     return ProfileMatch(
-        name=profile.name, summary=profile.summary, why=matched.why, own=matched.own
+        name=profile.name,
+        summary=profile.summary,
+        why=matched.why,
+        own=matched.own,
+        expected_flops=profile.expected_flops,
+        memory_bytes_per_second=profile.memory_bytes_per_second,
+        host_to_device_bytes_per_second=profile.host_to_device_bytes_per_second,
+        disk_read_bytes_per_second=profile.disk_read_bytes_per_second,
+        memory_reserve_bytes=profile.memory_reserve_bytes,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from textwrap import wrap
 
 from pydantic import BaseModel
 
@@ -11,8 +12,10 @@ from wantui.api.hardware import Hardware, ProfileText
 from wantui.hardware.profile import Profile
 from wantui.hardware.profiles import Matched
 from wantui.hardware.readings import subject_of
+from wantui.text import one_line
 
 NAME = "mine"
+WIDTH = 96
 _HEAD = """\
 # This machine, as wantui plans for it. Put it into profiles/ beside wantui.toml and change what you
 # know better: it goes over what is read of the machine. What you take out is taken from `extends`,
@@ -39,7 +42,8 @@ def _lines(matched: Matched, hardware: Hardware) -> Iterator[str]:
     for field, value in profile.model_dump(mode="json").items():
         if field not in said:
             yield ""
-            yield f"# {_UNITS[field]} Source: {profile.sources.get(field, 'not said')}."
+            source = one_line(profile.sources.get(field, "not said"))
+            yield from (f"# {line}" for line in wrap(f"{_UNITS[field]} Source: {source}.", WIDTH))
             yield f"{field} = {_toml(value)}"
 
 

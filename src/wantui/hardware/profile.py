@@ -77,7 +77,7 @@ class Profile(BaseModel):
     host_memory_bytes: Bytes
     """Bytes of it that a process may use."""
     cores: Annotated[int, Field(gt=0)]
-    """Logical processors."""
+    """Logical processors; of a CPU's own profile two a core."""
     dtypes: Dtypes
     """Number formats that its matrix units take at full rate."""
     attention: Attention

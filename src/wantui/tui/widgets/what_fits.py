@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from textual.containers import Vertical
 
 from wantui.text import one_line
@@ -9,11 +11,8 @@ from wantui.tui.matrix import LEGEND, Matrix
 from wantui.tui.tone import Said, Tone
 from wantui.tui.widgets.quiet import Quiet
 
-NAME_WIDTH = 14
-CELL_WIDTH = 12
-TIME_WIDTH = 9
-WIDE = 110
-"""From this width on there is room for the times."""
+GAP = 2
+LONGEST_NAME = 24
 
 
 class WhatFits(Vertical):
@@ -23,8 +22,8 @@ class WhatFits(Vertical):
     WhatFits > .legend { height: auto; text-wrap: wrap; }
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
         self._matrix: Matrix | None = None
 
     def show(self, matrix: Matrix) -> None:
@@ -38,7 +37,7 @@ class WhatFits(Vertical):
     def _draw(self) -> None:
         if (matrix := self._matrix) is None:
             return
-        lines = [_head(matrix), *_rows(matrix, times=self.size.width >= WIDE)]
+        lines = [_head(matrix), *_rows(matrix, self.size.width)]
         there = list(self.query_children(Quiet))
         for line in there[len(lines) + 1 :]:
             line.remove()
@@ -56,15 +55,35 @@ def _head(matrix: Matrix) -> list[Said]:
     return [("what fits  ", Tone.STRONG), (matrix.title, Tone.MUTED)]
 
 
-def _rows(matrix: Matrix, *, times: bool) -> list[list[Said]]:
-    width = CELL_WIDTH + (TIME_WIDTH if times else 0)
-    names = [(f"{size:<{width}}", Tone.MUTED) for size in matrix.sizes]
-    rows: list[list[Said]] = [[(" " * NAME_WIDTH, Tone.PLAIN), *names]]
-    for (model, cells), spent in zip(matrix.rows, matrix.times, strict=True):
-        row: list[Said] = [(f"{one_line(model, NAME_WIDTH - 1):<{NAME_WIDTH}}", Tone.PLAIN)]
-        for (text, tone), time in zip(cells, spent, strict=True):
-            row.append((f"{text:<{CELL_WIDTH}}", tone))
-            if times:
-                row.append((f"{time:<{TIME_WIDTH}}", Tone.MUTED))
-        rows.append(row)
-    return rows
+def _rows(matrix: Matrix, width: int) -> list[list[Said]]:
+    """Names, sizes and cells in columns; with the times, where there is room for them."""
+    names = [one_line(name, LONGEST_NAME) for name, _ in matrix.rows]
+    columns = [
+        [[(size, Tone.MUTED)], *([cells[at]] for _, cells in matrix.rows)]
+        for at, size in enumerate(matrix.sizes)
+    ]
+    first = _aligned([[("", Tone.PLAIN)], *([(name, Tone.PLAIN)] for name in names)])
+    short = [first, *map(_aligned, columns)]
+    timed = [first, *(_aligned(_timed(column, at, matrix)) for at, column in enumerate(columns))]
+    chosen = timed if _width(timed) <= width else short
+    return [[said for cell in row for said in cell] for row in zip(*chosen, strict=True)]
+
+
+def _timed(column: list[list[Said]], at: int, matrix: Matrix) -> list[list[Said]]:
+    head, *cells = column
+    times = ((f" {row[at]}" if row[at] else "", Tone.MUTED) for row in matrix.times)
+    return [head, *([*cell, time] for cell, time in zip(cells, times, strict=True))]
+
+
+def _aligned(column: list[list[Said]]) -> list[list[Said]]:
+    """Every cell as wide as the widest, and a gap."""
+    width = max(map(_length, column)) + GAP
+    return [[*cell, (" " * (width - _length(cell)), Tone.PLAIN)] for cell in column]
+
+
+def _length(cell: Iterable[Said]) -> int:
+    return sum(len(text) for text, _ in cell)
+
+
+def _width(columns: Iterable[list[list[Said]]]) -> int:
+    return sum(_length(column[0]) for column in columns) - GAP
