@@ -19,6 +19,8 @@ class EventKind(StrEnum):
     DOWNLOAD = "download"
     WORKER = "worker"
     QUEUE = "queue"
+    HARDWARE = "hardware"
+    """A reading of the machine, for those who ask for this kind: without an id, soon old."""
     RESYNC = "resync"
     """Events were missed: start over from `/api/status`."""
     GOODBYE = "goodbye"

@@ -40,6 +40,8 @@ class WaitsFor(StrEnum):
     DISK = "disk"
     WORKER = "worker"
     """No worker starts: it is tried again, less and less often."""
+    MEMORY = "memory"
+    """It fits the device, but not beside what others hold of it now."""
 
 
 class Stage(StrEnum):
@@ -212,7 +214,10 @@ class Job(Reply):
     """Its weights are pulled or repaired if need be."""
     unverified: bool = False
     """It may load weights that nobody has proven."""
+    asked_plan: Plan | None = None
+    """By which it was accepted: what the machine could do for it with all of its memory."""
     plan: Plan | None = None
+    """By which it runs, made when it was started."""
     progress: Progress | None = None
     checkpoint_step: int | None = None
     """Denoising steps that need not be done again, whatever happens."""

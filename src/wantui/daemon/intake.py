@@ -17,7 +17,7 @@ from wantui.daemon.engine import GGUF_PACKAGES, LORA_PACKAGES, need_engine
 from wantui.daemon.inventory import Inventory, need_own_files, need_whole
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.loras import choose_loras, misplaced
-from wantui.daemon.machine import Machine
+from wantui.daemon.planner import Planner
 from wantui.daemon.uploads import Uploads
 from wantui.errors import DiskFull, FolderUnsafe, UnknownUpload
 from wantui.paths import Paths
@@ -36,7 +36,7 @@ class Intake:
         *,
         paths: Paths,
         inventory: Inventory,
-        machine: Machine,
+        planner: Planner,
         uploads: Uploads,
         adapters: Adapters,
         jobs: Jobs,
@@ -46,7 +46,7 @@ class Intake:
     ) -> None:
         self._paths = paths
         self._inventory = inventory
-        self._machine = machine
+        self._planner = planner
         self._uploads = uploads
         self._adapters = adapters
         self._jobs = jobs
@@ -74,7 +74,8 @@ class Intake:
         need_own_files(recipe, weights)
         if not (request.fetch and recipe.repository):
             need_whole(recipe, weights)
-        await self._machine.best_plan(recipe, weights, params, self._inventory.catalog.recipes)
+        recipes = self._inventory.catalog.recipes
+        asked_plan = await self._planner.asked(recipe, weights, params, recipes)
         with self._adapters.held(lora.sha256 for lora in loras):
             job = await self._jobs.accept(
                 model=recipe.id,
@@ -82,6 +83,7 @@ class Intake:
                 faithful=quality.faithful and not recipe.is_quantised,
                 params=params,
                 encoding=encoding,
+                asked_plan=asked_plan,
                 warnings=(
                     *misplaced(self._adapters, recipe, loras),
                     *notes(recipe, params.prompt),

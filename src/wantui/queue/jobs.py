@@ -80,6 +80,7 @@ class Jobs:
         faithful: bool = True,
         params: Params,
         encoding: Encoding | None = None,
+        asked_plan: Plan | None = None,
         warnings: tuple[JobWarning, ...] = (),
         owner: int,
         hold: bool,
@@ -99,6 +100,7 @@ class Jobs:
             warnings=warnings,
             params=params,
             encoding=encoding,
+            asked_plan=asked_plan,
             owner=owner,
             fetch=fetch,
             unverified=unverified,
@@ -181,6 +183,12 @@ class Jobs:
         most = self._settings.max_crashes
         return await self._change(
             job_id, lambda job: transitions.fail(job, error, time.time(), max_crashes=most)
+        )
+
+    async def again(self, job_id: int, error: WantuiError, warning: JobWarning) -> Job:
+        """After an attempt that failed as another plan will not."""
+        return await self._change(
+            job_id, lambda job: transitions.again(job, error, warning, time.time())
         )
 
     async def refuse(self, job_id: int, error: WantuiError) -> Job:
