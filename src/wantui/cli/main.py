@@ -27,6 +27,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "removal": ("rm", "prune", "keep"),
     "lora": ("lora",),
     "machine": ("ps", "hw"),
+    "plan": ("plan",),
     "events": ("events",),
     "config": ("config",),
     "daemon": ("daemon",),
