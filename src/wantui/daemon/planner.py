@@ -198,4 +198,5 @@ def _subject(case: Case) -> Subject:
 
 def _lacking(error: OutOfMemory) -> int:
     """Bytes that were asked for beyond what was free; 0 where it is not known."""
-    return max(int(error.detail.get("needed", 0)) - int(error.detail.get("free", 0)), 0)
+    needed, free = error.detail.get("needed"), error.detail.get("free")
+    return max(int(needed) - int(free), 0) if needed and free is not None else 0

@@ -17,7 +17,7 @@ from wantui.api.plan import Plan
 from wantui.errors import DoesNotFit
 from wantui.hardware.estimates.case import Case, Setup
 from wantui.hardware.estimates.whole import host_peak, peak, seconds
-from wantui.hardware.ways import NO_LIMITS, Limits, Rank, best, candidates, lack, rank
+from wantui.hardware.ways import NO_LIMITS, Limits, Rank, best, least_lack, rank
 from wantui.text import bytes_text
 
 CPU = "cpu"
@@ -73,10 +73,9 @@ def made(case: Case, setup: Setup) -> Plan:
 
 
 def does_not_fit(case: Case, limits: Limits = NO_LIMITS) -> DoesNotFit:
-    """Why not even the least demanding way can be had."""
+    """Why not even the way that is nearest to fitting can be had."""
     site = case.site
-    least = min(candidates(case, limits), key=lambda setup: peak(case, setup).likely)
-    lacking = lack(case, least, limits)
+    lacking = least_lack(case, limits)
     if lacking is None:
         raise AssertionError("it does fit")
     where = site.device_name if lacking.where == "device" else "host memory"

@@ -95,8 +95,15 @@ def best(case: Case, limits: Limits = NO_LIMITS, *, tiles: bool = True) -> Setup
 
 
 def lack(case: Case, setup: Setup, limits: Limits = NO_LIMITS) -> Lack | None:
-    """What there is too little of; None for a way that can be had."""
-    return next(_lacks(case, setup, limits), None)
+    """What there is too little of, the largest part of it; None for a way that can be had."""
+    return max(_lacks(case, setup, limits), key=lambda one: one.missing_bytes, default=None)
+
+
+def least_lack(case: Case, limits: Limits = NO_LIMITS) -> Lack | None:
+    """Of the way that is nearest to fitting; None if one does."""
+    known = [lack(case, setup, limits) for setup in candidates(case, limits)]
+    lacks = [one for one in known if one is not None]
+    return min(lacks, key=lambda one: one.missing_bytes) if len(lacks) == len(known) else None
 
 
 def _lacks(case: Case, setup: Setup, limits: Limits) -> Iterator[Lack]:
