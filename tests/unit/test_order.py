@@ -1,4 +1,4 @@
-"""The order of the queue: who is next, who may go ahead, and how long anyone can be kept waiting."""
+"""The order of the queue: who is next, who may go ahead, and how often anyone is overtaken."""
 
 from __future__ import annotations
 

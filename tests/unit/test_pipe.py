@@ -115,7 +115,7 @@ REPORTS: tuple[Report, ...] = (
     Checkpointed(job=1, step=4),
     Previewed(job=1, rev=3),
     Warned(job=1, code="c", message="m"),
-    Completed(job=1, output=OUTPUT, timings=TIMINGS, peak_device_bytes=None),
+    Completed(job=1, output=OUTPUT, timings=TIMINGS, peaks=()),
     Stopped(job=1),
     Failed(job=1, error=ERROR, ends=True),
 )

@@ -21,6 +21,9 @@ class EventKind(StrEnum):
     QUEUE = "queue"
     GONE = "gone"
     """Jobs were removed."""
+    HARDWARE = "hardware"
+    """A reading of the machine, for those who ask for this kind: without an id, for it is soon old,
+    and without `engine` while that is as it was."""
     RESYNC = "resync"
     """Events were missed: start over from `/api/status`."""
     GOODBYE = "goodbye"

@@ -49,6 +49,8 @@ class WaitsFor(StrEnum):
     """Another job has to be completed first."""
     TIME = "time"
     """It is not to start yet."""
+    MEMORY = "memory"
+    """It fits the device, but not beside what others hold of it now."""
 
 
 class Stage(StrEnum):
@@ -248,7 +250,10 @@ class Job(Reply):
     """Those of them that are not completed yet."""
     start_at: float | None = None
     """It does not start before, in seconds since the epoch."""
+    asked_plan: Plan | None = None
+    """By which it was accepted: what the machine could do for it with all of its memory."""
     plan: Plan | None = None
+    """By which it runs, made when it was started."""
     progress: Progress | None = None
     checkpoint_step: int | None = None
     """Denoising steps that need not be done again, whatever happens."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wantui.api.base import Reply
+from wantui.api.estimate import Crowd
 from wantui.api.job import Job, JobState, WaitsFor
 
 
@@ -28,6 +29,8 @@ class Queue(Reply):
     """Owners of jobs that were started, whoever's turn is next first; others go before them."""
     at: float = 0.0
     """When this was so, by the daemon's clock."""
+    crowded: tuple[Crowd, ...] = ()
+    """Queued jobs of these kinds wait for memory, and who holds it."""
     rev: int
 
     def reasons(self, job: Job) -> tuple[WaitsFor, ...]:
@@ -42,6 +45,7 @@ class Queue(Reply):
             WaitsFor.DEPENDENCY: bool(job.unmet),
             WaitsFor.TIME: job.start_at is not None and job.start_at > self.at,
             WaitsFor.WEIGHTS: Lacking.like(job) in self.lacking,
+            WaitsFor.MEMORY: any(crowd.is_of(job) for crowd in self.crowded),
         }
 
     def explain(self, job: Job) -> Job:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import cached_property
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -48,6 +48,9 @@ class Component(_Entry):
     files: tuple[str, ...]
     """Besides the weights, relative to the component's folder."""
     parameter_count: int | None = None
+    config: dict[str, Any] | None = None
+    """What of the published `config.json` decides the module's shape: for building it without
+    memory before any file is here. None where a file beside the weights says it."""
     weights: Weights | None = None
     gguf: str | None = None
     """The GGUF file that has the weights instead: whole, or relative to the repository."""
@@ -87,6 +90,21 @@ class Architecture(_Entry):
         return 2 * attention + feed_forward + norm + modulation
 
 
+class Decoder(_Entry):
+    """The sizes of a Wan VAE's decoder, by which it is told what decoding takes."""
+
+    dim: int
+    """Of its last layers: `decoder_base_dim` of the VAE's configuration, or `base_dim`."""
+    dim_mult: tuple[int, ...]
+    res_blocks: int
+    latent_channels: int
+    out_channels: int
+    residual: bool
+    """The VAE of 2.2, whose levels have shortcuts and do not halve as they upsample."""
+    upsamples_frames: tuple[bool, ...]
+    """Of each level but the last, from the latents up."""
+
+
 class RecipeDefaults(Defaults):
     """The official parameters as TOML has them, where what is absent is None."""
 
@@ -124,6 +142,8 @@ class Recipe(_Entry):
     limits: Limits
     architecture: Architecture | None = None
     """None where nobody wrote it down: no adapter is told to fit."""
+    decoder: Decoder | None = None
+    """None where nobody wrote it down: decoding is taken to be as heavy as any of Wan's."""
     components: tuple[Component, ...]
 
     @cached_property

@@ -12,6 +12,7 @@ from wantui.api.base import Reply
 from wantui.api.cleaning import Gone
 from wantui.api.download import Download
 from wantui.api.event import EventId, EventKind, Notice
+from wantui.api.hardware import Hardware
 from wantui.api.job import Job
 from wantui.api.model import ModelStatus
 from wantui.api.queue import Queue
@@ -28,6 +29,7 @@ _OBJECTS: dict[EventKind, type[Reply]] = {
     EventKind.WORKER: Worker,
     EventKind.QUEUE: Queue,
     EventKind.GONE: Gone,
+    EventKind.HARDWARE: Hardware,
     EventKind.RESYNC: Notice,
     EventKind.GOODBYE: Notice,
 }
@@ -38,7 +40,7 @@ class Event:
     id: EventId | None
     kind: EventKind
     object: Reply
-    """A Job, ModelStatus, Download, Worker, Queue or Notice, as `kind` says."""
+    """A Job, ModelStatus, Download, Worker, Queue, Hardware or Notice, as `kind` says."""
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,8 @@ class Attempt:
         self._holds = holds
         self._asked_to_stop = asked_to_stop
         self._meter = Meter()
+        self.completed: Completed | None = None
+        """What the worker said when it was done."""
         self.worker_is_good = False
         """Whether the worker ended the attempt itself, and takes the next."""
         self.killed_worker = False
@@ -164,6 +166,7 @@ class Attempt:
         """Act on one report; whether it ended the attempt."""
         match report:
             case Completed(output=output, timings=timings):
+                self.completed = report
                 await settle(lambda: self._jobs.complete(self._job_id, output, timings))
                 return True
             case Stopped():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from wantui.api.job import ImageUsed, Job, JobRequest, JobState, Params
 from wantui.api.model import WeightsStatus
+from wantui.api.plan import Plan
 from wantui.catalog.encoding import resolve_encoding
 from wantui.catalog.recipe import Recipe
 from wantui.catalog.resolve import resolve
@@ -20,7 +21,7 @@ from wantui.daemon.engine import GGUF_PACKAGES, LORA_PACKAGES, need_engine
 from wantui.daemon.inventory import Inventory, need_own_files, need_whole
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.loras import choose_loras, misplaced
-from wantui.daemon.machine import Machine
+from wantui.daemon.planner import Planner
 from wantui.daemon.terms import terms
 from wantui.daemon.uploads import Uploads
 from wantui.errors import DiskFull, FolderUnsafe, UnknownUpload, WantuiError
@@ -40,7 +41,7 @@ class _Seen:
     """What one batch has found out, and need not for each of its jobs."""
 
     weights: dict[str, WeightsStatus] = field(default_factory=dict)
-    fitting: set[tuple[object, ...]] = field(default_factory=set)
+    plans: dict[tuple[str, Params], Plan] = field(default_factory=dict)
 
 
 class Intake:
@@ -49,7 +50,7 @@ class Intake:
         *,
         paths: Paths,
         inventory: Inventory,
-        machine: Machine,
+        planner: Planner,
         uploads: Uploads,
         adapters: Adapters,
         jobs: Jobs,
@@ -59,7 +60,7 @@ class Intake:
     ) -> None:
         self._paths = paths
         self._inventory = inventory
-        self._machine = machine
+        self._planner = planner
         self._uploads = uploads
         self._adapters = adapters
         self._jobs = jobs
@@ -118,7 +119,7 @@ class Intake:
         need_own_files(recipe, weights)
         if not (request.fetch and recipe.repository):
             need_whole(recipe, weights)
-        await self._need_fit(recipe, weights, params, seen)
+        asked_plan = await self._plan(recipe, weights, params, seen)
         return Job(
             id=0,
             rev=1,
@@ -128,6 +129,7 @@ class Intake:
             faithful=quality.faithful and not recipe.is_quantised,
             params=params,
             encoding=encoding,
+            asked_plan=asked_plan,
             warnings=(
                 *misplaced(self._adapters, recipe, loras),
                 *notes(recipe, params.prompt),
@@ -139,15 +141,20 @@ class Intake:
             **asked,
         )
 
-    async def _need_fit(
+    async def _plan(
         self, recipe: Recipe, weights: WeightsStatus, params: Params, seen: _Seen
-    ) -> None:
-        """Raises DoesNotFit."""
-        extent = recipe.id, params.width, params.height, params.frames, params.loras
-        if extent not in seen.fitting:
+    ) -> Plan:
+        """Made once for all that differ by their words and seeds. Raises DoesNotFit."""
+        kind = (
+            recipe.id,
+            params.model_copy(
+                update={"prompt": "", "negative_prompt": "", "seed": 0, "image": None}
+            ),
+        )
+        if kind not in seen.plans:
             recipes = self._inventory.catalog.recipes
-            await self._machine.best_plan(recipe, weights, params, recipes)
-            seen.fitting.add(extent)
+            seen.plans[kind] = await self._planner.asked(recipe, weights, params, recipes)
+        return seen.plans[kind]
 
     async def _prepare(self, job: Job) -> None:
         """Make the job's folder; should that fail now, its attempt tries again and says why."""

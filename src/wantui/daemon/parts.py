@@ -18,40 +18,50 @@ from wantui.api.job import Job, JobState
 from wantui.api.order import in_order
 from wantui.api.queue import Queue
 from wantui.api.status import MAX_FINISHED, MAX_UNFINISHED, Status
+from wantui.api.worker import Worker
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.adapter_pulls import AdapterPulls
 from wantui.daemon.adapters import Adapters
-from wantui.daemon.alarm import Alarm
+from wantui.daemon.backlog import Backlog
 from wantui.daemon.cargo import Cargo
-from wantui.daemon.cleaning import Cleaner
 from wantui.daemon.conversion_cargo import ConversionCargo
 from wantui.daemon.conversions import Conversions
-from wantui.daemon.dependencies import Dependencies
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.engine import missing_packages, versions
+from wantui.daemon.estimate_book import EstimateBook
 from wantui.daemon.events import Events
 from wantui.daemon.fetch_lane import DISK, NETWORK, REWRITE, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
+from wantui.daemon.findings import Findings
+from wantui.daemon.forecast import Forecast
 from wantui.daemon.housekeeping import Housekeeping
+from wantui.daemon.instruments import Instruments
 from wantui.daemon.intake import Intake
 from wantui.daemon.inventory import Inventory
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.lane import Lane
 from wantui.daemon.logs import rotated
-from wantui.daemon.machine import Machine
+from wantui.daemon.machine import Machine, disks_of
+from wantui.daemon.naming import Naming
+from wantui.daemon.planner import Planner
+from wantui.daemon.prospects import MachineProspects
 from wantui.daemon.provision import Provision
+from wantui.daemon.reports import Reports
 from wantui.daemon.retry import Retries
 from wantui.daemon.scheduler import Scheduler
+from wantui.daemon.track_record import TrackRecord
 from wantui.daemon.uploads import Uploads
 from wantui.daemon.upstream import UpstreamBook
 from wantui.daemon.verdict_book import VerdictBook
+from wantui.daemon.watch import Watch
 from wantui.daemon.weights_cargo import WeightsCargo
 from wantui.daemon.workers import WorkerBoard
 from wantui.database import Database
-from wantui.errors import TimedOut, WantuiError
+from wantui.errors import TimedOut
 from wantui.files import private_folder, sweep
 from wantui.hardware.plan import devices
+from wantui.hardware.profiles import Profiles
 from wantui.paths import Paths, demo_weights, shipped_config
 from wantui.queue.jobs import Jobs
 from wantui.settings import Settings
@@ -60,8 +70,6 @@ RESCAN_S = 5.0
 """How often weights are looked at while someone listens: other tools write to the cache too."""
 READY_S = 2.0
 """How long the database may take to say that it is there."""
-TIDY_S = 3600.0
-"""How often uploads that no job took, and jobs that are kept no longer, are looked for."""
 
 log = logging.getLogger(__name__)
 
@@ -74,28 +82,50 @@ class Parts:
         self.settings = settings
         self.started_at = time.time()
         self.events = Events(settings.events)
+        self.instruments = Instruments()
         self.database = Database(paths.database)
-        self.machine = Machine(paths)
         self.uploads = Uploads(paths.uploads, settings.limits)
         self.jobs = Jobs(self.database, settings.queue, self._job_changed, self._jobs_gone)
-        self.dependencies = Dependencies(self.jobs, self.wake)
-        self.alarm = Alarm(self.jobs.next_start, self._job_is_due)
-        self.board = WorkerBoard(lambda worker: self.events.publish(EventKind.WORKER, worker))
+        self.backlog = Backlog(
+            paths, self.jobs, self.uploads, settings.retention, self._job_is_ready
+        )
+        self.board = WorkerBoard(self._worker_changed)
         self.book = VerdictBook(self.database)
         self.upstream = UpstreamBook(self.database)
+        self.record = TrackRecord(self.database)
+        self.estimates = EstimateBook(self.database)
+        catalog = Catalog.load(shipped_config(), paths.recipes, paths.qualities)
+        profiles = Profiles.load(
+            shipped_config() / "profiles", paths.profiles, settings.hardware.profile
+        )
+        findings = Findings(
+            paths.findings,
+            paths.logs / "engine.log",
+            catalog.recipes,
+            demo_weights(),
+            disks_of(paths),
+        )
+        self.machine = Machine(paths, profiles, findings)
+        self.watch = Watch(self.events, self.machine, self.board)
+        self.planner = Planner(self.machine, profiles, self.estimates, self.board)
         self.inventory = Inventory(
-            Catalog.load(shipped_config(), paths.recipes, paths.qualities),
+            catalog,
             paths.hub_cache,
             demo_weights(),
             self.book,
-            self.upstream,
+            Reports(
+                catalog,
+                self.upstream,
+                loaded=self.board.holds,
+                metrics=self.record.of,
+                prospects=MachineProspects(self.planner, lambda: self.machine.last),
+            ),
             converted=paths.converted,
-            loaded=self.board.holds,
             changed=lambda model: self.events.publish(EventKind.MODEL, model),
         )
-        self.downloads = Downloads(
-            self.database, lambda download: self.events.publish(EventKind.DOWNLOAD, download)
-        )
+        self.forecast = Forecast(self.inventory, self.machine, self.planner, profiles)
+        self.downloads = Downloads(self.database, self._download_changed)
+        self.naming = Naming(self.database, self.inventory, self.downloads)
         self.conversions = Conversions(
             paths.converted,
             inventory=self.inventory,
@@ -135,6 +165,7 @@ class Parts:
                 self.downloads,
                 cargo_of=self._cargo_of,
                 book=self.book,
+                naming=self.naming,
                 log_file=self._fetcher_log,
             )
             for actions in (NETWORK, DISK, REWRITE)
@@ -144,6 +175,7 @@ class Parts:
             self.inventory.catalog,
             self.provision,
             self.machine,
+            planner=self.planner,
             changed=self._queue_changed,
         )
         self.housekeeping = Housekeeping(
@@ -152,13 +184,14 @@ class Parts:
             conversions=self.conversions,
             jobs=self.jobs,
             book=self.book,
+            naming=self.naming,
             hub_cache=paths.hub_cache,
             loaded=self.board.holds,
         )
         self.intake = Intake(
             paths=paths,
             inventory=self.inventory,
-            machine=self.machine,
+            planner=self.planner,
             uploads=self.uploads,
             adapters=self.adapters,
             jobs=self.jobs,
@@ -167,7 +200,6 @@ class Parts:
             wake=self.wake,
         )
         self.retries = Retries(self.intake, self.jobs)
-        self.cleaner = Cleaner(paths, self.jobs, settings.retention)
         self.lanes: tuple[Lane, ...] = ()
         self._queue_rev = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -181,11 +213,14 @@ class Parts:
         await self.database.start()
         if interrupted := await self.jobs.start():
             log.info("%d job(s) were interrupted and are queued again", interrupted)
-        self.dependencies.start()
-        await self.cleaner.start()
+        await self.backlog.start()
+        await self.record.start()
         await self.book.start()
         await self.upstream.start()
+        await self.estimates.start()
         await self.downloads.start()
+        await self.naming.start()
+        self.instruments.start(self.jobs.live.values(), self.downloads.all())
         await self.adapters.start()
         await self.adapter_pulls.start()
         hardware = await self.machine.read()
@@ -199,6 +234,7 @@ class Parts:
                 scheduler=self.scheduler,
                 jobs=self.jobs,
                 inventory=self.inventory,
+                planner=self.planner,
                 board=self.board,
             )
             for device in devices(hardware)
@@ -206,11 +242,11 @@ class Parts:
         self.scheduler.start(devices(hardware))
         self._tasks = [asyncio.create_task(lane.run()) for lane in self.lanes]
         self._tasks += [asyncio.create_task(lane.run()) for lane in self.fetch_lanes]
-        self._tasks.append(asyncio.create_task(self.alarm.run()))
-        self._tasks.append(asyncio.create_task(self.dependencies.run()))
+        self._tasks += [asyncio.create_task(run) for run in self.backlog.runs()]
         self._tasks.append(asyncio.create_task(self.book.run()))
+        self._tasks.append(asyncio.create_task(self.naming.run()))
         self._tasks.append(asyncio.create_task(self._rescan()))
-        self._tasks.append(asyncio.create_task(self._tidy()))
+        self._tasks.append(asyncio.create_task(self.watch.run()))
 
     async def ready(self) -> None:
         """Returns if jobs can be accepted. Raises DatabaseUnusable or TimedOut."""
@@ -246,7 +282,7 @@ class Parts:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.database.stop()
-        self.machine.close()
+        await self.machine.close()
         self.inventory.close()
 
     async def _drained(self) -> None:
@@ -282,6 +318,7 @@ class Parts:
             counts=self.jobs.counts,
             waits_for=self.scheduler.waits_for,
             lacking=self.scheduler.lacking,
+            crowded=self.scheduler.crowded,
             turns=self.jobs.turns,
             at=time.time(),
             rev=self._queue_rev,
@@ -331,23 +368,33 @@ class Parts:
         return self.weights_cargo if download.adapter is None else self.adapter_pulls
 
     def _job_changed(self, job: Job) -> None:
+        self.instruments.job(job)
         self.events.publish(EventKind.JOB, self.view(job))
+        if self.record.ended(job):
+            self.inventory.again(job.model)
         if job.state in (JobState.COMPLETED, JobState.CANCELLED):  # a failed one may be retried
             folder = JobFolder(self.paths.job(job.id))
             asyncio.get_running_loop().run_in_executor(None, folder.drop_checkpoint)
         if job.progress is None or job.progress.fraction == 0.0:
-            self.dependencies.heard(job)
-            self.alarm.look()
+            self.backlog.heard(job)
             self._queue_changed()
 
     def _jobs_gone(self, job_ids: tuple[int, ...]) -> None:
         self.events.publish(EventKind.GONE, Gone(jobs=job_ids))
         self._queue_changed()
 
-    def _job_is_due(self) -> None:
-        """One that was not to start before now."""
+    def _job_is_ready(self) -> None:
+        """Its time has come, or those that it comes after are completed."""
         self._queue_changed()
         self.wake()
+
+    def _download_changed(self, download: Download) -> None:
+        self.instruments.download(download)
+        self.events.publish(EventKind.DOWNLOAD, download)
+
+    def _worker_changed(self, worker: Worker) -> None:
+        self.instruments.worker(worker)
+        self.events.publish(EventKind.WORKER, worker)
 
     def _queue_changed(self) -> None:
         self._queue_rev += 1
@@ -366,14 +413,3 @@ class Parts:
             await self.events.watched()
             await asyncio.sleep(RESCAN_S)
             await self.inventory.models()
-
-    async def _tidy(self) -> None:
-        while True:
-            pictures = (job.params.image for job in self.jobs.live.values())
-            needed = {picture.sha256 for picture in pictures if picture}
-            try:
-                await asyncio.to_thread(self.uploads.tidy, needed)
-                await self.cleaner.tidy()
-            except (OSError, WantuiError) as error:
-                log.warning("tidying: %s", error)
-            await asyncio.sleep(TIDY_S)

@@ -199,13 +199,25 @@ class Warned(Message):
     message: str
 
 
+class StagePeak(Message):
+    """What a stage held of its device at most."""
+
+    stage: Stage
+    bytes: int
+    """On a GPU what torch's allocator had taken, used or not; on a CPU what was resident."""
+    allocated_bytes: int | None
+    """What of it was in use on a GPU."""
+    spared: bool = False
+    """It had nothing to do: its prompts were kept, or a checkpoint held its outcome."""
+
+
 class Completed(Message):
     kind: Literal["completed"] = "completed"
     job: int
     output: Output
     timings: Timings
-    peak_device_bytes: int | None
-    """Measured by the allocator; None where the device does not tell."""
+    peaks: tuple[StagePeak, ...] = ()
+    """Measured, stage by stage; none where neither device nor kernel tells."""
 
 
 class Stopped(Message):

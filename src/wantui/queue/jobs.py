@@ -265,6 +265,12 @@ class Jobs:
             job_id, lambda job: transitions.fail(job, error, time.time(), max_crashes=most)
         )
 
+    async def again(self, job_id: int, error: WantuiError, warning: JobWarning) -> Job:
+        """After an attempt that failed as another plan will not."""
+        return await self._change(
+            job_id, lambda job: transitions.again(job, error, warning, time.time())
+        )
+
     async def refuse(self, job_id: int, error: WantuiError) -> Job:
         return await self._change(job_id, lambda job: transitions.refuse(job, error, time.time()))
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from wantui.api.job import Job, JobState
+from wantui.queue import generations
 from wantui.queue.transitions import UNFINISHED
 
 
@@ -40,6 +41,7 @@ def update(connection: sqlite3.Connection, job: Job) -> None:
         "UPDATE jobs SET state = ?, cancel_requested = ?, rev = ?, document = ? WHERE id = ?",
         (job.state, job.cancel_requested, job.rev, job.model_dump_json(), job.id),
     )
+    generations.keep(connection, job)
 
 
 def unfinished(connection: sqlite3.Connection) -> list[Job]:

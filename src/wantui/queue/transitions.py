@@ -4,7 +4,7 @@
     queued  -> running       claim
     running -> completed     complete
     running -> failed        fail
-    running -> queued        retry after a crash, interrupted, or put back
+    running -> queued        retry after a crash, by another plan, interrupted, or put back
     running -> held          stopped on request, or suspect after too many interruptions
     running -> cancelled     stopped on request
     queued, held -> cancelled
@@ -123,6 +123,16 @@ def fail(job: Job, error: WantuiError, now: float, *, max_crashes: int) -> Job:
         hold_requested=False,
         finished_at=now,
     )
+
+
+def again(job: Job, error: WantuiError, warning: JobWarning, now: float) -> Job:
+    """End the attempt with an error that the next plan does not have; `warning` says what it does
+    otherwise. What was kept is gone on from.
+    """
+    _need(job, "run again", JobState.RUNNING)
+    attempts = _close_attempt(job, now, error=ErrorBody.of(error))
+    warnings = (*(one for one in job.warnings if one != warning), warning)
+    return _settle(_with(job, attempts=attempts, warnings=warnings, progress=None), now)
 
 
 def refuse(job: Job, error: WantuiError, now: float) -> Job:

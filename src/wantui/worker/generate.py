@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from wantui.api.job import Params, Stage
@@ -67,7 +66,7 @@ def generate(
         job=order.job,
         output=output,
         timings=clock.timings,
-        peak_device_bytes=_peak_bytes(model.device),
+        peaks=clock.peaks.told(),
     )
 
 
@@ -89,7 +88,10 @@ def _latents(
             log.warning("%s", message)
             report(Warned(job=order.job, code="prompt_truncated", message=message))
         stop.check()
-        prompts = encode(model, params, stop, _embeddings(order, model))
+        embeddings = _embeddings(order, model)
+        prompts = encode(model, params, stop, embeddings)
+        if not embeddings.missed and order.image is None:
+            clock.peaks.spare(Stage.ENCODE)
         steering = conditioning(model, params, _image(order, model), stop)
     kept = checkpoints.kept
 
@@ -158,7 +160,3 @@ def _frames(
             break
         yield chunk
     clock.enter(Stage.WRITE)
-
-
-def _peak_bytes(device: torch.device) -> int | None:
-    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None

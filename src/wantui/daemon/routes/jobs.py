@@ -57,7 +57,7 @@ async def submit_batch(
 @router.post("/clean", response_model=Cleaning)
 async def clean(request: CleanRequest, parts: PartsOf, dry_run: bool = False) -> Response:
     """Remove finished jobs, or what they could be gone on from; with `dry_run` only say which."""
-    return answer(await parts.cleaner.clean(request, dry_run=dry_run))
+    return answer(await parts.backlog.cleaner.clean(request, dry_run=dry_run))
 
 
 @router.get("", response_model=Jobs)
@@ -131,7 +131,7 @@ async def retry(
 async def remove(job_id: JobId, parts: PartsOf, dry_run: bool = False) -> Response:
     """Remove a job that has ended, with its video; with `dry_run` only say what that frees."""
     request = CleanRequest(jobs=(job_id,))
-    return answer(await parts.cleaner.clean(request, dry_run=dry_run))
+    return answer(await parts.backlog.cleaner.clean(request, dry_run=dry_run))
 
 
 @router.get("/{job_id}/output", response_class=FileResponse)
