@@ -23,10 +23,26 @@ def asked_for(job: Job) -> Iterator[Fact]:
     yield "seed", str(params.seed)
     for lora in params.loras:
         yield "LoRA", words.lora(lora)
+    yield from _asked_of_the_queue(job)
     if job.encoding:
         yield "video", words.encoding(job.encoding)
     if params.image:
         yield "image", words.image(params.image)
+
+
+def _asked_of_the_queue(job: Job) -> Iterator[Fact]:
+    if job.label:
+        yield "label", job.label
+    if job.priority:
+        yield "priority", str(job.priority)
+    if job.after:
+        yield "after", ", ".join(map(str, job.after))
+    if job.start_at is not None:
+        yield "starts", words.clock(job.start_at)
+    if job.batch is not None:
+        yield "batch", f"of job {job.batch}"
+    if job.retry_of is not None:
+        yield "retry of", str(job.retry_of)
 
 
 def ran(job: Job) -> Iterator[Fact]:
