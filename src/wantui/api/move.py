@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
 
 from wantui.api.base import Request
 
@@ -19,7 +22,7 @@ class Move(Request):
     """Right before this job, with its priority."""
     after: int | None = None
     """Right after this job, with its priority."""
-    to: End | None = None
+    to: Annotated[End | None, Field(strict=False)] = None
     """Before or after all of the others."""
     priority: int | None = None
     """-100 to 100; among those of it the job keeps its rank."""
