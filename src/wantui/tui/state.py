@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeVar, assert_never
 
 from wantui.api.base import Reply
+from wantui.api.cleaning import Gone
 from wantui.api.download import Download, DownloadState
 from wantui.api.error import ErrorBody
 from wantui.api.hardware import Hardware
@@ -208,6 +209,9 @@ def _with(state: State, item: Reply) -> State:
         case Queue():
             old = state.queue is not None and state.queue.rev >= item.rev
             return state if old else replace(state, queue=item, jobs=_explained(state.jobs, item))
+        case Gone():
+            left = {id: job for id, job in state.jobs.items() if id not in item.jobs}
+            return state if len(left) == len(state.jobs) else replace(state, jobs=left)
         case Hardware():
             before = state.hardware
             old = before is not None and before.measured_at >= item.measured_at
