@@ -28,7 +28,6 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "lora": ("lora",),
     "machine": ("ps",),
     "hardware": ("hw",),
-    "machine": ("ps", "hw"),
     "plan": ("plan",),
     "events": ("events",),
     "config": ("config",),
