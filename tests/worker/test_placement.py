@@ -187,6 +187,32 @@ def test_what_is_expected_is_read_while_another_is_at_work(own: Tiny, residency:
     assert _is_whole(model.modules["transformer_2"])
 
 
+@pytest.mark.parametrize("residency", [Residency.RESIDENT, WAITING])
+def test_what_a_stop_kept_from_being_read_ahead_is_read_ahead_for_the_next_job(
+    tinies: dict[str, Tiny], residency: Residency
+) -> None:
+    model, stopped, read = _load(tinies["t2v"], residency), threading.Event(), threading.Event()
+    tensors = iter(range(10_000))
+    last = len(list(model.modules["transformer_2"].parameters())) - 1
+
+    def stop() -> None:
+        stopped.set()
+        raise StopOrdered
+
+    def note_the_last() -> None:
+        if next(tensors) == last:
+            read.set()
+
+    model.placement.attend(stop)
+    model.placement.expect("transformer_2")
+    assert stopped.wait(60)
+    model.placement.attend(note_the_last)
+    while not read.wait(0.01):  # every step expects it
+        model.placement.expect("transformer_2")
+    model.placement.bring("transformer_2")
+    assert next(tensors) == last + 1, "it was read again"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked in Linux's way")
 def test_files_that_are_going_to_be_read_come_into_memory_whole(tmp_path: Path) -> None:
     file = tmp_path / "weights"
