@@ -28,7 +28,7 @@ class WeightsState(StrEnum):
 
 class FileStatus(Reply):
     path: str
-    """Relative to the repository; whole, if it is nowhere in it."""
+    """Relative to the model's repository; whole, if it is nowhere in it."""
     state: WeightsState
     bytes: int | None
     """None when it is absent."""
@@ -68,6 +68,16 @@ class ConvertedStatus(Reply):
     """Their paths are relative to `folder`."""
 
 
+class SnapshotStatus(Reply):
+    """A revision of a repository that is here."""
+
+    repository: str
+    folder: str
+    revision: str
+    pinned: bool
+    kept: bool
+
+
 class WeightsStatus(Reply):
     state: WeightsState
     bytes_present: int
@@ -79,6 +89,8 @@ class WeightsStatus(Reply):
     """Whether a pull of wantui's keeps this revision from being pruned."""
     kept: bool = False
     """Whether `wantui keep` protects it from removal."""
+    also: tuple[SnapshotStatus, ...] = ()
+    """Of further repositories that files of it are in, when they are here."""
     components: tuple[ComponentStatus, ...]
     files: tuple[FileStatus, ...] = ()
     """Every file that a load needs, in the recipe's order."""
@@ -168,6 +180,8 @@ class ModelStatus(Reply):
     summary: str
     tasks: tuple[str, ...]
     repository: str | None
+    gguf_repository: str | None = None
+    """Where its quantised weights are from, if from another than all else."""
     license: str
     aliases: tuple[str, ...]
     parameter_count: int | None

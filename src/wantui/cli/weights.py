@@ -159,6 +159,7 @@ def _plan_facts(plan: PullPlan) -> list[tuple[str, str]]:
         ("model", plan.model),
         ("repository", f"{plan.repository} at {plan.commit[:12]}"),
         ("license", f"{plan.license or 'not stated'}, {gated}"),
+        *(("and", f"{more.repository} at {more.commit[:12]}") for more in plan.also),
         ("to fetch", f"{bytes_text(plan.bytes_to_fetch)} in {plan.files} files"),
         ("in all", bytes_text(plan.bytes_total)),
         ("free", bytes_text(plan.free_bytes)),

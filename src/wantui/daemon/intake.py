@@ -72,7 +72,7 @@ class Intake:
         )
         weights = await self._inventory.weights(recipe)
         need_own_files(recipe, weights)
-        if not (request.fetch and recipe.repository):
+        if not (request.fetch and recipe.sources):
             need_whole(recipe, weights)
         await self._machine.best_plan(recipe, weights, params, self._inventory.catalog.recipes)
         with self._adapters.held(lora.sha256 for lora in loras):

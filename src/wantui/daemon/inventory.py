@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from wantui.api.model import (
 )
 from wantui.api.plan import DType
 from wantui.catalog.catalog import DEMO, Catalog
-from wantui.catalog.recipe import Quality, Recipe
+from wantui.catalog.recipe import Quality, Recipe, Source
 from wantui.daemon.upstream import UpstreamBook
 from wantui.daemon.verdict_book import VerdictBook
 from wantui.errors import WeightsAbsent, WeightsCorrupt
@@ -71,9 +71,10 @@ class Inventory:
         """One of them, scanned now."""
         weights = await self.weights(recipe)
         before = self._known.get(recipe.id)
-        upstream = self._upstream.of(recipe.repository)
+        repositories = [source.repository for source in recipe.sources]
+        told = {repository: self._upstream.of(repository) for repository in repositories}
         loaded = self._loaded(recipe.id)
-        now = _status(recipe, weights, self.catalog, upstream, loaded=loaded)
+        now = _status(recipe, weights, self.catalog, told, loaded=loaded)
         if before is not None and now == before.model_copy(update={"rev": now.rev}):
             return before
         now = now.model_copy(update={"rev": before.rev + 1 if before else 1})
@@ -108,9 +109,11 @@ class Inventory:
         """Something about a model of the catalog may have changed."""
         await self.model(self.catalog.model(model))
 
-    async def held_revision(self, recipe: Recipe) -> str | None:
-        """The revision that a pull stays at; None if it takes what the hub has now."""
-        return (await self.weights(recipe)).revision if self.catalog.shares(recipe) else None
+    async def held_revisions(self, recipe: Recipe) -> dict[str, str]:
+        """Those that a pull stays at; of other repositories it takes what the hub has now."""
+        here = revisions_of(recipe, await self.weights(recipe))
+        shared = [each.repository for each in recipe.sources if self.catalog.shares(each)]
+        return {repository: here[repository] for repository in shared if repository in here}
 
     def close(self) -> None:
         self._scanner.shutdown(wait=False, cancel_futures=True)
@@ -127,6 +130,14 @@ class Inventory:
         return self.catalog.model(DEMO)
 
 
+def revisions_of(recipe: Recipe, weights: WeightsStatus) -> dict[str, str]:
+    """Those that are here, by repository."""
+    found = {each.repository: each.revision for each in weights.also}
+    if recipe.repository is not None and weights.revision is not None:
+        found[recipe.repository] = weights.revision
+    return found
+
+
 def need_whole(recipe: Recipe, weights: WeightsStatus) -> None:
     """Raises WeightsCorrupt or WeightsAbsent, with the files and the command that mends it."""
     if weights.bad:
@@ -141,24 +152,25 @@ def need_whole(recipe: Recipe, weights: WeightsStatus) -> None:
         return
     need_own_files(recipe, weights)
     missing = weights.bytes_needed - weights.bytes_present
+    about = f": about {bytes_text(missing)} to fetch" if missing else ""
     hint = f"run: {recipe.get_command}" if recipe.get_command else "install wantui again"
     raise WeightsAbsent(
-        f"the weights of {recipe.id} are {weights.state}: about {bytes_text(missing)} to fetch",
+        f"the weights of {recipe.id} are {weights.state}{about}",
         hint=hint,
         detail={"model": recipe.id, "missing_bytes": missing},
     )
 
 
 def _mend(recipe: Recipe, path: str) -> str:
-    if path not in recipe.repository_paths:
+    if not recipe.brings(path):
         return "get that file again: it is your own"
-    return f"run: wantui repair {recipe.id}" if recipe.repository else "install wantui again"
+    return f"run: wantui repair {recipe.id}" if recipe.sources else "install wantui again"
 
 
 def need_own_files(recipe: Recipe, weights: WeightsStatus) -> None:
     """Raises WeightsAbsent for a file of the user's own, which nothing fetches."""
     for file in weights.files:
-        if file.state is WeightsState.ABSENT and file.path not in recipe.repository_paths:
+        if file.state is WeightsState.ABSENT and not recipe.brings(file.path):
             raise WeightsAbsent(
                 f"{file.path} of {recipe.id} is missing",
                 hint="put it there, or change the model's file in the settings' folder",
@@ -198,36 +210,42 @@ def _health(weights: WeightsStatus) -> Health:
     )
 
 
-def _moved_on(upstream: Upstream | None, revision: str | None) -> bool:
+def _moved_on(told: Mapping[str, Upstream | None], source: Source, here: str | None) -> bool:
     """Whether the publisher has another revision than the one that is here."""
-    told = upstream.commit if upstream else None
-    return told is not None and revision not in (None, told)
+    upstream = told[source.repository]
+    now = upstream.commit if upstream else None
+    return now is not None and here not in (None, now)
 
 
 def _status(
     recipe: Recipe,
     weights: WeightsStatus,
     catalog: Catalog,
-    upstream: Upstream | None,
+    told: Mapping[str, Upstream | None],
     *,
     loaded: bool,
 ) -> ModelStatus:
     counts = [part.parameter_count for part in weights.components]
     known = [count for count in counts if count is not None]
+    here = revisions_of(recipe, weights)
     return ModelStatus(
         id=recipe.id,
         name=recipe.name,
         summary=recipe.summary,
         tasks=recipe.tasks,
         repository=recipe.repository,
+        gguf_repository=recipe.gguf_repository,
         license=recipe.license,
         aliases=recipe.aliases,
         parameter_count=sum(known) if known else None,
         quantised=recipe.is_quantised,
         weights=weights,
         health=_health(weights),
-        upstream=upstream,
-        stale=_moved_on(upstream, weights.revision) and not catalog.shares(recipe),
+        upstream=told[recipe.sources[0].repository] if recipe.sources else None,
+        stale=any(
+            _moved_on(told, source, here.get(source.repository)) and not catalog.shares(source)
+            for source in recipe.sources
+        ),
         loaded=loaded,
         takes_image=recipe.takes_image,
         needs_image=recipe.needs_image,

@@ -9,7 +9,7 @@ from pathlib import Path
 from wantui.api.download import Depth, Download, DownloadAction
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.fetch_orders import FetchOrders
-from wantui.daemon.inventory import Inventory, need_sound_conversions, need_whole
+from wantui.daemon.inventory import Inventory, need_sound_conversions, need_whole, revisions_of
 from wantui.daemon.upstream import UpstreamBook
 from wantui.errors import DiskFull, GatedRepository, RevisionNotFound, UnknownModel, WantuiError
 from wantui.pipe.fetch import Fetched, FetchOrder, Listed
@@ -38,17 +38,19 @@ class WeightsCargo:
         """Raises UnknownModel for one that was taken out of the catalog since it was asked for."""
         recipe = self._recipe(download)
         if download.action is DownloadAction.PULL:
-            held = await self._inventory.held_revision(recipe)
-            return self._orders.pull(recipe, download.commit or held)
+            held = await self._inventory.held_revisions(recipe)
+            return self._orders.pull(recipe, {**held, **download.commits})
         weights = await self._inventory.weights(recipe)
         if download.action is DownloadAction.REPAIR:
-            return self._orders.pull(recipe, download.commit or weights.revision)
+            here = revisions_of(recipe, weights)
+            return self._orders.pull(recipe, {**here, **download.commits})
         return self._orders.verify(recipe, weights, download.depth or Depth.CONTENT)
 
     async def listed(self, download: Download, report: Listed) -> None:
         """Of a download that is at a commit already the hub says nothing new."""
-        if download.commit is None and download.repository is not None:
-            await self._upstream.learn(download.repository, report)
+        if download.commit is None:
+            for source in report.sources:
+                await self._upstream.learn(source)
 
     async def land(self, download: Download, fetched: Fetched) -> Mapping[str, object]:  # noqa: ARG002
         """They lie where the inventory looks. Raises WeightsCorrupt or WeightsAbsent."""
@@ -57,13 +59,14 @@ class WeightsCargo:
         need_whole(recipe, weights)
         if download.action is DownloadAction.VERIFY:
             need_sound_conversions(recipe, weights)
-        elif download.repository is not None:
-            await self._upstream.let_in(download.repository)
+        else:
+            for source in recipe.sources:
+                await self._upstream.let_in(source.repository)
         return {}
 
     async def failed(self, download: Download, error: WantuiError) -> WantuiError:
-        if isinstance(error, GatedRepository) and download.repository is not None:
-            await self._upstream.shut_out(download.repository, error)
+        if isinstance(error, GatedRepository):
+            await self._upstream.shut_out(error)
         command = self._get_command(download)
         if isinstance(error, DiskFull):
             hint = f"free some space, or move the cache (HF_HOME), then: {command}"
@@ -82,7 +85,8 @@ class WeightsCargo:
 
     async def drop(self, download: Download) -> None:
         if download.action is not DownloadAction.VERIFY and download.repository is not None:
-            await asyncio.to_thread(drop_staging, self._hub_cache, download.repository)
+            for repository in (download.repository, *(each.repository for each in download.also)):
+                await asyncio.to_thread(drop_staging, self._hub_cache, repository)
 
     def _recipe(self, download: Download) -> Recipe:
         """Raises UnknownModel."""

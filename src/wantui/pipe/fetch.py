@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, TypeAdapter
 
-from wantui.api.download import Depth
+from wantui.api.download import Depth, Source
 from wantui.api.error import ErrorBody
 from wantui.pipe.conversion import Conversion
 from wantui.pipe.messages import Message
@@ -64,14 +64,21 @@ class VerifyFiles(Message):
     threads: int
 
 
-class PullFiles(Message):
-    """Bring exactly these files of a repository into a cache, proven."""
+class Wanted(Message):
+    """Files of one repository."""
 
-    kind: Literal["pull"] = "pull"
     repository: str
     revision: str | None
     """None: what `main` is when the pull begins. Pinned by its commit from then on."""
     paths: tuple[str, ...]
+
+
+class PullFiles(Message):
+    """Bring exactly these files into a cache, proven."""
+
+    kind: Literal["pull"] = "pull"
+    wanted: tuple[Wanted, ...]
+    """One repository after another; the model's own is the first."""
     hub_cache: str
     connections: int
     bytes_a_second: int | None
@@ -131,12 +138,10 @@ class Halt(Message):
 
 
 class Listed(Message):
-    """The repository as it will be pulled."""
+    """The repositories as they will be pulled, in the order that asked for them."""
 
     kind: Literal["listed"] = "listed"
-    commit: str
-    license: str | None
-    gated: bool
+    sources: tuple[Source, ...]
     total: int
     """Bytes of the files that are wanted."""
     missing: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from wantui.api.model import (
     ComponentStatus,
     ConvertedStatus,
     FileStatus,
+    SnapshotStatus,
     WeightsState,
     WeightsStatus,
 )
@@ -18,21 +19,24 @@ from wantui.catalog.recipe import Component, Recipe
 from wantui.errors import WeightsAbsent, WeightsUnreadable
 from wantui.pipe.fetch import Outcome
 from wantui.pipe.messages import ConvertedFolder, WeightsFile
-from wantui.store.cache import Snapshot, file_at, find_snapshot
+from wantui.store.cache import Snapshot, file_at, find_snapshot, repository_folder
 from wantui.store.header import read_header
 from wantui.store.published import Published
 from wantui.store.verdicts import Verdict, Verdicts
 
 _Found = Mapping[str, os.stat_result]
 """The files that are there, by their path relative to the repository."""
+NOWHERE = "/dev/null"
+"""A folder that holds nothing."""
 _WORST_FIRST = (WeightsState.CORRUPT, WeightsState.UNVERIFIED, WeightsState.VERIFIED)
 
 
 def scan(recipe: Recipe, hub_cache: Path, demo_weights: Path, verdicts: Verdicts) -> WeightsStatus:
     """The state of a recipe's weights. Touches no network; a strange cache is no failure."""
-    snapshot = find(recipe, hub_cache, demo_weights)
-    found = _found(snapshot.folder, recipe.paths) if snapshot else {}
+    snapshot, also = find(recipe, hub_cache, demo_weights), _also(recipe, hub_cache)
+    recipe = _located(recipe, hub_cache, also)
     folder = snapshot.folder if snapshot else None
+    found = _found(folder, recipe.paths)
     files = tuple(_files(recipe, snapshot, found, verdicts))
     states = {file.path: file.state for file in files}
     components = tuple(_component(part, folder, found, states) for part in recipe.components)
@@ -46,9 +50,40 @@ def scan(recipe: Recipe, hub_cache: Path, demo_weights: Path, verdicts: Verdicts
         revision=(snapshot.revision or None) if snapshot else None,
         pinned=snapshot is not None and snapshot.pinned,
         kept=snapshot is not None and snapshot.kept,
+        also=also,
         components=components,
         files=files,
         get_command=recipe.get_command,
+    )
+
+
+def located(recipe: Recipe, weights: WeightsStatus) -> Recipe:
+    """With every file at its place, as it is here."""
+    return recipe.located(weights.also[0].folder) if weights.also else recipe
+
+
+def _located(recipe: Recipe, hub_cache: Path, also: Sequence[SnapshotStatus]) -> Recipe:
+    """With every file at its place, or, of what is not here, where none will ever be."""
+    if recipe.gguf_repository is None:
+        return recipe
+    lacking = repository_folder(hub_cache.absolute(), recipe.gguf_repository)
+    return recipe.located(also[0].folder if also else lacking)
+
+
+def _also(recipe: Recipe, hub_cache: Path) -> tuple[SnapshotStatus, ...]:
+    """The snapshot of the repository of its GGUF files, if they have one of their own."""
+    sources = (each for each in recipe.sources if each.repository == recipe.gguf_repository)
+    return tuple(
+        SnapshotStatus(
+            repository=source.repository,
+            folder=str(snapshot.folder),
+            revision=snapshot.revision,
+            pinned=snapshot.pinned,
+            kept=snapshot.kept,
+        )
+        for source in sources
+        if (snapshot := find_snapshot(hub_cache.absolute(), source.repository, source.paths))
+        and _travels(snapshot.folder)
     )
 
 
@@ -109,8 +144,9 @@ def _travels(folder: Path) -> bool:
     return True
 
 
-def _found(folder: Path, paths: Iterable[str]) -> _Found:
-    root = str(folder)
+def _found(folder: Path | None, paths: Iterable[str]) -> _Found:
+    """Without a folder only what is elsewhere."""
+    root = str(folder) if folder else NOWHERE
     looked = ((path, file_at(os.path.join(root, path))) for path in paths)  # noqa: PTH118 - as there
     return {path: info for path, info in looked if info is not None}
 
@@ -118,10 +154,10 @@ def _found(folder: Path, paths: Iterable[str]) -> _Found:
 def _files(
     recipe: Recipe, snapshot: Snapshot | None, found: _Found, verdicts: Verdicts
 ) -> Iterable[FileStatus]:
-    published = Published(snapshot) if snapshot else None
+    published = Published(snapshot or Snapshot(Path(NOWHERE), ""))
     for path in recipe.paths:
         info = found.get(path)
-        if info is None or published is None:
+        if info is None:
             yield FileStatus(
                 path=path, state=WeightsState.ABSENT, bytes=None, digest=None, checked_at=None
             )
