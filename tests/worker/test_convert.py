@@ -24,9 +24,8 @@ from wantui.pipe.fetch import (
     ConvertFiles,
     Fetching,
     FetchReport,
-    SourceFile,
-    StatKey,
 )
+from wantui.pipe.file import KnownFile, StatKey
 from wantui.pipe.messages import ConvertedFolder, ModelFiles
 from wantui.pipe.serving import Stopped
 from wantui.store.converted import KEPT_IN_FP32
@@ -61,7 +60,7 @@ class Office:
                 dtype=DType.BFLOAT16,
                 kept_in_fp32=KEPT_IN_FP32[class_name],
             ),
-            files=tuple(SourceFile(path=str(path), key=StatKey.of(path.stat())) for path in files),
+            files=tuple(KnownFile.at(str(path), path.stat()) for path in files),
         )
 
     @property

@@ -151,6 +151,16 @@ def test_files_that_changed_since_are_not_read(own: Tiny, residency: Residency) 
     assert _is_absent(model.transformer)
 
 
+def test_files_that_get_another_name_are_still_the_same(own: Tiny) -> None:
+    """As a pull gives them that finds in them what another repository has too."""
+    model = _load(own, STREAMED)
+    for file in (own.folder / "vae").iterdir():
+        (own.folder.parent / file.name).hardlink_to(file)
+    model.placement.bring("vae")
+    assert _is_whole(model.vae)
+    assert own.files == model.key.files, "the next job would load it anew"
+
+
 @pytest.mark.parametrize("residency", [Residency.RESIDENT, STREAMED, WAITING])
 def test_a_load_can_be_stopped_and_done_again(
     tinies: dict[str, Tiny], residency: Residency

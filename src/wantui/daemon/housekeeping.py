@@ -16,7 +16,7 @@ from wantui.daemon.fetch_orders import sources_of
 from wantui.daemon.inventory import Inventory, revisions_of
 from wantui.daemon.verdict_book import VerdictBook
 from wantui.errors import WeightsAbsent, WeightsInUse
-from wantui.pipe.fetch import StatKey
+from wantui.pipe.file import StatKey
 from wantui.queue.jobs import Jobs
 from wantui.store.removal import (
     NOTHING,

@@ -26,7 +26,8 @@ from wantui.fetcher.steady import read_steadily
 from wantui.fetcher.tally import Tally, need_room
 from wantui.fetcher.transfer import Throttle, Transfer
 from wantui.files import SHARED_FILE, atomic_path, private_folder, sweep, write_atomic
-from wantui.pipe.fetch import Checked, FetchReport, Outcome, Proven, PullFiles, StatKey
+from wantui.pipe.fetch import Checked, FetchReport, Outcome, Proven, PullFiles
+from wantui.pipe.file import StatKey
 from wantui.store.alone import alone
 from wantui.store.cache import LOCKS, PIN, STAGING, file_at, repository_folder
 
@@ -176,7 +177,7 @@ class Pull:
         """
         blob = self._blob(file)
         key = StatKey.of(blob.stat())
-        if key != read._replace(ctime_ns=key.ctime_ns) or Proven(key, file.digest) in self._proven:
+        if key.but_for_names != read.but_for_names or Proven(key, file.digest) in self._proven:
             return
         self._tell(
             Checked(

@@ -18,7 +18,8 @@ from wantui.api.model import (
 from wantui.catalog.recipe import Component, Recipe
 from wantui.errors import WeightsAbsent, WeightsUnreadable
 from wantui.pipe.fetch import Outcome
-from wantui.pipe.messages import ConvertedFolder, WeightsFile
+from wantui.pipe.file import KnownFile
+from wantui.pipe.messages import ConvertedFolder
 from wantui.store.cache import Snapshot, file_at, find_snapshot, repository_folder
 from wantui.store.header import read_header
 from wantui.store.published import Published
@@ -87,7 +88,7 @@ def _also(recipe: Recipe, hub_cache: Path) -> tuple[SnapshotStatus, ...]:
     )
 
 
-def weights_files(recipe: Recipe, folder: Path, verdicts: Verdicts) -> tuple[WeightsFile, ...]:
+def weights_files(recipe: Recipe, folder: Path, verdicts: Verdicts) -> tuple[KnownFile, ...]:
     """Every file that a load needs, with what tells whether it has changed since, and its digest.
 
     Raises WeightsAbsent naming the first that is missing, with the command that fetches them.
@@ -108,7 +109,7 @@ def converted_folder(recipe: Recipe, part: ConvertedStatus, verdicts: Verdicts) 
     )
 
 
-def _weights_file(recipe: Recipe, path: Path, verdicts: Verdicts) -> WeightsFile:
+def _weights_file(recipe: Recipe, path: Path, verdicts: Verdicts) -> KnownFile:
     info = file_at(path)
     if info is None:
         raise WeightsAbsent(
@@ -116,13 +117,7 @@ def _weights_file(recipe: Recipe, path: Path, verdicts: Verdicts) -> WeightsFile
             hint=f"run: {recipe.get_command or 'pip install --force-reinstall wantui'}",
         )
     verdict = verdicts.of(info)
-    return WeightsFile(
-        path=str(path),
-        size=info.st_size,
-        mtime_ns=info.st_mtime_ns,
-        inode=info.st_ino,
-        digest=verdict.digest if verdict else None,
-    )
+    return KnownFile.at(str(path), info, verdict.digest if verdict else None)
 
 
 def find(recipe: Recipe, hub_cache: Path, demo_weights: Path) -> Snapshot | None:
