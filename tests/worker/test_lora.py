@@ -224,6 +224,26 @@ def test_fp8_files_and_convolutions_are_added_as_well(
     assert not torch.equal(ours, latents(loaded(model), params))
 
 
+def test_a_convolution_s_halves_that_are_flattened_are_refused_as_diffusers_does(
+    tinies: dict[str, Tiny], tmp_path: Path
+) -> None:
+    """Before the worker is asked `lora add` refuses them, by the same rule."""
+    model = tinies["ti2v"]
+    content = {
+        "transformer.patch_embedding.lora_A.weight": torch.ones(4, 48 * 4),
+        "transformer.patch_embedding.lora_B.weight": torch.ones(24, 4),
+    }
+    path = loras.save(tmp_path / "flat.safetensors", content)
+    with (
+        pytest.raises(AdapterUnusable, match="patch_embedding is 24 x 48 x 1 x 2 x 2, not"),
+        loras_on(loaded(model), [lora_file(path)], StopFlag().check),
+    ):
+        raise AssertionError("it was added")
+    pipeline = WanPipeline.from_pretrained(model.folder, dtype=torch.float32)
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        pipeline.load_lora_weights(path)
+
+
 def trace(module: Any) -> dict[str, Any]:
     """All that one could find of a LoRA: modules, parameters, hooks and attributes."""
     return {
