@@ -15,12 +15,13 @@ from wantui.api.base import Reply
 from wantui.api.job import Job, JobState
 from wantui.client import Client
 from wantui.client.picture import read_picture
-from wantui.errors import DaemonUnreachable, WantuiError
+from wantui.errors import DaemonUnreachable, InvalidRequest, WantuiError
 from wantui.paths import Paths
 from wantui.settings import load_settings
 from wantui.tui import cache, form, words
 from wantui.tui.bridge import Bridge
 from wantui.tui.headline import headline, retrying
+from wantui.tui.lora_choices import Choices, choices
 from wantui.tui.offer import Offer, Refusal
 from wantui.tui.state import Action, Learned, State, as_status, reduce
 from wantui.tui.tone import Said, Tone
@@ -83,6 +84,14 @@ class Session:
             request = form.request_of(values, image)
             return (await self.ask(lambda client: client.submit(request))).id
         except WantuiError as error:
+            return Refusal(form.concerns(error), form.refusal(error))
+
+    async def lora_choices(self, typed: str, model: str) -> Choices | Refusal:
+        """What the daemon keeps for a model, with what is typed chosen. Raises WantuiError."""
+        adapters = await self.bridge.call(lambda client: client.adapters())
+        try:
+            return choices(adapters, typed, self.state.models[model])
+        except InvalidRequest as error:
             return Refusal(form.concerns(error), form.refusal(error))
 
     def offers(self) -> dict[str, Offer]:
