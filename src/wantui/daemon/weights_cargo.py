@@ -10,15 +10,14 @@ from wantui.api.download import Depth, Download, DownloadAction
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.fetch_orders import FetchOrders
 from wantui.daemon.inventory import Inventory, need_sound_conversions, need_whole, revisions_of
+from wantui.daemon.model_cargo import ModelCargo
 from wantui.daemon.upstream import UpstreamBook
-from wantui.errors import DiskFull, GatedRepository, RevisionNotFound, UnknownModel, WantuiError
+from wantui.errors import DiskFull, GatedRepository, RevisionNotFound, WantuiError
 from wantui.pipe.fetch import Fetched, FetchOrder, Listed
 from wantui.store.alone import drop_staging
 
 
-class WeightsCargo:
-    """`landed` is called when a model's weights may be other than they were."""
-
+class WeightsCargo(ModelCargo):
     def __init__(
         self,
         inventory: Inventory,
@@ -28,23 +27,21 @@ class WeightsCargo:
         hub_cache: Path,
         landed: Callable[[Recipe], Awaitable[None]],
     ) -> None:
-        self._inventory = inventory
+        super().__init__(inventory, orders, landed=landed)
         self._upstream = upstream
-        self._orders = orders
         self._hub_cache = hub_cache
-        self._landed = landed
 
     async def order(self, download: Download) -> FetchOrder:
         """Raises UnknownModel for one that was taken out of the catalog since it was asked for."""
-        recipe = self._recipe(download)
+        recipe = self.recipe(download)
         if download.action is DownloadAction.PULL:
-            held = await self._inventory.held_revisions(recipe)
-            return self._orders.pull(recipe, {**held, **download.commits})
-        weights = await self._inventory.weights(recipe)
+            held = await self.inventory.held_revisions(recipe)
+            return self.orders.pull(recipe, {**held, **download.commits})
+        weights = await self.inventory.weights(recipe)
         if download.action is DownloadAction.REPAIR:
             here = revisions_of(recipe, weights)
-            return self._orders.pull(recipe, {**here, **download.commits})
-        return self._orders.verify(recipe, weights, download.depth or Depth.CONTENT)
+            return self.orders.pull(recipe, {**here, **download.commits})
+        return self.orders.verify(recipe, weights, download.depth or Depth.CONTENT)
 
     async def listed(self, download: Download, report: Listed) -> None:
         """Of a download that is at a commit already the hub says nothing new."""
@@ -54,8 +51,8 @@ class WeightsCargo:
 
     async def land(self, download: Download, fetched: Fetched) -> Mapping[str, object]:  # noqa: ARG002
         """They lie where the inventory looks. Raises WeightsCorrupt or WeightsAbsent."""
-        recipe = self._recipe(download)
-        weights = await self._inventory.weights(recipe)
+        recipe = self.recipe(download)
+        weights = await self.inventory.weights(recipe)
         need_whole(recipe, weights)
         if download.action is DownloadAction.VERIFY:
             need_sound_conversions(recipe, weights)
@@ -76,24 +73,11 @@ class WeightsCargo:
             return RevisionNotFound(error.message, hint=hint)
         return error
 
-    async def over(self, download: Download) -> None:
-        try:
-            recipe = self._recipe(download)
-        except UnknownModel:
-            return
-        await self._landed(recipe)
-
     async def drop(self, download: Download) -> None:
         if download.action is not DownloadAction.VERIFY and download.repository is not None:
             for repository in (download.repository, *(each.repository for each in download.also)):
                 await asyncio.to_thread(drop_staging, self._hub_cache, repository)
 
-    def _recipe(self, download: Download) -> Recipe:
-        """Raises UnknownModel."""
-        return self._inventory.catalog.model(download.subject)
-
     def _get_command(self, download: Download) -> str:
-        try:
-            return self._recipe(download).get_command or "wantui downloads"
-        except UnknownModel:
-            return "wantui downloads"
+        recipe = self.recipe_if_known(download)
+        return (recipe and recipe.get_command) or "wantui downloads"

@@ -41,7 +41,7 @@ MARGIN_BYTES = 512 << 20
 INDEX_SUFFIX = ".index.json"
 
 
-class Conversions:
+class Rewriting:
     """One order's components, one after another. `run` once; `stop` from any thread."""
 
     def __init__(self, order: ConvertFiles, tell: Callable[[FetchReport], None]) -> None:
