@@ -30,6 +30,7 @@ from wantui.daemon.fetch_orders import FetchOrders
 from wantui.daemon.inventory import Inventory
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.machine import Machine
+from wantui.daemon.naming import Naming
 from wantui.daemon.provision import Provision
 from wantui.daemon.scheduler import Scheduler
 from wantui.daemon.upstream import UpstreamBook
@@ -203,6 +204,7 @@ async def _pull_over_a_full_disk(
         store.downloads,
         cargo_of=lambda _: cargo,
         book=store.book,
+        naming=Naming(database, store.inventory, store.downloads),
         log_file=store.log_file,
     )
     asked = await store.provision.pull(recipe)

@@ -54,6 +54,9 @@ class Plan(Reply):
     residency: Residency
     tiled_decode: bool = False
     """The VAE decodes tile by tile, which takes less memory and gives other pixels."""
+    compiled: bool = False
+    """An expert's blocks are compiled before the first step: fewer passes over memory, and other
+    last bits."""
     weights_bytes: int
     """All components in the format they are loaded in."""
     device_bytes: int

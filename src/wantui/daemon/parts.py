@@ -35,6 +35,7 @@ from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.lane import Lane
 from wantui.daemon.logs import rotated
 from wantui.daemon.machine import Machine
+from wantui.daemon.naming import Naming
 from wantui.daemon.provision import Provision
 from wantui.daemon.scheduler import Scheduler
 from wantui.daemon.uploads import Uploads
@@ -88,6 +89,7 @@ class Parts:
         self.downloads = Downloads(
             self.database, lambda download: self.events.publish(EventKind.DOWNLOAD, download)
         )
+        self.naming = Naming(self.database, self.inventory, self.downloads)
         self.conversions = Conversions(
             paths.converted,
             inventory=self.inventory,
@@ -127,6 +129,7 @@ class Parts:
                 self.downloads,
                 cargo_of=self._cargo_of,
                 book=self.book,
+                naming=self.naming,
                 log_file=self._fetcher_log,
             )
             for actions in (NETWORK, DISK, REWRITE)
@@ -144,6 +147,7 @@ class Parts:
             conversions=self.conversions,
             jobs=self.jobs,
             book=self.book,
+            naming=self.naming,
             hub_cache=paths.hub_cache,
             loaded=self.board.holds,
         )
@@ -174,6 +178,7 @@ class Parts:
         await self.book.start()
         await self.upstream.start()
         await self.downloads.start()
+        await self.naming.start()
         await self.adapters.start()
         await self.adapter_pulls.start()
         hardware = await self.machine.read()
@@ -195,6 +200,7 @@ class Parts:
         self._tasks = [asyncio.create_task(lane.run()) for lane in self.lanes]
         self._tasks += [asyncio.create_task(lane.run()) for lane in self.fetch_lanes]
         self._tasks.append(asyncio.create_task(self.book.run()))
+        self._tasks.append(asyncio.create_task(self.naming.run()))
         self._tasks.append(asyncio.create_task(self._rescan()))
         self._tasks.append(asyncio.create_task(self._tidy()))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from wantui.api.job import Stage
+from wantui.api.job import Params, Stage
 from wantui.files import write_atomic
 from wantui.pipe.messages import Began, Completed, Generate, Report, Warned
 from wantui.worker.channel import Attempt
@@ -107,6 +107,8 @@ def _latents(
     ):
         with clock.counting(Stage.LOAD):
             added.enter_context(loras_on(model, order.loras, stop.check))
+        if order.plan.compiled:
+            added.enter_context(model.compiler.running(model.blocks, _shapes(params)))
         latents = denoise(
             model,
             params,
@@ -119,6 +121,11 @@ def _latents(
         )
         checkpoints.offer(LoopState(params.steps, latents, {}, {}))
     return latents
+
+
+def _shapes(params: Params) -> tuple[int, int, int]:
+    """All of a job that the shapes within a model's blocks depend on."""
+    return params.width, params.height, params.frames
 
 
 def _embeddings(order: Generate, model: LoadedModel) -> Embeddings:
