@@ -61,6 +61,7 @@ CODES = {
     "worker_start_failed": "WorkerStartFailed",
     "worker_crashed": "WorkerCrashed",
     "out_of_memory": "OutOfMemory",
+    "compile_failed": "CompileFailed",
     "weights_changed": "WeightsChanged",
     "weights_unreadable": "WeightsUnreadable",
     "latents_not_finite": "LatentsNotFinite",
