@@ -157,7 +157,9 @@ async def test_terms_are_those_of_the_repository_that_wants_them(
             failed = await pulled(client, "ti2v-5b:q8")
             assert failed.error is not None
             assert f"{hub.endpoint}/{QUANT}" in failed.error.hint
-            base = await client.model("ti2v-5b")
+            mine, base = await client.model("ti2v-5b:q8"), await client.model("ti2v-5b")
+            assert mine.upstream is not None
+            assert mine.upstream.accept_at == plan.accept_at
             assert base.upstream is not None
             assert base.upstream.accept_at is None
 

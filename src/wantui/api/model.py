@@ -190,7 +190,9 @@ class ModelStatus(Reply):
     weights: WeightsStatus
     health: Health
     upstream: Upstream | None = None
-    """None if the hub was never asked, or the model is in no repository."""
+    """None if the hub was never asked, or the model is in no repository. Of several repositories
+    the one that something is to be done about.
+    """
     stale: bool = False
     """The publisher has moved on from the revision that is here; a pull brings the new one."""
     loaded: bool

@@ -226,6 +226,10 @@ def _moved_on(told: Mapping[str, Upstream | None], source: Source, here: str | N
     return now is not None and here not in (None, now)
 
 
+def _is_shut(upstream: Upstream | None) -> bool:
+    return upstream is not None and upstream.accept_at is not None
+
+
 def _status(
     recipe: Recipe,
     weights: WeightsStatus,
@@ -237,6 +241,13 @@ def _status(
     counts = [part.parameter_count for part in weights.components]
     known = [count for count in counts if count is not None]
     here = revisions_of(recipe, weights)
+    moved = [
+        source
+        for source in recipe.sources
+        if _moved_on(told, source, here.get(source.repository)) and not catalog.shares(source)
+    ]
+    shut = [source for source in recipe.sources if _is_shut(told[source.repository])]
+    telling = (*shut, *moved, *recipe.sources)
     return ModelStatus(
         id=recipe.id,
         name=recipe.name,
@@ -250,11 +261,8 @@ def _status(
         quantised=recipe.is_quantised,
         weights=weights,
         health=_health(weights),
-        upstream=told[recipe.sources[0].repository] if recipe.sources else None,
-        stale=any(
-            _moved_on(told, source, here.get(source.repository)) and not catalog.shares(source)
-            for source in recipe.sources
-        ),
+        upstream=next((told[source.repository] for source in telling), None),
+        stale=bool(moved),
         loaded=loaded,
         takes_image=recipe.takes_image,
         needs_image=recipe.needs_image,
