@@ -22,7 +22,6 @@ from wantui.queue.jobs import Jobs
 from wantui.store.cache import file_at
 from wantui.store.removal import (
     NOTHING,
-from wantui.store.scan import revisions_of
     Removal,
     carry_out,
     keep,
@@ -30,6 +29,7 @@ from wantui.store.scan import revisions_of
     plan_removal,
     with_converted,
 )
+from wantui.store.scan import revisions_of
 
 
 class Housekeeping:
