@@ -50,8 +50,13 @@ def stage_parts(case: Case, setup: Setup, stage: Stage) -> Parts:
     parts = _parts(case, setup, stage)
     factor = case.corrections.factor(stage).memory
     if factor != 1.0:
-        parts[CORRECTION] = total(parts.values()).times(factor - 1.0)
+        parts[CORRECTION] = seen(parts).times(factor - 1.0)
     return parts
+
+
+def seen(parts: Parts) -> Bar:
+    """Of a breakdown, what the worker's counters can see."""
+    return total(bar for name, bar in parts.items() if name != CONTEXT)
 
 
 def _parts(case: Case, setup: Setup, stage: Stage) -> Parts:
