@@ -28,6 +28,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "lora": ("lora",),
     "machine": ("ps",),
     "hardware": ("hw",),
+    "plan": ("plan",),
     "events": ("events",),
     "config": ("config",),
     "daemon": ("daemon",),

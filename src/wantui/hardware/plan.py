@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from wantui.api.hardware import Hardware
-from wantui.api.plan import Plan
+from wantui.api.plan import DType, Plan
 from wantui.errors import DoesNotFit
 from wantui.hardware.estimates.case import Case, Setup
 from wantui.hardware.estimates.whole import host_peak, peak, seconds
-from wantui.hardware.ways import NO_LIMITS, Limits, Rank, best, candidates, lack, rank
+from wantui.hardware.ways import NO_LIMITS, Limits, Rank, best, least_lack, rank
 from wantui.text import bytes_text
 
 CPU = "cpu"
@@ -62,6 +62,7 @@ def made(case: Case, setup: Setup) -> Plan:
         dtype=site.dtype,
         residency=setup.residency,
         tiled_decode=setup.tiled,
+        decode_dtype=DType.BFLOAT16 if setup.half else DType.FLOAT32,
         weights_bytes=weights.total,
         device_bytes=weights.on_device(setup.residency),
         device_total_bytes=site.profile.memory_total_bytes,
@@ -73,10 +74,9 @@ def made(case: Case, setup: Setup) -> Plan:
 
 
 def does_not_fit(case: Case, limits: Limits = NO_LIMITS) -> DoesNotFit:
-    """Why not even the least demanding way can be had."""
+    """Why not even the way that is nearest to fitting can be had."""
     site = case.site
-    least = min(candidates(case, limits), key=lambda setup: peak(case, setup).likely)
-    lacking = lack(case, least, limits)
+    lacking = least_lack(case, limits)
     if lacking is None:
         raise AssertionError("it does fit")
     where = site.device_name if lacking.where == "device" else "host memory"
@@ -95,6 +95,8 @@ def does_not_fit(case: Case, limits: Limits = NO_LIMITS) -> DoesNotFit:
 
 def _reason(case: Case, setup: Setup, at_most: float) -> str:
     tiles = "; it is decoded in tiles, or decoding would not fit" if setup.tiled else ""
+    if setup.half:
+        tiles += "; it is decoded in bfloat16, as it allows"
     doubt = ""
     if at_most > case.site.profile.memory_total_bytes:
         doubt = f"; it may not fit: it could take {bytes_text(at_most)}"

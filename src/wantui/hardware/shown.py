@@ -9,7 +9,7 @@ from wantui.api.plan import Residency
 from wantui.hardware.estimates.case import Case, Setup
 from wantui.hardware.estimates.whole import estimate, peak, seconds
 from wantui.hardware.plan import made
-from wantui.hardware.ways import NO_LIMITS, Limits, best, candidates, lack, rank
+from wantui.hardware.ways import NO_LIMITS, Limits, best, candidates, lack, least_lack, rank
 
 
 def ways(case: Case, limits: Limits = NO_LIMITS) -> tuple[Way, ...]:
@@ -44,8 +44,7 @@ def fit(case: Case, limits: Limits = NO_LIMITS) -> Fit:
         verdict=Verdict.NO,
     )
     if setup is None:
-        least = min(candidates(case, limits), key=lambda one: peak(case, one).likely)
-        lacking = lack(case, least, limits)
+        lacking = least_lack(case, limits)
         return cell.model_copy(update={"missing_bytes": lacking.missing_bytes if lacking else None})
     return cell.model_copy(
         update={

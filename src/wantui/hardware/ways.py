@@ -1,7 +1,8 @@
 """The ways to carry a job out that come into question, and which of them a device has room for.
 
 What is ranked is residency, and whether the VAE decodes tile by tile: that gives other pixels, so
-that every way without tiles comes before all with them. Among equals the quicker one is better,
+that every way without tiles comes before all with them, and other arithmetic, where a job allows
+it, after all. Among equals the quicker one is better,
 for every job after the first; all else is the user's to choose.
 
 What stays on the device, components or blocks, leaves free what the profile reserves. A stage that
@@ -57,6 +58,7 @@ class Lack:
 class Rank(NamedTuple):
     """By which ways are compared: the smaller, the better."""
 
+    half: bool
     tiled: bool
     again_s: float
     first_s: float
@@ -65,6 +67,7 @@ class Rank(NamedTuple):
 
 def rank(case: Case, setup: Setup) -> Rank:
     return Rank(
+        setup.half,
         setup.tiled,
         seconds(case, setup, again=True).likely,
         seconds(case, setup).likely,
@@ -78,7 +81,10 @@ def candidates(case: Case, limits: Limits = NO_LIMITS) -> tuple[Setup, ...]:
     resident = (Setup(Residency.RESIDENT),)
     whole = tuple(Setup(residency) for residency in residencies)
     tiled = tuple(Setup(residency, tiled=True) for residency in residencies)
-    return (*resident, *whole, *(tiled if _has_tiles(case) else ()))
+    lossless = (*resident, *whole, *(tiled if _has_tiles(case) else ()))
+    if not case.may_degrade:
+        return lossless
+    return (*lossless, *(Setup(each, _has_tiles(case), half=True) for each in residencies))
 
 
 def best(case: Case, limits: Limits = NO_LIMITS, *, tiles: bool = True) -> Setup | None:
@@ -95,8 +101,15 @@ def best(case: Case, limits: Limits = NO_LIMITS, *, tiles: bool = True) -> Setup
 
 
 def lack(case: Case, setup: Setup, limits: Limits = NO_LIMITS) -> Lack | None:
-    """What there is too little of; None for a way that can be had."""
-    return next(_lacks(case, setup, limits), None)
+    """What there is too little of, the largest part of it; None for a way that can be had."""
+    return max(_lacks(case, setup, limits), key=lambda one: one.missing_bytes, default=None)
+
+
+def least_lack(case: Case, limits: Limits = NO_LIMITS) -> Lack | None:
+    """Of the way that is nearest to fitting; None if one does."""
+    known = [lack(case, setup, limits) for setup in candidates(case, limits)]
+    lacks = [one for one in known if one is not None]
+    return min(lacks, key=lambda one: one.missing_bytes) if len(lacks) == len(known) else None
 
 
 def _lacks(case: Case, setup: Setup, limits: Limits) -> Iterator[Lack]:
