@@ -124,6 +124,25 @@ async def test_a_daemons_machine_is_watched_over_the_wire(daemon: RunningDaemon)
     assert taken[0].profile is not None
 
 
+async def test_the_engines_facts_are_sent_once_and_known_throughout(
+    daemon: RunningDaemon,
+) -> None:
+    async with daemon.client() as client:
+        found = await client.measure_hardware()
+        assert found.engine is not None
+        sent: list[Hardware] = []
+        async with contextlib.aclosing(client.events(kinds=[EventKind.HARDWARE])) as events:
+            async for event in events:
+                assert isinstance(event.object, Hardware)
+                sent.append(event.object)
+                if len(sent) == 3:
+                    break
+        assert sent[-1].engine is None
+        async with contextlib.aclosing(client.watch_hardware()) as readings:
+            known = [await anext(readings) for _ in range(3)]
+    assert {reading.engine == found.engine for reading in known} == {True}
+
+
 async def test_what_the_engine_knows_is_found_out_once_and_kept(daemon: RunningDaemon) -> None:
     async with daemon.client() as client:
         found = await client.measure_hardware(anew=True)

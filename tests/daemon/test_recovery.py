@@ -33,6 +33,7 @@ from wantui.daemon.findings import Findings
 from wantui.daemon.inventory import Inventory
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.machine import Machine
+from wantui.daemon.naming import Naming
 from wantui.daemon.prospects import MachineProspects
 from wantui.daemon.provision import Provision
 from wantui.daemon.reports import Reports
@@ -209,6 +210,7 @@ async def _pull_over_a_full_disk(
         store.downloads,
         cargo_of=lambda _: cargo,
         book=store.book,
+        naming=Naming(database, store.inventory, store.downloads),
         log_file=store.log_file,
     )
     asked = await store.provision.pull(recipe)

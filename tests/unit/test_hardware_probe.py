@@ -132,6 +132,26 @@ def test_a_driver_that_dies_and_comes_back_is_found_again() -> None:
     assert (nvml.opened, nvml.closed) == (2, 2)
 
 
+def test_a_driver_that_hangs_is_waited_for_once_and_found_again_when_it_comes_back() -> None:
+    nvml = MadeNvml([MadeDevice()], hangs=threading.Event())
+    assert nvml.hangs is not None
+    probe = Probe(nvml, driver_s=0.05)
+    for _ in range(3):
+        hardware = probe.read({})
+        assert hardware.gpus == ()
+        assert hardware.gpu_reason == "the NVIDIA driver has not answered for 0.05 s: it hangs"
+        assert hardware.cpu.cores >= 1
+    assert nvml.looked == 1
+    probe.close()  # does not wait either
+    assert nvml.closed == 0
+    nvml.hangs.set()
+    while not (gpus := probe.read({}).gpus):
+        pass
+    assert gpus[0].uuid == "GPU-1"
+    probe.close()
+    assert (nvml.opened, nvml.closed) == (1, 1)
+
+
 def test_the_session_stays_open_between_looks() -> None:
     nvml = MadeNvml([MadeDevice()])
     probe = Probe(nvml)

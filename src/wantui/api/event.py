@@ -20,7 +20,8 @@ class EventKind(StrEnum):
     WORKER = "worker"
     QUEUE = "queue"
     HARDWARE = "hardware"
-    """A reading of the machine, for those who ask for this kind: without an id, soon old."""
+    """A reading of the machine, for those who ask for this kind: without an id, for it is soon old,
+    and without `engine` while that is as it was."""
     RESYNC = "resync"
     """Events were missed: start over from `/api/status`."""
     GOODBYE = "goodbye"

@@ -189,11 +189,15 @@ class Client:
         )
 
     async def watch_hardware(self) -> AsyncGenerator[Hardware]:
-        """A reading a second, for as long as somebody takes them; ends when the daemon does."""
+        """A reading a second, each whole, while somebody takes them; ends when the daemon does."""
+        known = await self.hardware()
+        yield known
         async with contextlib.aclosing(self.events(kinds=(EventKind.HARDWARE,))) as events:
             async for event in events:
-                if isinstance(event.object, Hardware):
-                    yield event.object
+                if isinstance(reading := event.object, Hardware):
+                    engine = reading.engine or known.engine
+                    known = reading.model_copy(update={"engine": engine})
+                    yield known
 
     async def exported_profile(self, device: str | None = None) -> ProfileText:
         """The daemon's machine as a profile."""

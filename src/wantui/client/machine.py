@@ -5,6 +5,7 @@ Both faces draw these, each in its own way. Names of processes and paths come ou
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -61,7 +62,7 @@ GAP = Gauge("", "")
 
 def shares(hardware: Hardware) -> Mapping[str, float]:
     """All that changes from reading to reading, by key, as shares of what there is."""
-    found = {f"{gauge.key}": gauge.fraction for gauge in _changing(hardware)}
+    found = {gauge.key: gauge.fraction for gauge in _changing(hardware)}
     return {key: fraction for key, fraction in found.items() if fraction is not None}
 
 
@@ -104,10 +105,13 @@ def gpu_gauges(hardware: Hardware, workers: Sequence[Worker]) -> Iterator[Gauge]
         memory = "" if device.memory_total_bytes is None else bytes_text(device.memory_total_bytes)
         words = f"{device.name} {memory}, seen by torch as {device.kind}: wantui runs on the CPU"
         yield Gauge(device.kind.upper(), words, mark=Mark.WARN)
-    for gpu in hardware.gpus:
-        if len(hardware.gpus) > FEW_GPUS:
-            yield _gpu_in_a_line(gpu)
-        else:
+    if len(hardware.gpus) > FEW_GPUS:
+        counts = Counter(map(_gpu_words, hardware.gpus))
+        for words, count in counts.items():
+            yield Gauge("GPUs", f"{count} × {words}", mark=Mark.STRONG)
+        yield from map(_gpu_in_a_line, hardware.gpus)
+    else:
+        for gpu in hardware.gpus:
             yield from _gpu_in_full(gpu, workers)
     for note in hardware.gpu_notes:
         yield Gauge("", note, mark=Mark.WARN)
@@ -123,12 +127,11 @@ def _gpu_in_full(gpu: Gpu, workers: Sequence[Worker]) -> Iterator[Gauge]:
 
 
 def _gpu_in_a_line(gpu: Gpu) -> Gauge:
-    """How full it is, and the rest in words."""
+    """How full it is, and the most of the rest in words."""
     memory = _gpu_memory(gpu)
     told = (
         ("{:.0%} busy", _share(gpu.utilization_percent)),
         ("{:.0f} °C", gpu.temperature_c),
-        ("{:.0f} W", gpu.power_w),
     )
     rest = [words.format(value) for words, value in told if value is not None]
     text = ", ".join([memory.text, *rest])

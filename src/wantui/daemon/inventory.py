@@ -94,6 +94,15 @@ class Inventory:
         converted = look(recipe, weights, self._converted, verdicts, DType.BFLOAT16)
         return weights.model_copy(update={"converted": converted})
 
+    async def moved(self, weights: WeightsStatus) -> bool:
+        """Whether a file of them was read, and only its ctime has changed since."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._scanner, self._moved, weights)
+
+    def _moved(self, weights: WeightsStatus) -> bool:
+        there = (file_at(Path(weights.folder or "", file.path)) for file in weights.files)
+        return any(self._book.verdicts.moved(info) for info in there if info is not None)
+
     async def doubt(self, recipe: Recipe) -> None:
         """Have a model's files read again before anyone believes them."""
         weights = await self.weights(recipe)

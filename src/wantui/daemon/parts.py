@@ -40,6 +40,7 @@ from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.lane import Lane
 from wantui.daemon.logs import rotated
 from wantui.daemon.machine import Machine, disks_of
+from wantui.daemon.naming import Naming
 from wantui.daemon.planner import Planner
 from wantui.daemon.prospects import MachineProspects
 from wantui.daemon.provision import Provision
@@ -119,6 +120,7 @@ class Parts:
         )
         self.forecast = Forecast(self.inventory, self.machine, self.planner, profiles)
         self.downloads = Downloads(self.database, self._download_changed)
+        self.naming = Naming(self.database, self.inventory, self.downloads)
         self.conversions = Conversions(
             paths.converted,
             inventory=self.inventory,
@@ -158,6 +160,7 @@ class Parts:
                 self.downloads,
                 cargo_of=self._cargo_of,
                 book=self.book,
+                naming=self.naming,
                 log_file=self._fetcher_log,
             )
             for actions in (NETWORK, DISK, REWRITE)
@@ -176,6 +179,7 @@ class Parts:
             conversions=self.conversions,
             jobs=self.jobs,
             book=self.book,
+            naming=self.naming,
             hub_cache=paths.hub_cache,
             loaded=self.board.holds,
         )
@@ -208,6 +212,7 @@ class Parts:
         await self.upstream.start()
         await self.estimates.start()
         await self.downloads.start()
+        await self.naming.start()
         self.instruments.start(self.jobs.live.values(), self.downloads.all())
         await self.adapters.start()
         await self.adapter_pulls.start()
@@ -231,6 +236,7 @@ class Parts:
         self._tasks = [asyncio.create_task(lane.run()) for lane in self.lanes]
         self._tasks += [asyncio.create_task(lane.run()) for lane in self.fetch_lanes]
         self._tasks.append(asyncio.create_task(self.book.run()))
+        self._tasks.append(asyncio.create_task(self.naming.run()))
         self._tasks.append(asyncio.create_task(self._rescan()))
         self._tasks.append(asyncio.create_task(self.watch.run()))
         self._tasks.append(asyncio.create_task(self._tidy()))

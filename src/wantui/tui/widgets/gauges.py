@@ -123,8 +123,8 @@ def line(
         (f" {min(fraction, 1):4.0%}  ", Tone.PLAIN),
         (text, Tone.PLAIN),
     ]
-    if history is not None and spark_width:
-        said.append((" " * (max(text_width - cell_len(text), 0) + 2), Tone.PLAIN))
+    if history is not None and spark_width and cell_len(text) <= text_width:
+        said.append((" " * (text_width - cell_len(text) + 2), Tone.PLAIN))
         said.append((spark(history, spark_width, SPARK_STEP), tone))
     return said
 
