@@ -68,3 +68,4 @@ async def test_the_models_area_tells_how_jobs_went(daemon: RunningDaemon) -> Non
         await sees(pilot, "model       demo")
         await sees(pilot, "generations")
         assert "completed (" in text(app)
+        await sees(pilot, "implemented yes: built")
