@@ -70,6 +70,7 @@ async def worker_pid(client: Client) -> int:
     return worker.pid
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_a_decode_that_runs_out_of_memory_is_done_in_tiles_and_so_is_the_next_of_its_kind(
     own: RunningDaemon,

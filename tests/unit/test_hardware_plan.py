@@ -393,6 +393,24 @@ def test_a_denoise_that_ran_out_gets_fewer_blocks_and_a_decode_gets_tiles() -> N
     assert plan(one, decode).residency == second.residency
 
 
+def test_other_arithmetic_is_only_taken_where_it_is_allowed_and_nothing_else_is_left() -> None:
+    strict = case("ti2v-5b", gpu_site(24 * GB))
+    lenient = replace(strict, may_degrade=True)
+    assert best(lenient) == best(strict)
+    limits: Limits = {}
+    chosen = plan(strict)
+    while not chosen.tiled_decode:
+        limits = limits_after(strict, chosen, Stage.DECODE, 0, limits, of_host=False)
+        chosen = plan(strict, limits)
+    last = limits_after(strict, chosen, Stage.DECODE, 0, limits, of_host=False)
+    with pytest.raises(DoesNotFit, match="too little"):
+        plan(strict, last)
+    degraded = plan(lenient, last)
+    assert degraded.decode_dtype is DType.BFLOAT16
+    assert degraded.tiled_decode
+    assert "not faithful" in told(chosen, degraded, Stage.DECODE)
+
+
 def quantised(bytes_here: int | None) -> Case:
     """T2V-A14B whose experts are in GGUF files of this size; None: they are not here yet."""
     base = CATALOG.model("t2v-a14b")

@@ -17,7 +17,7 @@ from wantui.daemon.engine import GGUF_PACKAGES, LORA_PACKAGES, need_engine
 from wantui.daemon.inventory import Inventory, need_own_files, need_whole
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.loras import choose_loras, misplaced
-from wantui.daemon.planner import Planner
+from wantui.daemon.planner import Planner, Wanted
 from wantui.daemon.uploads import Uploads
 from wantui.errors import DiskFull, FolderUnsafe, UnknownUpload
 from wantui.paths import Paths
@@ -75,7 +75,9 @@ class Intake:
         if not (request.fetch and recipe.sources):
             need_whole(recipe, weights)
         recipes = self._inventory.catalog.recipes
-        asked_plan = await self._planner.asked(recipe, weights, params, recipes)
+        asked_plan = await self._planner.asked(
+            Wanted(recipe, weights, params, may_degrade=request.allow_degrade), recipes
+        )
         with self._adapters.held(lora.sha256 for lora in loras):
             job = await self._jobs.accept(
                 model=recipe.id,
@@ -92,6 +94,7 @@ class Intake:
                 hold=request.hold,
                 fetch=request.fetch,
                 unverified=request.unverified,
+                allow_degrade=request.allow_degrade,
             )
         await self._prepare(job)
         self._wake()

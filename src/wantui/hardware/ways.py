@@ -1,7 +1,8 @@
 """The ways to carry a job out that come into question, and which of them a device has room for.
 
 What is ranked is residency, and whether the VAE decodes tile by tile: that gives other pixels, so
-that every way without tiles comes before all with them. Among equals the quicker one is better,
+that every way without tiles comes before all with them, and other arithmetic, where a job allows
+it, after all. Among equals the quicker one is better,
 for every job after the first; all else is the user's to choose.
 
 What stays on the device, components or blocks, leaves free what the profile reserves. A stage that
@@ -57,6 +58,7 @@ class Lack:
 class Rank(NamedTuple):
     """By which ways are compared: the smaller, the better."""
 
+    half: bool
     tiled: bool
     again_s: float
     first_s: float
@@ -65,6 +67,7 @@ class Rank(NamedTuple):
 
 def rank(case: Case, setup: Setup) -> Rank:
     return Rank(
+        setup.half,
         setup.tiled,
         seconds(case, setup, again=True).likely,
         seconds(case, setup).likely,
@@ -78,7 +81,10 @@ def candidates(case: Case, limits: Limits = NO_LIMITS) -> tuple[Setup, ...]:
     resident = (Setup(Residency.RESIDENT),)
     whole = tuple(Setup(residency) for residency in residencies)
     tiled = tuple(Setup(residency, tiled=True) for residency in residencies)
-    return (*resident, *whole, *(tiled if _has_tiles(case) else ()))
+    lossless = (*resident, *whole, *(tiled if _has_tiles(case) else ()))
+    if not case.may_degrade:
+        return lossless
+    return (*lossless, *(Setup(each, _has_tiles(case), half=True) for each in residencies))
 
 
 def best(case: Case, limits: Limits = NO_LIMITS, *, tiles: bool = True) -> Setup | None:

@@ -50,8 +50,13 @@ def stage_parts(case: Case, setup: Setup, stage: Stage) -> Parts:
     parts = _parts(case, setup, stage)
     factor = case.corrections.factor(stage).memory
     if factor != 1.0:
-        parts[CORRECTION] = total(parts.values()).times(factor - 1.0)
+        parts[CORRECTION] = seen(parts).times(factor - 1.0)
     return parts
+
+
+def seen(parts: Parts) -> Bar:
+    """Of a breakdown, what the worker's counters can see."""
+    return total(bar for name, bar in parts.items() if name != CONTEXT)
 
 
 def _parts(case: Case, setup: Setup, stage: Stage) -> Parts:
@@ -83,7 +88,7 @@ def _phases(case: Case, setup: Setup, stage: Stage) -> Iterator[tuple[int, Parts
     elif stage is Stage.DENOISE:
         yield weights.expert(setup.residency.resident_blocks), _denoise(case)
     elif stage is Stage.DECODE:
-        yield weights.vae, _decode(case, tiled=setup.tiled)
+        yield weights.vae, _decode(case, tiled=setup.tiled, half=setup.half)
     else:
         yield 0, {}
 
@@ -115,7 +120,7 @@ def _denoise(case: Case) -> Parts:
     return parts
 
 
-def _decode(case: Case, *, tiled: bool) -> Parts:
+def _decode(case: Case, *, tiled: bool, half: bool) -> Parts:
     latents, decoder = case.latents, case.decoder
     area = latents.area
     parts: Parts = {}
@@ -126,9 +131,10 @@ def _decode(case: Case, *, tiled: bool) -> Parts:
     if case.site.is_cpu:
         copies = Bar(*_COPIES).times(working_bytes(decoder, area))
         parts["convolutions' copies"] = copies + _KERNELS
+    narrowing = 0.5 if half else 1.0
     return {
-        "feature cache": Bar.exactly(cache_bytes(decoder, area)),
-        "decoding": Bar.about(working_bytes(decoder, area), *_WORKSPACE),
+        "feature cache": Bar.exactly(narrowing * cache_bytes(decoder, area)),
+        "decoding": Bar.about(narrowing * working_bytes(decoder, area), *_WORKSPACE),
         "latents": Bar.exactly(2 * latents.bytes(decoder.latent_channels)),
         **parts,
     }

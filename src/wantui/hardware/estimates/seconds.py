@@ -20,9 +20,9 @@ MADE_S = 1.0
 EXPOSED = 0.04
 """Of a streamed block's copy, what no computing hides: it waits for a slot. Not measured on a GPU.
 """
-CONVOLUTION_SHARE = 0.15
-"""Of the bf16 peak, what fp32 convolutions come to on a GPU, in TF32: half the rate, at a third of
-it. Not measured."""
+CONVOLUTION_SHARE = 0.3
+"""Of the bf16 peak, what fp32 convolutions come to on a GPU, in TF32: half the rate, at the share
+of matrix products. Not measured."""
 LAYER_PASSES = 12
 """How often a VAE's layer reads or writes its input beside the convolution: norm, activation,
 cache, padding."""
