@@ -1,20 +1,23 @@
 """The GPU's rows: ours against the diffusers pipeline on seeded-random weights of the real sizes.
 
-TI2V-5B at 1280x704 with 121 frames, from noise to decoded frames; then one expert of A14B at
-832x480 with 81 frames, all its blocks resident and half of them streamed. The text encoder is a
-tiny one: what it costs is the same on both sides. Needs 50 GB of disk, and a GPU with 80 GB for
-A14B; without a GPU it says so and measures nothing. `--tiny` runs it all on tiny models, on a CPU
-too, to see that it runs: its figures mean nothing.
+TI2V-5B at 1280x704 with 121 frames, from noise to decoded frames, with compiled blocks and without;
+then one expert of A14B at 832x480 with 81 frames, all its blocks resident and half of them
+streamed. Last the peaks of both at two sizes and three residencies, by one forward each. The text
+encoder is a tiny one: what it costs is the same on both sides. Needs 50 GB of disk, and a GPU with
+80 GB for A14B; without a GPU it says so and measures nothing. `--tiny` runs it all on tiny models,
+on a CPU too, to see that it runs: its figures mean nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -51,6 +54,8 @@ class Case:
     vae: dict[str, Any] | None
     """None: the tiny one, where nothing is decoded."""
     video: dict[str, int]
+    other: dict[str, int]
+    """Another size, of which only peaks are taken."""
 
     @property
     def tokens(self) -> int:
@@ -67,6 +72,7 @@ class Case:
         return 2.0 * parameters * self.tokens + 4.0 * layers * self.tokens**2 * width
 
 
+NAMES = {"ti2v": "5B", "t2v": "one expert of A14B"}
 _COMMON = {"attention_head_dim": 128, "cross_attn_norm": True, "qk_norm": "rms_norm_across_heads"}
 _COMMON |= {"text_dim": 32}
 SMALL = Case(
@@ -88,6 +94,7 @@ SMALL = Case(
         "latents_std": [1.0] * 48,
     },
     {"width": 1280, "height": 704, "frames": 121},
+    {"width": 704, "height": 704, "frames": 61},
 )
 LARGE = Case(
     "t2v",
@@ -96,6 +103,7 @@ LARGE = Case(
     | {"in_channels": 16, "out_channels": 16},
     None,
     {"width": 832, "height": 480, "frames": 81},
+    {"width": 832, "height": 480, "frames": 41},
 )
 
 
@@ -103,7 +111,7 @@ def tiny(case: Case) -> Case:
     shrunk = {"num_attention_heads": 2, "attention_head_dim": 12, "num_layers": 4, "ffn_dim": 32}
     side = {"ti2v": 64, "t2v": 32}[case.kind]
     video = {"width": side, "height": side, "frames": 9}
-    return Case(case.kind, case.transformer | shrunk, None, video)
+    return Case(case.kind, case.transformer | shrunk, None, video, video | {"frames": 5})
 
 
 def build(folder: Path, case: Case, device: torch.device) -> Tiny:
@@ -163,10 +171,12 @@ class Watch:
         return done
 
 
-def ours(model: LoadedModel, params: Params, *, decoding: bool) -> Run:
+def ours(model: LoadedModel, params: Params, *, decoding: bool, compiled: bool = True) -> Run:
     stop, watch = StopFlag(), Watch(model.device)
     stamps: list[float] = []
-    with torch.inference_mode():
+    size = (params.width, params.height, params.frames)
+    running = model.compiler.running(model.blocks, size) if compiled else nullcontext()
+    with torch.inference_mode(), running:
         began = watch.now()
         prompts = watch.stage("encode", lambda: encode(model, params, stop))
         steering = conditioning(model, params, None, stop)
@@ -241,49 +251,84 @@ def against_the_pipeline(folder: Path, case: Case, steps: int, device: torch.dev
     model = build(folder, case, device)
     params = params_of(model, case, steps)
     held = loaded(model, Residency.RESIDENT, device)
+    plain = ours(held, params, decoding=False, compiled=False)
     ours(held, params_of(model, case, 1), decoding=True)  # kernels are chosen and built
     mine = ours(held, params, decoding=True)
     parameters, what = sum(p.numel() for p in held.transformer.parameters()), title(case, steps)
     held.placement.close()
     other = theirs(model, params, device)
-    off = (mine.latents - other.latents.to(mine.latents)).float().pow(2).mean().sqrt().item()
+    give_back()
     ratio = f"{mine.seconds / other.seconds:.2f}x"
     row(f"{what} vs the diffusers pipeline", f"{mine.seconds:.1f} s", f"{other.seconds:.1f} s",
         ratio, "<= 0.6x")  # fmt: skip
-    row(f"{what}: the latents differ by (rms)", f"{off:.2g}", "-", "-", "within bf16 noise")
-    for name, peak in mine.peaks.items():
-        row(f"{what}: peak of {name}", bytes_text(peak), "-", "-", "-")
+    own = matmul_rate(device)
+    for way, run in (("plain blocks", plain), ("compiled blocks", mine)):
+        off = (run.latents - other.latents.to(run.latents)).float().pow(2).mean().sqrt().item()
+        row(f"{what}, {way}: the latents differ by (rms)", f"{off:.2g}", "-", "-",
+            "within bf16 noise")  # fmt: skip
+        rate = 2 * case.forward_flop(parameters) / median(run.steps_s)
+        row(f"{what}, {way}: a step", f"{median(run.steps_s):.3f} s", "-", "-", "-")
+        row(f"{what}, {way}: FLOP rate in denoise, share of the card's own in bf16 products",
+            f"{rate / 1e12:.0f} TFLOP/s", f"{own / 1e12:.0f} TFLOP/s", f"{rate / own:.2f}",
+            ">= 0.6")  # fmt: skip
+        for name, peak in run.peaks.items():
+            row(f"{what}, {way}: peak of {name}", bytes_text(peak), "-", "-", "-")
     for peak in other.peaks.values():
         row(f"{what}: peak of the diffusers pipeline", "-", bytes_text(peak), "-", "-")
-    rate, own = 2 * case.forward_flop(parameters) / median(mine.steps_s), matmul_rate(device)
-    row("bf16 matmul rate in denoise, share of the card's own", f"{rate / 1e12:.0f} TFLOP/s",
-        f"{own / 1e12:.0f} TFLOP/s", f"{rate / own:.2f}", ">= 0.6")  # fmt: skip
+    held = loaded(model, streaming(None), device)
+    peaks(model, case, held)
+    held.placement.close()
+
+
+def give_back() -> None:
+    """A pipeline is in circles of references: its weights would count in what comes next."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def peaks(model: Tiny, case: Case, held: LoadedModel) -> None:
+    """What a forward takes, by size and by how many blocks stay; allocated, with the weights."""
+    blocks: int = case.transformer["num_layers"]
+    for video in (case.video, case.other):
+        params = model.params(**video, steps=1, boundary=None, guidance=1, guidance_low=None)
+        for resident, compiled in ((None, True), (blocks // 2, True), (0, True), (None, False)):
+            held = held.arranged(streaming(resident))
+            run = ours(held, params, decoding=False, compiled=compiled)
+            what = f"{NAMES[case.kind]} {'x'.join(map(str, video.values()))}"
+            stay = "all" if resident is None else str(resident)
+            way = "compiled" if compiled else "plain"
+            row(f"{what}, {stay} of {blocks} blocks stay, {way}: peak of a forward",
+                bytes_text(run.peaks.get("denoise", 0)), "-", "-", "-")  # fmt: skip
+
+
+def streaming(resident: int | None) -> Residency:
+    return Residency(resident, components_stay=False, host_copies_stay=True)
 
 
 def half_streamed(folder: Path, case: Case, steps: int, device: torch.device) -> None:
     model = build(folder, case, device)
     params, medians = params_of(model, case, steps), []
-    blocks = case.transformer["num_layers"]
-    for resident in (None, blocks // 2):
-        residency = Residency(resident, components_stay=False, host_copies_stay=True)
-        held = loaded(model, residency, device)
+    held = loaded(model, streaming(None), device)
+    for resident in (None, case.transformer["num_layers"] // 2):
+        held = held.arranged(streaming(resident))
         ours(held, params_of(model, case, 1), decoding=False)
         medians.append(median(ours(held, params, decoding=False).steps_s))
-        held.placement.close()
     whole, half = medians
     row(f"{title(case, steps)}: a step with half of the blocks streamed vs all resident",
         f"{half:.2f} s", f"{whole:.2f} s", f"{half / whole:.2f}x", "<= 1.15x")  # fmt: skip
+    peaks(model, case, held)
+    held.placement.close()
 
 
 def title(case: Case, steps: int) -> str:
     video = case.video
-    name = {"ti2v": "5B", "t2v": "one expert of A14B"}[case.kind]
-    return f"{name} {video['width']}x{video['height']}x{video['frames']}, {steps} steps"
+    return f"{NAMES[case.kind]} {video['width']}x{video['height']}x{video['frames']}, {steps} steps"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--steps", type=int, default=10, help="of 5B; a fourth of it of A14B")
     parser.add_argument("--folder", type=Path, help="where to make the weights; default: temporary")
     parser.add_argument("--tiny", action="store_true", help="only see that it runs")
     parser.add_argument("--only", choices=("5b", "a14b"))
@@ -293,13 +338,13 @@ def main() -> None:
         row("GPU rows: there is no GPU", "not measured", "-", "-", "-")
         return
     shrink = tiny if arguments.tiny else lambda case: case
-    for name, case, measure in (
-        ("5b", SMALL, against_the_pipeline),
-        ("a14b", LARGE, half_streamed),
+    for name, case, measure, steps in (
+        ("5b", SMALL, against_the_pipeline, arguments.steps),
+        ("a14b", LARGE, half_streamed, max(3, arguments.steps // 4)),
     ):
         if arguments.only in (None, name):
             with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-                measure(Path(folder) / name, shrink(case), arguments.steps, device)
+                measure(Path(folder) / name, shrink(case), steps, device)
 
 
 if __name__ == "__main__":

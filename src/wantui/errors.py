@@ -21,7 +21,7 @@
      |   +- DigestMismatch, UnsafePath, DownloadBusy, CacheUnusable, FetcherCrashed
      +- WorkerError               an attempt of a job failed
          +- WorkerCrashed, WorkerStartFailed, OutOfMemory, WeightsChanged, WeightsUnreadable,
-            LatentsNotFinite, CodecMissing, AdapterUnusable, GenerationFailed
+            LatentsNotFinite, CompileFailed, CodecMissing, AdapterUnusable, GenerationFailed
 
 A class is a code; `code`, `message`, `hint` and `detail` are what travels, over the API as
 `{"error": {...}}` and over the pipe alike, and `error_from_wire` makes the same class again.
@@ -430,6 +430,13 @@ class OutOfMemory(WorkerError):
 
     code = "out_of_memory"
     default_hint = "use a smaller size or fewer frames"
+
+
+class CompileFailed(WorkerError):
+    """torch could not compile an expert's blocks on this machine."""
+
+    code = "compile_failed"
+    default_hint = "set in wantui.toml: [worker] compile = false; then: wantui daemon restart"
 
 
 class WeightsChanged(WorkerError):

@@ -87,6 +87,8 @@ class MadeNvml:
     failure: str | None = None
     opened: int = 0
     closed: int = 0
+    looked: int = 0
+    """How often its devices were listed."""
     sessions: int = field(default=0, init=False)
 
     def open(self) -> None:
@@ -106,6 +108,7 @@ class MadeNvml:
     def devices(self) -> Sequence[NvmlDevice]:
         self._answer()
         assert self.sessions == 1
+        self.looked += 1
         return self.made
 
     def _answer(self) -> None:

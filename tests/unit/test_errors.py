@@ -64,6 +64,7 @@ CODES = {
     "weights_changed": "WeightsChanged",
     "weights_unreadable": "WeightsUnreadable",
     "latents_not_finite": "LatentsNotFinite",
+    "compile_failed": "CompileFailed",
     "codec_missing": "CodecMissing",
     "adapter_unusable": "AdapterUnusable",
     "generation_failed": "GenerationFailed",

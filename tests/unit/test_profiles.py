@@ -98,10 +98,15 @@ def test_what_was_measured_goes_over_what_is_usual_and_says_so() -> None:
     assert profile.dtypes.bf16
 
 
-def test_a_cpus_rate_is_that_of_its_cores() -> None:
+def test_a_cpus_rate_is_that_of_its_physical_cores() -> None:
     small = synthetic("cpu").hardware
-    large = small.model_copy(update={"cpu": small.cpu.model_copy(update={"cores": 32})})
-    assert ALL.match(large).profile.bf16_flops == 2 * ALL.match(small).profile.bf16_flops
+    shared = small.cpu.model_copy(update={"cores": 32, "physical_cores": 16})
+    not_shared = small.cpu.model_copy(update={"cores": 16, "physical_cores": 16})
+    unknown = small.cpu.model_copy(update={"cores": 32, "physical_cores": None})
+    rate = ALL.match(small).profile.bf16_flops
+    for cpu in (shared, not_shared, unknown):
+        larger = small.model_copy(update={"cpu": cpu})
+        assert ALL.match(larger).profile.bf16_flops == 2 * rate
 
 
 @pytest.mark.parametrize(

@@ -94,10 +94,18 @@ class Disk(Reply):
     path: str
     total_bytes: int
     free_bytes: int
-    used_by_us_bytes: int | None = None
-    """What lies below the path; None where nobody has counted."""
     read_bytes_per_second: float | None = None
-    """As measured, past the page cache; None until somebody asked for it."""
+    """As measured past the page cache; None until somebody asked for it."""
+
+
+class Folder(Reply):
+    """What one of our folders takes of its disk."""
+
+    role: str
+    """`hub`, `converted`, `embeddings`, `adapters` or `jobs`."""
+    path: str
+    bytes: int | None
+    """None where it cannot be counted."""
 
 
 class EngineDevice(Reply):
@@ -114,8 +122,13 @@ class AttentionBackend(Reply):
 
     name: str
     available: bool
+    """Whether it gave numbers here when it was tried."""
     reason: str = ""
     """Why not."""
+    relative_error: float | None = None
+    """Against fp32 on the same numbers: of the norms of the difference and of the result."""
+    operations_per_second: float | None = None
+    """On a GPU, of a long attention in bf16."""
 
 
 class BuiltComponent(Reply):
@@ -156,6 +169,21 @@ class ProfileMatch(Reply):
     """In one sentence."""
     own: bool = False
     """Whether it is the user's."""
+    expected_flops: float
+    """Operations a second that a transformer's forward is expected to come to."""
+    memory_bytes_per_second: float
+    """Of the device."""
+    host_to_device_bytes_per_second: float
+    disk_read_bytes_per_second: float
+    memory_reserve_bytes: int
+    """Of the device, what plans leave free."""
+
+
+class ProfileText(Reply):
+    """A machine as a profile."""
+
+    name: str
+    toml: str
 
 
 class Hardware(Reply):
@@ -169,6 +197,8 @@ class Hardware(Reply):
     cpu: Cpu
     memory: Memory
     disks: tuple[Disk, ...]
+    folders: tuple[Folder, ...] = ()
+    """Empty until they were counted."""
     engine: EngineFacts | None = None
     """None until it was asked."""
     profile: ProfileMatch | None = None

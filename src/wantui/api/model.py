@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from wantui.api.base import Reply
 from wantui.api.plan import DType
+from wantui.api.report import Health, Metrics, Suitability
 
 
 class WeightsState(StrEnum):
@@ -101,15 +102,6 @@ class WeightsStatus(Reply):
         return sum(part.bytes for part in self.converted)
 
 
-class Health(Reply):
-    """What is known of a model's weights, and since when."""
-
-    last_error: str | None
-    """The first bad file's problem."""
-    last_verified_at: float | None
-    """When the file that was proven longest ago was; None unless all are."""
-
-
 class Upstream(Reply):
     """What the hub said of a repository when it was last asked: by a pull, or the plan of one."""
 
@@ -175,6 +167,14 @@ class ModelStatus(Reply):
     """Whether its weights are not the published numbers: nothing made with it is faithful."""
     weights: WeightsStatus
     health: Health
+    implemented: bool | None = None
+    """Whether the engine imported the real classes and built every component without memory, with
+    as many parameters as the catalog says; None before it was asked."""
+    estimated_vram_bytes: int | None = None
+    """Of a device at the most, for a video of the official size and length, as `hardware` says it
+    would be loaded; of host memory without a GPU."""
+    hardware: Suitability = Suitability()
+    metrics: Metrics = Metrics()
     upstream: Upstream | None = None
     """None if the hub was never asked, or the model is in no repository."""
     stale: bool = False

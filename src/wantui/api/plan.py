@@ -58,6 +58,9 @@ class Plan(Reply):
     decode_dtype: DType = DType.FLOAT32
     """Of the VAE while it decodes; another than fp32 changes arithmetic, and is only taken where a
     job allows it and nothing else fits."""
+    compiled: bool = False
+    """An expert's blocks are compiled before the first step: fewer passes over memory, and other
+    last bits."""
     weights_bytes: int
     """All components in the format they are loaded in."""
     device_bytes: int

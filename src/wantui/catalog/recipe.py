@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import cached_property
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -48,6 +48,9 @@ class Component(_Entry):
     files: tuple[str, ...]
     """Besides the weights, relative to the component's folder."""
     parameter_count: int | None = None
+    config: dict[str, Any] | None = None
+    """What of the published `config.json` decides the module's shape: for building it without
+    memory before any file is here. None where a file beside the weights says it."""
     weights: Weights | None = None
     gguf: str | None = None
     """The GGUF file that has the weights instead: whole, or relative to the repository."""

@@ -14,10 +14,12 @@ from wantui.daemon.conversions import Conversions
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.fetch_orders import repository_of
 from wantui.daemon.inventory import Inventory
+from wantui.daemon.naming import Naming
 from wantui.daemon.verdict_book import VerdictBook
 from wantui.errors import WeightsAbsent, WeightsInUse
 from wantui.pipe.fetch import StatKey
 from wantui.queue.jobs import Jobs
+from wantui.store.cache import file_at
 from wantui.store.removal import (
     NOTHING,
     Removal,
@@ -38,6 +40,7 @@ class Housekeeping:
         conversions: Conversions,
         jobs: Jobs,
         book: VerdictBook,
+        naming: Naming,
         hub_cache: Path,
         loaded: Callable[[str], bool],
     ) -> None:
@@ -46,6 +49,7 @@ class Housekeeping:
         self._conversions = conversions
         self._jobs = jobs
         self._book = book
+        self._naming = naming
         self._hub_cache = hub_cache
         self._loaded = loaded
 
@@ -143,7 +147,11 @@ class Housekeeping:
 
     async def _one(self, plan: Removal) -> None:
         """A file that another repository has as well stays proven, though its stat changes."""
-        before = {path: StatKey.of(path.stat()) for path in plan.shared}
-        await asyncio.to_thread(carry_out, plan, self._hub_cache)
-        for path, key in before.items():
-            await self._book.carry_over(key, StatKey.of(path.stat()))
+        before = {path: info for path in plan.shared if (info := file_at(path)) is not None}
+        async with self._naming.under_way(f"removal from {plan.repository}", lambda: False):
+            try:
+                await asyncio.to_thread(carry_out, plan, self._hub_cache)
+            finally:  # of a removal that failed on its way some names are gone
+                for path, was in before.items():
+                    if (now := file_at(path)) is not None:
+                        await self._book.carry_over(StatKey.of(was), StatKey.of(now), path)

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 import huggingface_hub
 from huggingface_hub.utils._fixes import WeakFileLock
 
-from wantui.errors import DigestMismatch, DiskFull, FileNotOnHub
+from wantui.errors import DigestMismatch, FileNotOnHub
 from wantui.fetcher.halt import Stopped, finish
 from wantui.fetcher.hub import Listing, RemoteFile, locate, typed_errors
 from wantui.fetcher.part import Part, Segment, begun_bytes, syncing
@@ -24,7 +24,7 @@ from wantui.fetcher.patience import Patience
 from wantui.fetcher.steady import read_steadily
 from wantui.fetcher.tally import Tally, free_bytes, need_room
 from wantui.fetcher.transfer import Throttle, Transfer
-from wantui.files import SHARED_FILE, atomic_path, private_folder, sweep, write_atomic
+from wantui.files import SHARED_FILE, link, private_folder, sweep, write_atomic
 from wantui.pipe.fetch import (
     Checked,
     Fetched,
@@ -64,6 +64,10 @@ class Pull:
         self._patience = Patience(order.stall_s, order.tries)
         self._stop = threading.Event()
         self._throttle = Throttle(order.bytes_a_second)
+        self._naming = threading.Lock()
+        """Held while files are given names and that is told: a name changes a file's ctime, and
+        what was proven of it would be believed no longer.
+        """
         self._lock = threading.Lock()
         self._parts: dict[str, Part] = {}
         self._contents = list({file.digest: file for file in self._files}.values())
@@ -84,11 +88,10 @@ class Pull:
         )
 
     def stop(self) -> None:
-        """End soon; what came is in the journals once this returns."""
+        """End soon; of every name that was given it is told once this returns."""
         self._stop.set()
-        for part in self._opened():
-            with contextlib.suppress(OSError, DiskFull):
-                part.save()
+        with self._naming:
+            pass
 
     def run(self) -> Fetched:
         """The snapshot's folder, verified and pinned.
@@ -129,10 +132,11 @@ class Pull:
             key = self._proven_key(copy, file)
             if key is None:
                 continue
-            if copy != self._blob(file) and not self._borrow(copy, self._blob(file)):
-                continue
+            with self._uninterrupted():
+                if copy != self._blob(file) and not _share(copy, self._blob(file)):
+                    continue
+                self._vouch(file, key)
             self._tally.add(file.size)
-            self._vouch(file, key)
             return True
         return False
 
@@ -157,16 +161,6 @@ class Pull:
         for path in self._hub_cache.glob(f"models--*/blobs/{file.digest}"):
             if path != self._blob(file):
                 yield path
-
-    def _borrow(self, copy: Path, blob: Path) -> bool:
-        """Have another repository's file under our name as well; whether the disk can do that."""
-        blob.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with atomic_path(blob, SHARED_FILE) as temporary:
-                os.link(copy.resolve(), temporary)
-        except OSError:
-            return False
-        return True
 
     def _vouch(self, file: RemoteFile, read: StatKey) -> None:
         """Tell that the blob is proven, if it is the file that was read, with no write since.
@@ -201,9 +195,6 @@ class Pull:
             parts = list(self._parts.values())
             self._parts.clear()
         for part in parts:
-            with contextlib.suppress(OSError, DiskFull):
-                if part.present and not part.placed:
-                    part.save()
             part.close()
 
     def _fetch(self, files: Sequence[RemoteFile]) -> None:
@@ -265,10 +256,11 @@ class Pull:
         lock.parent.mkdir(parents=True, exist_ok=True)
         with WeakFileLock(lock):  # the hub's own, so that no other tool writes it just now
             bad = file_at(blob)
-            part.place(self._target(blob))
-            if bad is not None and bad.st_nlink > 1:
-                self._mend_others(file, bad)
-        self._vouch(file, read)
+            with self._uninterrupted():
+                part.place(self._target(blob))
+                if bad is not None and bad.st_nlink > 1:
+                    self._mend_others(file, bad)
+                self._vouch(file, read)
 
     def _target(self, blob: Path) -> Path:
         """Where a blob's bytes are: its own place, or the hub's store that repositories share."""
@@ -280,7 +272,7 @@ class Pull:
         for path in self._others(file):
             info = file_at(path)
             if info is not None and os.path.samestat(info, bad):
-                self._borrow(self._blob(file), path)
+                _share(self._blob(file), path)
 
     def _adopt(self) -> Path:
         """Have the hub's client link what is there, and keep `hf cache prune` from taking it."""
@@ -312,9 +304,26 @@ class Pull:
     def _blob(self, file: RemoteFile) -> Path:
         return self._folder / "blobs" / file.digest
 
+    @contextlib.contextmanager
+    def _uninterrupted(self) -> Iterator[None]:
+        """Nothing but a kill ends the process in here. Raises Stopped."""
+        with self._naming:
+            self._stopping()
+            yield
+
     def _stopping(self) -> None:
         if self._stop.is_set():
             raise Stopped
+
+
+def _share(copy: Path, blob: Path) -> bool:
+    """Have another repository's file under our name as well; whether the disk can do that."""
+    try:
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        link(copy.resolve(), blob)
+    except OSError:
+        return False
+    return True
 
 
 def _wanted(listing: Listing, paths: Sequence[str]) -> list[RemoteFile]:

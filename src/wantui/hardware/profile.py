@@ -50,7 +50,7 @@ class Attention(BaseModel):
 class Profile(BaseModel):
     """A device and the host it is in. Sizes in bytes, rates in bytes or operations a second."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     name: str
     summary: str
@@ -60,26 +60,28 @@ class Profile(BaseModel):
     """Names that NVML, torch or the kernel give it; `*` stands for anything. A class has none."""
 
     memory_total_bytes: Bytes
-    """Of the device; of the CPU it is the host's."""
+    """Bytes of the device; of the CPU they are the host's."""
     memory_reserve_bytes: Bytes
-    """Of that, what is left free: for the driver, a display, and what an estimate misses."""
+    """Bytes of that which are left free: for the driver, a display, and what an estimate misses."""
     bf16_flops: Rate
     """Dense bf16 matrix multiplication with fp32 accumulation, operations a second, as the data
     sheet has it; of the CPU it is fp32's, which is what it computes in."""
     bf16_share: Share
     """Of `bf16_flops`, what a long forward of a transformer comes to."""
     memory_bytes_per_second: Rate
-    """Of the device's memory, read."""
+    """Bytes a second, of the device's memory, read."""
     host_to_device_bytes_per_second: Rate
-    """From pinned host memory, as achieved; of the CPU a copy in its own memory."""
+    """Bytes a second from pinned host memory, as achieved; of the CPU a copy in its own memory."""
     disk_read_bytes_per_second: Rate
-    """Of the disk that holds weights, past the page cache."""
+    """Bytes a second of the disk that holds weights, past the page cache."""
     host_memory_bytes: Bytes
-    """What a process may use of it."""
+    """Bytes of it that a process may use."""
     cores: Annotated[int, Field(gt=0)]
-    """Logical processors."""
+    """Logical processors; of a CPU's own profile two a core."""
     dtypes: Dtypes
+    """Number formats that its matrix units take at full rate."""
     attention: Attention
+    """Backends by diffusers' names: those that attend unquantised, and the fastest of them."""
     sources: dict[str, str] = Field(default_factory=dict)
     """Where each number is from, by its field: a data sheet, a paper, a measurement."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from wantui.api.hardware import DeviceClass, EngineDevice, Gpu, Hardware, PcieLink
+from wantui.api.hardware import Cpu, DeviceClass, EngineDevice, Gpu, Hardware, PcieLink
 from wantui.errors import DoesNotFit
 from wantui.hardware.profile import Dtypes, Profile
 
@@ -63,10 +63,15 @@ def readings_of(profile: Profile, subject: Subject, hardware: Hardware) -> Mappi
         if disk.role == "weights" and disk.read_bytes_per_second:
             known["disk_read_bytes_per_second"] = disk.read_bytes_per_second
     if subject.kind is DeviceClass.CPU:
-        known["bf16_flops"] = profile.bf16_flops * hardware.cpu.cores / profile.cores
+        known["bf16_flops"] = profile.bf16_flops * _physical(hardware.cpu) / (profile.cores / 2)
     if subject.gpu is not None:
         known |= _gpu_readings(subject.gpu)
     return known
+
+
+def _physical(cpu: Cpu) -> float:
+    """Cores that compute: two logical ones share what multiplies, where nothing else is known."""
+    return min(cpu.cores, cpu.physical_cores or cpu.cores / 2)
 
 
 def _gpu_readings(gpu: Gpu) -> dict[str, object]:

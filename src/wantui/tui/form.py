@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from wantui.api.estimate import PlanRequest
 from wantui.api.job import Job, JobRequest, Sampler
 from wantui.api.model import Defaults, ModelStatus
 from wantui.errors import (
@@ -56,6 +57,19 @@ def request_of(values: Mapping[str, str], image: str | None) -> JobRequest:
     if image:
         given[IMAGE] = image
     return JobRequest(**given)
+
+
+def plan_request_of(values: Mapping[str, str]) -> PlanRequest:
+    """What typed values mean for a plan: a prompt is no part of it.
+
+    Raises InvalidRequest for a field that is not of its kind.
+    """
+    return PlanRequest(
+        model=values[MODEL],
+        size=values["size"] or None,
+        frames=_whole("frames", values["frames"]) if values["frames"] else None,
+        steps=_whole("steps", values["steps"]) if values["steps"] else None,
+    )
 
 
 def values_of(job: Job) -> dict[str, str]:

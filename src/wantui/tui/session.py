@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,7 +21,9 @@ from wantui.settings import load_settings
 from wantui.tui import cache, form, words
 from wantui.tui.bridge import Bridge
 from wantui.tui.headline import headline, retrying
+from wantui.tui.matrix import Matrix, matrix
 from wantui.tui.offer import Offer, Refusal
+from wantui.tui.plan_lines import plan_lines
 from wantui.tui.state import Action, Learned, State, as_status, reduce
 from wantui.tui.tone import Said, Tone
 from wantui.tui.widgets.bar import bar
@@ -84,6 +86,20 @@ class Session:
             return (await self.ask(lambda client: client.submit(request))).id
         except WantuiError as error:
             return Refusal(form.concerns(error), form.refusal(error))
+
+    async def plan(self, values: dict[str, str]) -> Sequence[list[Said]]:
+        """What is typed, as the daemon would load it now: lines, of which the first says most."""
+        try:
+            request = form.plan_request_of(values)
+            return plan_lines(await self.bridge.call(lambda client: client.plan(request)))
+        except DaemonUnreachable:
+            return ()
+        except WantuiError as error:
+            return ([(f"✗ {error.message}", Tone.WARN)], [(error.hint, Tone.MUTED)])
+
+    async def what_fits(self) -> Matrix:
+        """Models by sizes, on the device that jobs run on. Raises WantuiError."""
+        return matrix(await self.bridge.call(lambda client: client.fits()))
 
     def offers(self) -> dict[str, Offer]:
         return {id: form.offer_of(model) for id, model in self.state.models.items()}

@@ -37,6 +37,7 @@ _SAID = {
     "params": "set of parameters",
     "quality": "quality",
     "dtype": "number format",
+    "compiled": "way of running its blocks",
     "engine": "version of the engine",
     "device": "device",
 }
@@ -58,6 +59,7 @@ def fingerprint(order: Generate, device: str) -> dict[str, str]:
         "params": _digest(order.params.model_dump(mode="json", exclude={"fps"})),
         "quality": order.quality,
         "dtype": order.plan.dtype.value,
+        "compiled": str(order.plan.compiled),
         "engine": ", ".join(f"{name} {versions[name]}" for name in sorted(versions)),
         "device": device,
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from wantui.api.job import Stage
+from wantui.api.job import Params, Stage
 from wantui.api.plan import DType
 from wantui.files import write_atomic
 from wantui.pipe.messages import Began, Completed, Generate, Report, Warned
@@ -110,6 +110,8 @@ def _latents(
     ):
         with clock.counting(Stage.LOAD):
             added.enter_context(loras_on(model, order.loras, stop.check))
+        if order.plan.compiled:
+            added.enter_context(model.compiler.running(model.blocks, _shapes(params)))
         latents = denoise(
             model,
             params,
@@ -122,6 +124,11 @@ def _latents(
         )
         checkpoints.offer(LoopState(params.steps, latents, {}, {}))
     return latents
+
+
+def _shapes(params: Params) -> tuple[int, int, int]:
+    """All of a job that the shapes within a model's blocks depend on."""
+    return params.width, params.height, params.frames
 
 
 def _embeddings(order: Generate, model: LoadedModel) -> Embeddings:

@@ -15,6 +15,7 @@ from wantui.api.plan import DType, Residency
 from wantui.errors import WeightsUnreadable
 from wantui.pipe.messages import ModelFiles
 from wantui.worker import engine
+from wantui.worker.compiled import Compiler
 from wantui.worker.component import Component, Weights
 from wantui.worker.gguf_weights import GgufWeights
 from wantui.worker.placement import Placement
@@ -63,6 +64,13 @@ class LoadedModel:
     """In fp32 always."""
     scheduler_config: dict[str, Any]
     placement: Placement
+    compiler: Compiler
+
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """Of its experts, in their order."""
+        experts = (self.transformer, self.transformer_2)
+        return [block for expert in experts if expert is not None for block in expert.blocks]
 
     @property
     def device(self) -> torch.device:
@@ -117,6 +125,7 @@ def load(key: LoadKey, check_stop: Callable[[], None]) -> LoadedModel:
         vae=modules["vae"],
         scheduler_config=read_json(folder / "scheduler" / "scheduler_config.json"),
         placement=placement,
+        compiler=Compiler(),
     )
 
 

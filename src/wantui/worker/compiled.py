@@ -1,0 +1,84 @@
+"""An expert's blocks compiled: the same products and attention, fewer passes over memory.
+
+What lies between a block's matrix products (norms, modulation, rotary embedding, gates) is fused,
+and rounded to bf16 where the plain block rounds. Measured on an H200, torch 2.11, blocks of random
+weights: 29.0 ms instead of 37.1 for TI2V-5B at 1280x704x121 with 1.1 GB of activations instead of
+4.1, 97 % of the numbers equal and a relative difference of 4e-4; 69.7 ms instead of 79.4 for A14B
+at 832x480x81.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from types import MethodType
+from typing import Any
+
+import torch
+from torch import nn
+
+from wantui.errors import CompileFailed
+
+ROUNDED_AS_WRITTEN: dict[str, Any] = {"emulate_precision_casts": True}
+"""Otherwise what is fused is rounded once, at its end: further from the plain block, no faster."""
+
+_compiler: Any = torch.compiler  # parts of it have no types
+
+
+class Compiler:
+    """What has been compiled for a model, for one kind of job at a time.
+
+    All blocks share one function, whose weights are inputs: those that stream through a slot need
+    no code of their own. Hooks are outside it, as `Module.__call__` runs them.
+    """
+
+    def __init__(self, backend: str = "inductor") -> None:
+        self._backend = backend
+        self._made_for: Hashable = None
+
+    @contextlib.contextmanager
+    def running(self, blocks: Sequence[nn.Module], made_for: Hashable) -> Iterator[None]:
+        """While this is open these blocks, all of one class, run compiled.
+
+        The first one that runs is compiled, which takes some 5 to 15 s, or less where an earlier
+        process left its kernels.
+        `made_for` is all that shapes depend on: what was compiled for another is forgotten, so
+        that no job is refused for the many before it. Raises CompileFailed out of a forward.
+        """
+        if made_for != self._made_for:
+            _compiler.reset()
+            self._made_for = made_for
+        forward = self._compiled(type(blocks[0]).forward)
+        for block in blocks:
+            block.forward = MethodType(forward, block)
+        try:
+            yield
+        finally:
+            for block in blocks:
+                del block.forward
+
+    def _compiled(self, forward: Callable[..., Any]) -> Callable[..., Any]:
+        options = ROUNDED_AS_WRITTEN if self._backend == "inductor" else None
+        fast: Callable[..., Any] = torch.compile(
+            forward, backend=self._backend, fullgraph=True, dynamic=False, options=options
+        )
+
+        def run(*inputs: object) -> object:
+            try:
+                return fast(*inputs)
+            except _failures() as error:
+                raise CompileFailed(f"a block could not be compiled: {_line(error)}") from error
+
+        return run
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What torch raises where it cannot compile: no C compiler, no Triton, code it cannot trace."""
+    dynamo: Any = torch._dynamo.exc  # noqa: SLF001 - its only name
+    return (dynamo.TorchDynamoException,)
+
+
+def _line(error: Exception) -> str:
+    """The first of what the backend said, which torch wraps."""
+    cause = getattr(error, "inner_exception", error)
+    return next((line for line in str(cause).splitlines() if line.strip()), type(cause).__name__)
