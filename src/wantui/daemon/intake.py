@@ -20,6 +20,7 @@ from wantui.daemon.loras import choose_loras, misplaced
 from wantui.daemon.planner import Planner, Wanted
 from wantui.daemon.uploads import Uploads
 from wantui.errors import DiskFull, FolderUnsafe, UnknownUpload
+from wantui.hardware.estimates.video import video_of
 from wantui.paths import Paths
 from wantui.queue.jobs import Jobs
 from wantui.settings import VideoSettings
@@ -76,7 +77,7 @@ class Intake:
             need_whole(recipe, weights)
         recipes = self._inventory.catalog.recipes
         asked_plan = await self._planner.asked(
-            Wanted(recipe, weights, params, may_degrade=request.allow_degrade), recipes
+            Wanted(recipe, weights, video_of(recipe, params), request.allow_degrade), recipes
         )
         with self._adapters.held(lora.sha256 for lora in loras):
             job = await self._jobs.accept(
