@@ -99,7 +99,10 @@ class Parts:
         )
         self.machine = Machine(paths, profiles, findings)
         self.watch = Watch(self.events, self.machine, self.board)
-        self.planner = Planner(self.machine, profiles, self.estimates, self.board)
+        self.planner = Planner(
+            *(self.machine, profiles, self.estimates, self.board),
+            may_compile=settings.worker.compile,
+        )
         self.inventory = Inventory(
             catalog,
             paths.hub_cache,
@@ -236,7 +239,13 @@ class Parts:
         self._tasks.append(asyncio.create_task(self.naming.run()))
         self._tasks.append(asyncio.create_task(self._rescan()))
         self._tasks.append(asyncio.create_task(self.watch.run()))
+        if hardware.gpus and self.settings.worker.compile:
+            self._tasks.append(asyncio.create_task(self._ask_engine()))
         self._tasks.append(asyncio.create_task(self._tidy()))
+
+    async def _ask_engine(self) -> None:
+        """Whether it compiles for the GPU, before that decides how a job runs."""
+        await self.machine.find_out()
 
     async def ready(self) -> None:
         """Returns if jobs can be accepted. Raises DatabaseUnusable or TimedOut."""
