@@ -81,6 +81,10 @@ def generate(
     unverified: Annotated[
         bool, typer.Option("--unverified", help="Load weights that nobody has proven.")
     ] = False,
+    allow_degrade: Annotated[
+        bool,
+        typer.Option("--allow-degrade", help="Decode in bf16 rather than fail for want of memory."),
+    ] = False,
     hold: Annotated[bool, typer.Option("--hold", help="Queue it; run it once released.")] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the video here.")
@@ -117,6 +121,7 @@ def generate(
         png=png or None,
         fetch=pull or None,
         unverified=unverified or None,
+        allow_degrade=allow_degrade or None,
         hold=hold or None,
     )
     loras = [read_option(text) for text in lora or ()]

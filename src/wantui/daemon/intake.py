@@ -17,9 +17,10 @@ from wantui.daemon.engine import GGUF_PACKAGES, LORA_PACKAGES, need_engine
 from wantui.daemon.inventory import Inventory, need_own_files, need_whole
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.loras import choose_loras, misplaced
-from wantui.daemon.planner import Planner
+from wantui.daemon.planner import Planner, Wanted
 from wantui.daemon.uploads import Uploads
 from wantui.errors import DiskFull, FolderUnsafe, UnknownUpload
+from wantui.hardware.estimates.video import video_of
 from wantui.paths import Paths
 from wantui.queue.jobs import Jobs
 from wantui.settings import VideoSettings
@@ -75,7 +76,9 @@ class Intake:
         if not (request.fetch and recipe.sources):
             need_whole(recipe, weights)
         recipes = self._inventory.catalog.recipes
-        asked_plan = await self._planner.asked(recipe, weights, params, recipes)
+        asked_plan = await self._planner.asked(
+            Wanted(recipe, weights, video_of(recipe, params), request.allow_degrade), recipes
+        )
         with self._adapters.held(lora.sha256 for lora in loras):
             job = await self._jobs.accept(
                 model=recipe.id,
@@ -92,6 +95,7 @@ class Intake:
                 hold=request.hold,
                 fetch=request.fetch,
                 unverified=request.unverified,
+                allow_degrade=request.allow_degrade,
             )
         await self._prepare(job)
         self._wake()

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from pathlib import Path
 
-from wantui import __version__
-from wantui.api.base import API_VERSION
 from wantui.api.download import Download, DownloadAction
 from wantui.api.event import EventKind
 from wantui.api.hello import Hello
@@ -25,12 +22,12 @@ from wantui.daemon.cargo import Cargo
 from wantui.daemon.conversion_cargo import ConversionCargo
 from wantui.daemon.conversions import Conversions
 from wantui.daemon.downloads import Downloads
-from wantui.daemon.engine import missing_packages, versions
 from wantui.daemon.estimate_book import EstimateBook
 from wantui.daemon.events import Events
 from wantui.daemon.fetch_lane import DISK, NETWORK, REWRITE, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
 from wantui.daemon.forecast import Forecast
+from wantui.daemon.greeting import greeting
 from wantui.daemon.housekeeping import Housekeeping
 from wantui.daemon.instruments import Instruments
 from wantui.daemon.intake import Intake
@@ -309,17 +306,7 @@ class Parts:
         return self.queue().explain(job)
 
     def hello(self) -> Hello:
-        return Hello(
-            version=__version__,
-            api_version=API_VERSION,
-            pid=os.getpid(),
-            uid=os.getuid(),
-            boot=self.events.boot,
-            started_at=self.started_at,
-            socket=str(self.paths.socket),
-            engine_installed=not missing_packages(),
-            engine=versions(),
-        )
+        return greeting(self.paths, self.events.boot, self.started_at)
 
     async def status(self) -> Status:
         """The snapshot. Its event id is taken first: what comes after replays over it by `rev`."""

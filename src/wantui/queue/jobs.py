@@ -86,6 +86,7 @@ class Jobs:
         hold: bool,
         fetch: bool = False,
         unverified: bool = False,
+        allow_degrade: bool = False,
     ) -> Job:
         """Keep a new job; it is safe once this returns. Raises QueueFull or DiskFull."""
         if len(self._live) + self._accepting >= self._settings.max_unfinished:
@@ -104,6 +105,7 @@ class Jobs:
             owner=owner,
             fetch=fetch,
             unverified=unverified,
+            allow_degrade=allow_degrade,
             created_at=time.time(),
         )
         self._accepting += 1
