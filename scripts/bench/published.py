@@ -15,8 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 from tests.unit.plans import CATALOG, PROFILES
 
-from wantui.api.plan import DType
+from wantui.api.job import Stage
+from wantui.api.plan import DType, Residency
+from wantui.hardware.estimates.bar import total
+from wantui.hardware.estimates.case import Case, Setup
 from wantui.hardware.estimates.decoder import cache_bytes, working_bytes
+from wantui.hardware.estimates.memory import CONTEXT, SLACK, stage_parts
+from wantui.hardware.estimates.site import Site
 from wantui.hardware.estimates.video import Latents, Video
 from wantui.hardware.estimates.weights import weight_bytes
 from wantui.hardware.estimates.work import forward_flops
@@ -118,6 +123,36 @@ def peak_gib(row: Published) -> float:
     decode = weights.vae + cache_bytes(decoder, latents.area)
     decode += working_bytes(decoder, latents.area) + clip
     return (CONTEXT_BYTES + max(denoise, decode)) / GIB
+
+
+H200 = (
+    ("denoise, all blocks stay, plain", (1280, 704, 121), None, False, 15.6),
+    ("denoise, all blocks stay, compiled", (1280, 704, 121), None, True, 13.2),
+    ("denoise, 15 of 30 stay, compiled", (1280, 704, 121), 15, True, 8.9),
+    ("denoise, none stays, compiled", (1280, 704, 121), 0, True, 4.0),
+    ("denoise, all blocks stay, plain", (704, 704, 61), None, False, 11.7),
+    ("denoise, all blocks stay, compiled", (704, 704, 61), None, True, 11.0),
+    ("denoise, 15 of 30 stay, compiled", (704, 704, 61), 15, True, 6.7),
+    ("denoise, none stays, compiled", (704, 704, 61), 0, True, 1.8),
+)
+"""Measured by `gpu.py` on one NVIDIA H200, 2026-11-27 (RESULTS.md): GB that torch had allocated at
+most, of TI2V-5B with random weights. The first formula was written before it was known."""
+
+
+def measured() -> None:
+    """Estimates beside those peaks, without what torch's counter of allocations cannot see."""
+    print("\nTI2V-5B, measured on an NVIDIA H200 (GB allocated by torch)")
+    print("| stage | size | estimated | measured | off |\n|---|---|---|---|---|")
+    recipe = CATALOG.model("ti2v-5b")
+    for name, (width, height, frames), blocks, compiled, gb in H200:
+        video = Video(width, height, frames, 50)
+        site = Site.of("GPU", "H200", PROFILES["h200"])
+        case = Case(recipe, None, video, site, compiled=compiled)
+        setup = Setup(Residency(blocks, components_stay=False))
+        parts = stage_parts(case, setup, Stage.DENOISE)
+        held = total(bar for part, bar in parts.items() if part not in (CONTEXT, SLACK)).likely
+        size = f"{width}x{height}x{frames}"
+        print(f"| {name} | {size} | {held / 1e9:.1f} | {gb} | {held / 1e9 / gb - 1:+.1%} |")
 
 
 def table() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import resource
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def own(tmp_path: Path) -> Iterator[RunningDaemon]:
         yield daemon
 
 
-def large(**fields: object) -> JobRequest:
+def large(**fields: Any) -> JobRequest:
     return tiny(model="demo:large", size="1024x384", **fields)
 
 

@@ -248,7 +248,8 @@ def test_a_plan_is_lawful_and_never_over_what_there_is(
     assert chosen.peak_bytes <= chosen.device_total_bytes == site.capacity_bytes
     assert chosen.device_bytes <= chosen.weights_bytes
     residency, setup = chosen.residency, setup_of(chosen)
-    assert peak(one, setup).likely == pytest.approx(chosen.peak_bytes, abs=1)
+    likely = min(peak(one, setup).likely, site.capacity_bytes)
+    assert likely == pytest.approx(chosen.peak_bytes, abs=1)
     if residency.components_stay:
         assert residency == Residency.RESIDENT
         assert not chosen.tiled_decode

@@ -46,7 +46,7 @@ class Forecast:
         if profile is not None:
             case = Case(recipe, weights, video_of(recipe, params), _elsewhere(profile))
             return self._told(case, params, synthetic=True)
-        wanted = Wanted(recipe, weights, params)
+        wanted = Wanted(recipe, weights, video_of(recipe, params))
         case = self._here(wanted, hardware, request.device)
         crowd = self._crowd(wanted, hardware, case.site.device)
         told = self._told(case, params, synthetic=False)

@@ -20,6 +20,7 @@ from wantui.daemon.loras import choose_loras, misplaced
 from wantui.daemon.planner import Planner, Wanted
 from wantui.daemon.uploads import Uploads
 from wantui.errors import DiskFull, FolderUnsafe, UnknownUpload
+from wantui.hardware.estimates.video import video_of
 from wantui.paths import Paths
 from wantui.queue.jobs import Jobs
 from wantui.settings import VideoSettings
@@ -72,11 +73,11 @@ class Intake:
         )
         weights = await self._inventory.weights(recipe)
         need_own_files(recipe, weights)
-        if not (request.fetch and recipe.repository):
+        if not (request.fetch and recipe.sources):
             need_whole(recipe, weights)
         recipes = self._inventory.catalog.recipes
         asked_plan = await self._planner.asked(
-            Wanted(recipe, weights, params, may_degrade=request.allow_degrade), recipes
+            Wanted(recipe, weights, video_of(recipe, params), request.allow_degrade), recipes
         )
         with self._adapters.held(lora.sha256 for lora in loras):
             job = await self._jobs.accept(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from wantui.api.estimate import Accuracy, Crowd
 from wantui.api.hardware import Hardware
-from wantui.api.job import JobWarning, Params, Stage
+from wantui.api.job import JobWarning, Stage
 from wantui.api.model import WeightsStatus
 from wantui.api.plan import DType, Plan
 from wantui.catalog.recipe import Recipe
@@ -20,7 +20,7 @@ from wantui.errors import DoesNotFit, OutOfMemory
 from wantui.hardware.estimates.case import Case
 from wantui.hardware.estimates.correction import Corrections
 from wantui.hardware.estimates.site import Site
-from wantui.hardware.estimates.video import default_video, video_of
+from wantui.hardware.estimates.video import Video, default_video
 from wantui.hardware.ladder import limits_after, setup_of, told
 from wantui.hardware.measured import Ran, measurements
 from wantui.hardware.nearest import nearest
@@ -41,7 +41,7 @@ class Wanted(NamedTuple):
 
     recipe: Recipe
     weights: WeightsStatus
-    params: Params
+    video: Video
     may_degrade: bool = False
     """Whether other arithmetic may be taken where it fits in no other way."""
 
@@ -87,9 +87,9 @@ class Planner:
             needed = int(error.detail["needed_bytes"])
             return Crowd(
                 model=wanted.recipe.id,
-                width=wanted.params.width,
-                height=wanted.params.height,
-                frames=wanted.params.frames,
+                width=wanted.video.width,
+                height=wanted.video.height,
+                frames=wanted.video.frames,
                 device=device,
                 missing_bytes=max(needed - int(error.detail["total_bytes"]), 0),
                 holders=holders(hardware, device, ours),
@@ -131,7 +131,7 @@ class Planner:
         return Case(
             recipe,
             wanted.weights,
-            video_of(recipe, wanted.params),
+            wanted.video,
             site,
             self.corrections(site, recipe),
             may_degrade=wanted.may_degrade,
@@ -150,10 +150,7 @@ class Planner:
         self, recipe: Recipe, weights: WeightsStatus, hardware: Hardware
     ) -> list[tuple[Case, Limits]]:
         """The video that a model makes by default, on every device."""
-        video = default_video(recipe)
-        sites = [self.site(hardware, device) for device in devices(hardware)]
-        learned = [self.corrections(site, recipe) for site in sites]
-        cases = [Case(recipe, weights, video, *there) for there in zip(sites, learned, strict=True)]
+        cases = self.cases(Wanted(recipe, weights, default_video(recipe)), hardware)
         return [(case, self.limits(case)) for case in cases]
 
     def site(self, hardware: Hardware, device: str | None = None) -> Site:

@@ -21,6 +21,7 @@ from wantui.daemon.machine import Machine
 from wantui.daemon.planner import Planner, Wanted
 from wantui.daemon.provision import Provision
 from wantui.errors import DiskFull, DoesNotFit, FetchError, UnknownModel, WrongState
+from wantui.hardware.estimates.video import video_of
 from wantui.hardware.plan import devices
 from wantui.queue.jobs import Jobs
 
@@ -240,7 +241,7 @@ class Scheduler:
 
 
 def _wanted(job: Job, recipe: Recipe, weights: WeightsStatus) -> Wanted:
-    return Wanted(recipe, weights, job.params, may_degrade=job.allow_degrade)
+    return Wanted(recipe, weights, video_of(recipe, job.params), may_degrade=job.allow_degrade)
 
 
 def _extent(job: Job) -> Extent:

@@ -63,10 +63,11 @@ def made(case: Case, setup: Setup) -> Plan:
         residency=setup.residency,
         tiled_decode=setup.tiled,
         decode_dtype=DType.BFLOAT16 if setup.half else DType.FLOAT32,
+        compiled=case.compiled,
         weights_bytes=weights.total,
         device_bytes=weights.on_device(setup.residency),
         device_total_bytes=site.profile.memory_total_bytes,
-        peak_bytes=round(needs.likely),
+        peak_bytes=min(round(needs.likely), site.capacity_bytes),  # slack is what is left, at most
         host_bytes=round(host_peak(case, setup).likely),
         seconds=seconds(case, setup).likely,
         reason=_reason(case, setup, needs.high),

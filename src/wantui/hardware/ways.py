@@ -6,7 +6,8 @@ it, after all. Among equals the quicker one is better,
 for every job after the first; all else is the user's to choose.
 
 What stays on the device, components or blocks, leaves free what the profile reserves. A stage that
-must be there whole may fill that too: it is refused only if the device itself is too small.
+must be there whole may fill that too, and needs no slack, which an allocator gives back before it
+fails: it is refused only if the device itself is too small.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from typing import NamedTuple
 
 from wantui.api.job import Stage
 from wantui.api.plan import Residency
+from wantui.hardware.estimates.bar import total
 from wantui.hardware.estimates.case import Case, Setup
 from wantui.hardware.estimates.decoder import Tiling
 from wantui.hardware.estimates.host import pinned_bytes
+from wantui.hardware.estimates.memory import SLACK, stage_parts
 from wantui.hardware.estimates.site import PINNED_SHARE
 from wantui.hardware.estimates.whole import host_peak, seconds, stage_peak
 from wantui.text import bytes_text
@@ -115,12 +118,15 @@ def least_lack(case: Case, limits: Limits = NO_LIMITS) -> Lack | None:
 def _lacks(case: Case, setup: Setup, limits: Limits) -> Iterator[Lack]:
     site = case.site
     for stage in Stage:
-        needed = stage_peak(case, setup, stage).likely
-        room = site.device_bytes if _by_choice(case, setup, stage) else site.capacity_bytes
-        if needed > room:
-            yield Lack(needed, room, "device")
+        parts = stage_parts(case, setup, stage)
+        needed = total(parts.values()).likely
         if needed >= limits.get(stage, needed + 1):
             yield Lack(needed, limits[stage], "device", proved=True)
+        room = site.device_bytes
+        if not _by_choice(case, setup, stage):
+            room, needed = site.capacity_bytes, needed - parts[SLACK].likely
+        if needed > room:
+            yield Lack(needed, room, "device")
     if site.is_cpu:
         return
     pinned = pinned_bytes(case, setup)

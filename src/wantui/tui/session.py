@@ -16,12 +16,13 @@ from wantui.api.job import Job, JobState
 from wantui.api.model import ModelStatus
 from wantui.client import Client
 from wantui.client.picture import read_picture
-from wantui.errors import DaemonUnreachable, WantuiError
+from wantui.errors import DaemonUnreachable, InvalidRequest, WantuiError
 from wantui.paths import Paths
 from wantui.settings import load_settings
 from wantui.tui import cache, form, words
 from wantui.tui.bridge import Bridge
 from wantui.tui.headline import headline, retrying
+from wantui.tui.lora_choices import Choices, choices
 from wantui.tui.matrix import Matrix, matrix
 from wantui.tui.offer import Offer, Refusal
 from wantui.tui.plan_lines import plan_lines
@@ -113,6 +114,14 @@ class Session:
     async def what_fits(self) -> Matrix:
         """Models by sizes, on the device that jobs run on. Raises WantuiError."""
         return matrix(await self.bridge.call(lambda client: client.fits()))
+
+    async def lora_choices(self, typed: str, model: str) -> Choices | Refusal:
+        """What the daemon keeps for a model, with what is typed chosen. Raises WantuiError."""
+        adapters = await self.bridge.call(lambda client: client.adapters())
+        try:
+            return choices(adapters, typed, self.state.models[model])
+        except InvalidRequest as error:
+            return Refusal(form.concerns(error), form.refusal(error))
 
     def offers(self) -> dict[str, Offer]:
         return {id: form.offer_of(model) for id, model in self.state.models.items()}

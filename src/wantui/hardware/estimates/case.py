@@ -44,6 +44,8 @@ class Case:
     video: Video
     site: Site
     corrections: Corrections = field(default_factory=Corrections)
+    compiled: bool = False
+    """Whether an expert's blocks run compiled."""
     may_degrade: bool = False
     """Whether the job allows other arithmetic where it fits in no other way."""
 
