@@ -13,7 +13,7 @@ import pytest
 from tests.synthetic import NAMES, synthetic
 from tests.unit.machines import GIB, MadeDevice, MadeNvml
 from wantui.api.hardware import Hardware, PcieLink
-from wantui.hardware.cpu import CpuMeter, cpu_extensions, cpu_name
+from wantui.hardware.cpu import CpuMeter, cpu_extensions, cpu_name, usable_cores
 from wantui.hardware.memory import read_memory
 from wantui.hardware.nvml import DriverNvml, Holder, NvmlError
 from wantui.hardware.probe import NO_DEVICES, Probe
@@ -334,6 +334,32 @@ def test_without_a_limit_it_is_the_machines(
     memory = read_memory(cgroup(tmp_path, self_cgroup, files))
     assert memory.total_bytes == psutil.virtual_memory().total
     assert memory.limit is None
+
+
+@pytest.mark.parametrize(
+    ("self_cgroup", "files"),
+    [
+        ("0::/a\n", {f"{V2}/cpu.max": "100000 100000\n", f"{V2}/a/cpu.max": "max 100000\n"}),
+        ("0::/\n", {f"{V2}/cpu.max": "50000 100000\n"}),
+        (
+            "3:cpu,cpuacct:/x\n",
+            {
+                "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "90000\n",
+                "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
+            },
+        ),
+    ],
+)
+def test_a_containers_quota_is_the_processors_there_are(
+    tmp_path: Path, self_cgroup: str, files: dict[str, str]
+) -> None:
+    assert usable_cores(cgroup(tmp_path, self_cgroup, files)) == 1
+
+
+@pytest.mark.parametrize("limit", ["max 100000\n", "6400000 100000\n", "noise", "100000 0\n"])
+def test_without_a_quota_they_are_those_that_may_be_run_on(tmp_path: Path, limit: str) -> None:
+    root = cgroup(tmp_path, "0::/\n", {f"{V2}/cpu.max": limit})
+    assert usable_cores(root) == len(os.sched_getaffinity(0))
 
 
 def test_swap_is_the_machines(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ class Gpu(Reply):
 class Cpu(Reply):
     name: str
     cores: int
-    """Logical processors that this process may use."""
+    """Logical processors that this process may use, or whose time its container may take."""
     physical_cores: int | None = None
     """Of the machine."""
     extensions: tuple[str, ...] = ()

@@ -85,6 +85,7 @@ async def _known(client: Client, *, anew: bool) -> tuple[Hardware, Sequence[Work
     hardware = await client.hardware()
     if anew or hardware.engine is None:
         narrate("asking the engine and the disks, which takes a few seconds once")
+    if anew or hardware.engine is None or not hardware.folders:
         hardware = await client.measure_hardware(anew=anew)
     return hardware, (await client.workers()).workers
 

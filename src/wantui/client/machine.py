@@ -256,7 +256,7 @@ def folder_words(folders: Sequence[Folder]) -> str:
 def engine_words(engine: EngineFacts | None) -> str:
     """torch 2.13.0+cu130 for CUDA 13.0, cuDNN 91300"""
     if engine is None:
-        return "not asked yet"
+        return "not asked yet: it is when no job runs"
     if engine.error is not None:
         return engine.error
     built = f" for CUDA {engine.cuda}" if engine.cuda else ""

@@ -26,7 +26,6 @@ from wantui.daemon.estimate_book import EstimateBook
 from wantui.daemon.events import Events
 from wantui.daemon.fetch_lane import DISK, NETWORK, REWRITE, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
-from wantui.daemon.findings import Findings
 from wantui.daemon.forecast import Forecast
 from wantui.daemon.greeting import greeting
 from wantui.daemon.housekeeping import Housekeeping
@@ -36,7 +35,7 @@ from wantui.daemon.inventory import Inventory
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.lane import Lane
 from wantui.daemon.logs import rotated
-from wantui.daemon.machine import Machine, disks_of
+from wantui.daemon.machine import machine_of
 from wantui.daemon.naming import Naming
 from wantui.daemon.planner import Planner
 from wantui.daemon.prospects import MachineProspects
@@ -54,7 +53,6 @@ from wantui.database import Database
 from wantui.errors import TimedOut
 from wantui.files import private_folder, sweep
 from wantui.hardware.plan import devices
-from wantui.hardware.profiles import Profiles
 from wantui.paths import Paths, demo_weights, shipped_config
 from wantui.queue.jobs import Jobs
 from wantui.settings import Settings
@@ -87,17 +85,8 @@ class Parts:
         self.record = TrackRecord(self.database)
         self.estimates = EstimateBook(self.database)
         catalog = Catalog.load(shipped_config(), paths.recipes, paths.qualities)
-        profiles = Profiles.load(
-            shipped_config() / "profiles", paths.profiles, settings.hardware.profile
-        )
-        findings = Findings(
-            paths.findings,
-            paths.logs / "engine.log",
-            catalog.recipes,
-            demo_weights(),
-            disks_of(paths),
-        )
-        self.machine = Machine(paths, profiles, findings)
+        self.machine = machine_of(paths, settings.hardware, catalog.recipes)
+        profiles = self.machine.profiles
         self.watch = Watch(self.events, self.machine, self.board)
         self.planner = Planner(self.machine, profiles, self.estimates, self.board)
         self.inventory = Inventory(

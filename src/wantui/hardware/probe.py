@@ -57,7 +57,7 @@ class Probe:
         self._root = root
         self._environment = environment
         self._open = False
-        self._cpu = CpuMeter()
+        self._cpu = CpuMeter(root)
         self._lock = threading.Lock()
         self._driver_s = driver_s
         self._driver = Patience(self._gpus, driver_s)
