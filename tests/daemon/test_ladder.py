@@ -9,6 +9,7 @@ from __future__ import annotations
 import resource
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def own(tmp_path: Path) -> Iterator[RunningDaemon]:
         yield daemon
 
 
-def large(**fields: object) -> JobRequest:
+def large(**fields: Any) -> JobRequest:
     return tiny(model="demo:large", size="1024x384", **fields)
 
 
@@ -70,6 +71,7 @@ async def worker_pid(client: Client) -> int:
     return worker.pid
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_a_decode_that_runs_out_of_memory_is_done_in_tiles_and_so_is_the_next_of_its_kind(
     own: RunningDaemon,

@@ -13,8 +13,10 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
+_DispatchMode: Any = TorchDispatchMode  # has no types
 
-class LiveBytes(TorchDispatchMode):
+
+class LiveBytes(_DispatchMode):  # type: ignore[misc]
     """Counts the storages that operations make, until nobody holds them any more."""
 
     def __init__(self) -> None:

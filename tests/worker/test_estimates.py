@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from torch.utils.flop_counter import FlopCounterMode
 
 from tests.worker.live import FlashAttention, LiveBytes
@@ -61,7 +60,7 @@ def transformer(recipe: Recipe, dtype: DType, latents: Latents, layers: int) -> 
         kept = engine.kept_in_fp32(model, name)
         parameter.data = parameter.data.to(torch.float32 if kept else DTYPES[dtype])
     model.rope.to("meta")
-    meta = {"device": "meta", "dtype": DTYPES[dtype]}
+    meta: dict[str, Any] = {"device": "meta", "dtype": DTYPES[dtype]}
     shape = (1, sizes.in_channels, latents.frames, latents.rows, latents.columns)
     steps = (1, latents.tokens) if recipe.expand_timesteps else (1,)
     inputs = {
@@ -113,21 +112,22 @@ def test_the_work_of_published_sizes_is_what_is_known() -> None:
 def vae(decoder: Decoder, stride: int) -> Any:
     levels = len(decoder.dim_mult) - 1
     patch = stride // 2**levels
-    with torch.device("meta"):
-        return AutoencoderKLWan(
-            base_dim=decoder.dim,
-            decoder_base_dim=decoder.dim,
-            z_dim=decoder.latent_channels,
-            dim_mult=list(decoder.dim_mult),
-            num_res_blocks=decoder.res_blocks,
-            temperal_downsample=list(reversed(decoder.upsamples_frames)),
-            is_residual=decoder.residual,
-            in_channels=decoder.out_channels,
-            out_channels=decoder.out_channels,
-            patch_size=patch if patch > 1 else None,
-            latents_mean=[0.0] * decoder.latent_channels,
-            latents_std=[1.0] * decoder.latent_channels,
-        )
+    return engine.meta_vae(
+        {
+            "base_dim": decoder.dim,
+            "decoder_base_dim": decoder.dim,
+            "z_dim": decoder.latent_channels,
+            "dim_mult": list(decoder.dim_mult),
+            "num_res_blocks": decoder.res_blocks,
+            "temperal_downsample": list(reversed(decoder.upsamples_frames)),
+            "is_residual": decoder.residual,
+            "in_channels": decoder.out_channels,
+            "out_channels": decoder.out_channels,
+            "patch_size": patch if patch > 1 else None,
+            "latents_mean": [0.0] * decoder.latent_channels,
+            "latents_std": [1.0] * decoder.latent_channels,
+        }
+    )
 
 
 @pytest.mark.parametrize(
@@ -177,9 +177,3 @@ def test_an_expert_takes_the_bytes_that_are_estimated(model: str) -> None:
     weights = weight_bytes(recipe, None, DType.BFLOAT16)
     assert weights.experts[0] == whole
     assert weights.block == block
-
-
-def test_the_transformer_is_the_class_that_is_run() -> None:
-    assert engine.kept_modules("WanTransformer3DModel") == set(
-        WanTransformer3DModel._keep_in_fp32_modules
-    )

@@ -101,6 +101,8 @@ class Wishes(Request):
     png: bool = False
     """Keep every frame as a PNG too, as it was before the codec."""
     loras: Annotated[tuple[LoraUse, ...], Field(max_length=MAX_LORAS, strict=False)] = ()
+    allow_degrade: bool = False
+    """Where it fits in no other way, arithmetic may change too: its VAE decodes in bf16."""
     hold: bool = False
     """Accept it, but do not run it before it is released."""
     fetch: bool = False
@@ -250,6 +252,8 @@ class Job(Reply):
     """Those of them that are not completed yet."""
     start_at: float | None = None
     """It does not start before, in seconds since the epoch."""
+    allow_degrade: bool = False
+    """Its arithmetic may change where it fits in no other way."""
     asked_plan: Plan | None = None
     """By which it was accepted: what the machine could do for it with all of its memory."""
     plan: Plan | None = None

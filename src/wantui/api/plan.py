@@ -55,6 +55,9 @@ class Plan(Reply):
     tiled_decode: bool = False
     """The VAE decodes tile by tile, which takes less memory and gives other pixels: only where it
     would not fit otherwise."""
+    decode_dtype: DType = DType.FLOAT32
+    """Of the VAE while it decodes; another than fp32 changes arithmetic, and is only taken where a
+    job allows it and nothing else fits."""
     compiled: bool = False
     """An expert's blocks are compiled before the first step: fewer passes over memory, and other
     last bits."""

@@ -88,6 +88,10 @@ def generate(
     unverified: Annotated[
         bool, typer.Option("--unverified", help="Load weights that nobody has proven.")
     ] = False,
+    allow_degrade: Annotated[
+        bool,
+        typer.Option("--allow-degrade", help="Decode in bf16 rather than fail for want of memory."),
+    ] = False,
     hold: Annotated[bool, typer.Option("--hold", help="Queue it; run it once released.")] = False,
     priority: Annotated[
         int | None, typer.Option(help="-100 to 100: run before all jobs of a lower one.")
@@ -147,6 +151,7 @@ def generate(
         "png": png or None,
         "fetch": pull or None,
         "unverified": unverified or None,
+        "allow_degrade": allow_degrade or None,
         "hold": hold or None,
         "priority": priority,
         "after": tuple(after) if after else None,

@@ -8,13 +8,12 @@ from wantui.api.error import ErrorBody
 from wantui.api.estimate import Accuracy, Crowd, Fits, PlanRequest, Plans
 from wantui.api.hardware import Hardware
 from wantui.api.job import JobRequest, Params
-from wantui.api.model import WeightsStatus
 from wantui.catalog.recipe import Recipe
 from wantui.catalog.resolve import resolve
 from wantui.catalog.sizes import parse_size
 from wantui.daemon.inventory import Inventory
 from wantui.daemon.machine import Machine
-from wantui.daemon.planner import Planner
+from wantui.daemon.planner import Planner, Wanted
 from wantui.errors import DoesNotFit
 from wantui.hardware.estimates.case import Case
 from wantui.hardware.estimates.site import Site
@@ -42,14 +41,14 @@ class Forecast:
         quality = self._inventory.catalog.quality(request.quality)
         params = _params(quality.applied_to(recipe), request)
         weights = await self._inventory.weights(recipe)
-        video = video_of(recipe, params)
         hardware = await self._machine.read()
         profile = self._given(request)
         if profile is not None:
-            case = Case(recipe, weights, video, _elsewhere(profile))
+            case = Case(recipe, weights, video_of(recipe, params), _elsewhere(profile))
             return self._told(case, params, synthetic=True)
-        case = self._here(recipe, weights, video, hardware, request.device)
-        crowd = self._crowd(recipe, weights, params, hardware, case.site.device)
+        wanted = Wanted(recipe, weights, video_of(recipe, params))
+        case = self._here(wanted, hardware, request.device)
+        crowd = self._crowd(wanted, hardware, case.site.device)
         told = self._told(case, params, synthetic=False)
         if crowd is None:
             return told
@@ -97,32 +96,19 @@ class Forecast:
             return read(self._profiles, request.machine)
         return named(self._profiles, request.profile) if request.profile else None
 
-    def _here(
-        self,
-        recipe: Recipe,
-        weights: WeightsStatus,
-        video: Video,
-        hardware: Hardware,
-        device: str | None,
-    ) -> Case:
+    def _here(self, wanted: Wanted, hardware: Hardware, device: str | None) -> Case:
         """On the device that is named, or on the one that a job would get."""
-        cases = self._planner.cases(recipe, weights, video, hardware, device)
+        cases = self._planner.cases(wanted, hardware, device)
         try:
             chosen = plan_on_best((case, self._planner.limits(case)) for case in cases).device
         except DoesNotFit:
             return max(cases, key=lambda case: case.site.device_bytes)
         return next(case for case in cases if case.site.device == chosen)
 
-    def _crowd(
-        self,
-        recipe: Recipe,
-        weights: WeightsStatus,
-        params: Params,
-        hardware: Hardware,
-        device: str,
-    ) -> Crowd | None:
+    def _crowd(self, wanted: Wanted, hardware: Hardware, device: str) -> Crowd | None:
+        """Who holds the memory that it would wait for."""
         try:
-            now = self._planner.claimed(params, recipe, weights, hardware, device)
+            now = self._planner.claimed(wanted, hardware, device)
         except DoesNotFit:
             return None
         return now if isinstance(now, Crowd) else None

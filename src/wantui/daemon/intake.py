@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wantui.api.job import ImageUsed, Job, JobRequest, JobState, Params
+from wantui.api.job import ImageUsed, Job, JobRequest, JobState
 from wantui.api.model import WeightsStatus
 from wantui.api.plan import Plan
 from wantui.catalog.encoding import resolve_encoding
@@ -21,10 +21,11 @@ from wantui.daemon.engine import GGUF_PACKAGES, LORA_PACKAGES, need_engine
 from wantui.daemon.inventory import Inventory, need_own_files, need_whole
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.loras import choose_loras, misplaced
-from wantui.daemon.planner import Planner
+from wantui.daemon.planner import Planner, Wanted
 from wantui.daemon.terms import terms
 from wantui.daemon.uploads import Uploads
 from wantui.errors import DiskFull, FolderUnsafe, UnknownUpload, WantuiError
+from wantui.hardware.estimates.video import Video, video_of
 from wantui.paths import Paths
 from wantui.queue.batch import Submission
 from wantui.queue.jobs import Jobs
@@ -41,7 +42,7 @@ class _Seen:
     """What one batch has found out, and need not for each of its jobs."""
 
     weights: dict[str, WeightsStatus] = field(default_factory=dict)
-    plans: dict[tuple[str, Params], Plan] = field(default_factory=dict)
+    plans: dict[tuple[str, Video, bool], Plan] = field(default_factory=dict)
 
 
 class Intake:
@@ -117,9 +118,11 @@ class Intake:
             seen.weights[recipe.id] = await self._inventory.weights(recipe)
         weights = seen.weights[recipe.id]
         need_own_files(recipe, weights)
-        if not (request.fetch and recipe.repository):
+        if not (request.fetch and recipe.sources):
             need_whole(recipe, weights)
-        asked_plan = await self._plan(recipe, weights, params, seen)
+        asked_plan = await self._plan(
+            Wanted(recipe, weights, video_of(recipe, params), request.allow_degrade), seen
+        )
         return Job(
             id=0,
             rev=1,
@@ -137,23 +140,17 @@ class Intake:
             owner=owner,
             fetch=request.fetch,
             unverified=request.unverified,
+            allow_degrade=request.allow_degrade,
             created_at=time.time(),
             **asked,
         )
 
-    async def _plan(
-        self, recipe: Recipe, weights: WeightsStatus, params: Params, seen: _Seen
-    ) -> Plan:
+    async def _plan(self, wanted: Wanted, seen: _Seen) -> Plan:
         """Made once for all that differ by their words and seeds. Raises DoesNotFit."""
-        kind = (
-            recipe.id,
-            params.model_copy(
-                update={"prompt": "", "negative_prompt": "", "seed": 0, "image": None}
-            ),
-        )
+        kind = (wanted.recipe.id, wanted.video, wanted.may_degrade)
         if kind not in seen.plans:
             recipes = self._inventory.catalog.recipes
-            seen.plans[kind] = await self._planner.asked(recipe, weights, params, recipes)
+            seen.plans[kind] = await self._planner.asked(wanted, recipes)
         return seen.plans[kind]
 
     async def _prepare(self, job: Job) -> None:

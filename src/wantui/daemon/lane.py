@@ -216,14 +216,12 @@ class Lane:
             was_loaded=was_loaded,
             resumed=job.attempts[-1].from_step > 0,
         )
-        await self._planner.learn(claim.job.params, claim.plan, claim.recipe, claim.weights, ran)
+        await self._planner.learn(claim.wanted, claim.plan, ran)
 
     async def _step_down(self, claim: Claim, failure: OutOfMemory) -> None:
         """Have the job go on by a plan that takes less, if there is one."""
         job_id = claim.job.id
-        change = await self._planner.step_down(
-            claim.job, claim.plan, claim.recipe, claim.weights, failure
-        )
+        change = await self._planner.step_down(claim.wanted, claim.plan, failure)
         if change is None:
             await self._fail(job_id, failure)
             return

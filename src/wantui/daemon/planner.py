@@ -5,21 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from wantui.api.estimate import Accuracy, Crowd
 from wantui.api.hardware import Hardware
-from wantui.api.job import Job, JobWarning, Params, Stage
+from wantui.api.job import JobWarning, Stage
 from wantui.api.model import WeightsStatus
-from wantui.api.plan import Plan
+from wantui.api.plan import DType, Plan
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.estimate_book import EstimateBook
 from wantui.daemon.machine import Machine
 from wantui.daemon.workers import WorkerBoard
 from wantui.errors import DoesNotFit, OutOfMemory
 from wantui.hardware.estimates.case import Case
+from wantui.hardware.estimates.compiling import compiles
 from wantui.hardware.estimates.correction import Corrections
 from wantui.hardware.estimates.site import Site
-from wantui.hardware.estimates.video import Video, default_video, video_of
+from wantui.hardware.estimates.video import Video, default_video
 from wantui.hardware.ladder import limits_after, setup_of, told
 from wantui.hardware.measured import Ran, measurements
 from wantui.hardware.nearest import nearest
@@ -35,64 +37,76 @@ SUGGESTED = 2
 log = logging.getLogger(__name__)
 
 
+class Wanted(NamedTuple):
+    """What is to be planned: a video by a model whose files are as they are."""
+
+    recipe: Recipe
+    weights: WeightsStatus
+    video: Video
+    may_degrade: bool = False
+    """Whether other arithmetic may be taken where it fits in no other way."""
+    compiled: bool | None = None
+    """As blocks ran before, where a checkpoint is to be gone on from; None is by what pays."""
+
+
 class Planner:
     def __init__(
-        self, machine: Machine, profiles: Profiles, book: EstimateBook, board: WorkerBoard
+        self,
+        machine: Machine,
+        profiles: Profiles,
+        book: EstimateBook,
+        board: WorkerBoard,
+        *,
+        may_compile: bool,
     ) -> None:
         self._machine = machine
         self._profiles = profiles
         self._book = book
         self._board = board
+        self._may_compile = may_compile
 
-    async def asked(
-        self, recipe: Recipe, weights: WeightsStatus, params: Params, others: Sequence[Recipe]
-    ) -> Plan:
+    async def asked(self, wanted: Wanted, others: Sequence[Recipe]) -> Plan:
         """By which a job is accepted: on the device that suits it best, with all of its memory.
 
         Raises DoesNotFit naming what would fit.
         """
         hardware = await self._machine.read()
-        cases = self.cases(recipe, weights, video_of(recipe, params), hardware)
+        cases = self.cases(wanted, hardware)
         try:
             return plan_on_best((case, self.limits(case)) for case in cases)
         except DoesNotFit as error:
             largest = max(cases, key=lambda case: case.site.device_bytes)
             raise self._with_suggestions(error, largest, others) from error
 
-    def claimed(
-        self,
-        params: Params,
-        recipe: Recipe,
-        weights: WeightsStatus,
-        hardware: Hardware,
-        device: str,
-    ) -> Plan | Crowd:
+    def claimed(self, wanted: Wanted, hardware: Hardware, device: str) -> Plan | Crowd:
         """By which a job runs now, beside what others hold; or who it waits for.
 
         What others hold never changes a job's pixels: it is decoded in tiles only if it would be
         so with all the memory there is. Raises DoesNotFit if that is not enough either.
         """
-        whole = self.case(recipe, weights, video_of(recipe, params), hardware, device)
+        whole = self.case(wanted, hardware, device)
         limits = self.limits(whole)
         alone = plan(whole, limits)
         ours = self._ours(device)
-        crowded = replace(whole, site=site_now(whole.site, hardware, ours))
+        site = site_now(whole.site, hardware, ours)
+        half = alone.decode_dtype is not DType.FLOAT32
+        crowded = replace(whole, site=site, may_degrade=half)
         try:
             return plan(crowded, limits, tiles=alone.tiled_decode)
         except DoesNotFit as error:
             needed = int(error.detail["needed_bytes"])
             return Crowd(
-                model=recipe.id,
-                width=params.width,
-                height=params.height,
-                frames=params.frames,
+                model=wanted.recipe.id,
+                width=wanted.video.width,
+                height=wanted.video.height,
+                frames=wanted.video.frames,
                 device=device,
                 missing_bytes=max(needed - int(error.detail["total_bytes"]), 0),
                 holders=holders(hardware, device, ours),
             )
 
     async def step_down(
-        self, job: Job, failed: Plan, recipe: Recipe, weights: WeightsStatus, error: OutOfMemory
+        self, wanted: Wanted, failed: Plan, error: OutOfMemory
     ) -> JobWarning | None:
         """Remember that a plan was too much; what is done otherwise, or None if nothing is left.
 
@@ -101,8 +115,7 @@ class Planner:
         stage = Stage(str(error.detail.get("stage", Stage.LOAD)))
         hardware = await self._machine.read()
         try:
-            video = video_of(recipe, job.params)
-            case = self.case(recipe, weights, video, hardware, failed.device)
+            case = self.case(wanted, hardware, failed.device)
             limits = limits_after(
                 *(case, failed, stage, _lacking(error), self.limits(case)),
                 of_host=bool(error.detail.get("host")),
@@ -113,51 +126,43 @@ class Planner:
         await self._book.keep_below(_subject(case), limits)
         return JobWarning(code="planned_lower", message=told(failed, now, stage))
 
-    async def learn(
-        self, params: Params, ran_by: Plan, recipe: Recipe, weights: WeightsStatus, ran: Ran
-    ) -> None:
+    async def learn(self, wanted: Wanted, ran_by: Plan, ran: Ran) -> None:
         """Set what was measured of a job beside what was estimated of it."""
         hardware = await self._machine.read()
         try:
-            video = video_of(recipe, params)
-            case = self.case(recipe, weights, video, hardware, ran_by.device)
+            case = self.case(wanted._replace(compiled=ran_by.compiled), hardware, ran_by.device)
         except DoesNotFit:  # the driver does not name the device now
             return
         await self._book.learn(measurements(case, setup_of(ran_by), ran))
 
-    def case(
-        self,
-        recipe: Recipe,
-        weights: WeightsStatus | None,
-        video: Video,
-        hardware: Hardware,
-        device: str,
-    ) -> Case:
+    def case(self, wanted: Wanted, hardware: Hardware, device: str) -> Case:
         """Raises DoesNotFit if the machine has no such device."""
-        site = self.site(hardware, device)
-        return Case(recipe, weights, video, site, self.corrections(site, recipe))
+        recipe, site = wanted.recipe, self.site(hardware, device)
+        case = Case(
+            recipe,
+            wanted.weights,
+            wanted.video,
+            site,
+            self.corrections(site, recipe),
+            may_degrade=wanted.may_degrade,
+        )
+        compiled = compiles(case) if wanted.compiled is None else wanted.compiled
+        return replace(case, compiled=compiled)
 
     def corrections(self, site: Site, recipe: Recipe) -> Corrections:
         """What was learned of a model on such a device."""
         return self._book.corrections(site.device_name, recipe.id)
 
-    def cases(
-        self,
-        recipe: Recipe,
-        weights: WeightsStatus | None,
-        video: Video,
-        hardware: Hardware,
-        device: str | None = None,
-    ) -> list[Case]:
+    def cases(self, wanted: Wanted, hardware: Hardware, device: str | None = None) -> list[Case]:
         """On every device that jobs run on, or on the one that is named."""
-        wanted = devices(hardware) if device is None else (device,)
-        return [self.case(recipe, weights, video, hardware, each) for each in wanted]
+        known = devices(hardware) if device is None else (device,)
+        return [self.case(wanted, hardware, each) for each in known]
 
     def official(
         self, recipe: Recipe, weights: WeightsStatus, hardware: Hardware
     ) -> list[tuple[Case, Limits]]:
         """The video that a model makes by default, on every device."""
-        cases = self.cases(recipe, weights, default_video(recipe), hardware)
+        cases = self.cases(Wanted(recipe, weights, default_video(recipe)), hardware)
         return [(case, self.limits(case)) for case in cases]
 
     def site(self, hardware: Hardware, device: str | None = None) -> Site:
@@ -165,7 +170,11 @@ class Planner:
         matched = self._profiles.match(hardware, device)
         names = {gpu.uuid: gpu.name for gpu in hardware.gpus}
         name = names.get(matched.device, hardware.cpu.name)
-        return Site.of(matched.device, name, matched.profile)
+        return Site.of(*(matched.device, name, matched.profile), compiles=self._compiles(hardware))
+
+    def _compiles(self, hardware: Hardware) -> bool:
+        engine = hardware.engine
+        return self._may_compile and engine is not None and engine.compiles
 
     def accuracy(self) -> Accuracy:
         return self._book.accuracy()

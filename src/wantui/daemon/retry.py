@@ -10,7 +10,7 @@ from wantui.errors import WrongState
 from wantui.queue.batch import Submission
 from wantui.queue.jobs import Jobs
 
-TERMS = ("priority", "label", "fetch", "unverified")
+TERMS = ("priority", "label", "fetch", "unverified", "allow_degrade")
 """What it asked of the queue, and of its weights, that another try asks as well."""
 
 

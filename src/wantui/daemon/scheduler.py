@@ -18,9 +18,10 @@ from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.engine import missing_packages
 from wantui.daemon.machine import Machine
-from wantui.daemon.planner import Planner
+from wantui.daemon.planner import Planner, Wanted
 from wantui.daemon.provision import Provision
 from wantui.errors import DiskFull, DoesNotFit, FetchError, UnknownModel, WrongState
+from wantui.hardware.estimates.video import video_of
 from wantui.hardware.plan import devices
 from wantui.queue.jobs import Jobs
 from wantui.queue.order import Search
@@ -28,7 +29,7 @@ from wantui.queue.order import Search
 ROOM_BYTES = 64 << 20
 """What must be free before a job is tried again that found the disk full."""
 
-Extent = tuple[str, int, int, int, tuple[LoraUsed, ...]]
+Extent = tuple[str, int, int, int, tuple[LoraUsed, ...], bool]
 """All of a job that decides whether it fits a device."""
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,11 @@ class Claim:
     recipe: Recipe
     weights: WeightsStatus
     plan: Plan
+
+    @property
+    def wanted(self) -> Wanted:
+        """What was planned."""
+        return _wanted(self.job, self.recipe, self.weights)
 
 
 @dataclass
@@ -227,7 +233,7 @@ class Scheduler:
             passed.lacking.add(Lacking.like(job))
             return None
         try:
-            lawful = self._planner.claimed(job.params, recipe, weights, hardware, device)
+            lawful = self._planner.claimed(_wanted(job, recipe, weights), hardware, device)
         except DoesNotFit as error:
             if self._fits_elsewhere(job, recipe, weights, hardware):
                 passed.unfit.add(_extent(job))
@@ -250,16 +256,24 @@ class Scheduler:
             return True
         for device in self._devices:
             try:
-                self._planner.claimed(job.params, recipe, weights, hardware, device)
+                self._planner.claimed(_wanted(job, recipe, weights), hardware, device)
             except DoesNotFit:
                 continue
             return True
         return False
 
 
+def _wanted(job: Job, recipe: Recipe, weights: WeightsStatus) -> Wanted:
+    """What was begun one way goes on that way: a checkpoint is of one arithmetic."""
+    ran = job.plan.compiled if job.plan is not None and job.checkpoint_step else None
+    video = video_of(recipe, job.params)
+    return Wanted(recipe, weights, video, may_degrade=job.allow_degrade, compiled=ran)
+
+
 def _extent(job: Job) -> Extent:
     params = job.params
-    return job.model, params.width, params.height, params.frames, params.loras
+    shape = params.width, params.height, params.frames
+    return job.model, *shape, params.loras, job.allow_degrade
 
 
 def _room(hardware: Hardware) -> bool:

@@ -8,7 +8,7 @@ where decoding itself did not fit.
 from __future__ import annotations
 
 from wantui.api.job import Stage
-from wantui.api.plan import Plan
+from wantui.api.plan import DType, Plan
 from wantui.hardware.estimates.case import Case, Setup
 from wantui.hardware.estimates.whole import host_peak, stage_peak
 from wantui.hardware.ways import HOST, Limits
@@ -18,7 +18,7 @@ LEAST_STEP = 0.05
 
 
 def setup_of(plan: Plan) -> Setup:
-    return Setup(plan.residency, plan.tiled_decode)
+    return Setup(plan.residency, plan.tiled_decode, plan.decode_dtype is not DType.FLOAT32)
 
 
 def limits_after(
@@ -38,7 +38,9 @@ def limits_after(
 
 def told(failed: Plan, now: Plan, stage: Stage) -> str:
     """What is done otherwise from now on, for people."""
-    if now.tiled_decode and not failed.tiled_decode:
+    if now.decode_dtype is not failed.decode_dtype:
+        change = f"it is decoded in {now.decode_dtype} now, as it allows: that is not faithful"
+    elif now.tiled_decode and not failed.tiled_decode:
         change = "it is decoded in tiles now, which gives slightly other pixels"
     elif failed.residency.components_stay and not now.residency.components_stay:
         change = "its stages take turns on the device now"

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from wantui.api.job import Stage, Timings
-from wantui.hardware.estimates.bar import total
 from wantui.hardware.estimates.case import Case, Setup
 from wantui.hardware.estimates.correction import Corrections
-from wantui.hardware.estimates.memory import CONTEXT, stage_parts
+from wantui.hardware.estimates.memory import seen, stage_parts
 from wantui.hardware.estimates.seconds import stage_seconds
 from wantui.hardware.history import Estimated, Measurement
 from wantui.pipe.messages import StagePeak
@@ -53,8 +52,7 @@ def measurements(case: Case, setup: Setup, ran: Ran) -> tuple[Measurement, ...]:
 
 def seen_bytes(case: Case, setup: Setup, stage: Stage) -> float:
     """Of the estimate, what the worker's counters can see."""
-    parts = stage_parts(case, setup, stage)
-    return total(bar for name, bar in parts.items() if name != CONTEXT).likely
+    return seen(stage_parts(case, setup, stage)).likely
 
 
 def _memory(case: Case, setup: Setup, stage: Stage, ran: Ran) -> Estimated | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from wantui.api.hardware import Hardware
-from wantui.api.plan import Plan
+from wantui.api.plan import DType, Plan
 from wantui.errors import DoesNotFit
 from wantui.hardware.estimates.case import Case, Setup
 from wantui.hardware.estimates.whole import host_peak, peak, seconds
@@ -62,10 +62,12 @@ def made(case: Case, setup: Setup) -> Plan:
         dtype=site.dtype,
         residency=setup.residency,
         tiled_decode=setup.tiled,
+        decode_dtype=DType.BFLOAT16 if setup.half else DType.FLOAT32,
+        compiled=case.compiled,
         weights_bytes=weights.total,
         device_bytes=weights.on_device(setup.residency),
         device_total_bytes=site.profile.memory_total_bytes,
-        peak_bytes=round(needs.likely),
+        peak_bytes=min(round(needs.likely), site.capacity_bytes),  # slack is what is left, at most
         host_bytes=round(host_peak(case, setup).likely),
         seconds=seconds(case, setup).likely,
         reason=_reason(case, setup, needs.high),
@@ -94,6 +96,8 @@ def does_not_fit(case: Case, limits: Limits = NO_LIMITS) -> DoesNotFit:
 
 def _reason(case: Case, setup: Setup, at_most: float) -> str:
     tiles = "; it is decoded in tiles, or decoding would not fit" if setup.tiled else ""
+    if setup.half:
+        tiles += "; it is decoded in bfloat16, as it allows"
     doubt = ""
     if at_most > case.site.profile.memory_total_bytes:
         doubt = f"; it may not fit: it could take {bytes_text(at_most)}"

@@ -1,11 +1,13 @@
 """The ways to carry a job out that come into question, and which of them a device has room for.
 
 What is ranked is residency, and whether the VAE decodes tile by tile: that gives other pixels, so
-that every way without tiles comes before all with them. Among equals the quicker one is better,
+that every way without tiles comes before all with them, and other arithmetic, where a job allows
+it, after all. Among equals the quicker one is better,
 for every job after the first; all else is the user's to choose.
 
 What stays on the device, components or blocks, leaves free what the profile reserves. A stage that
-must be there whole may fill that too: it is refused only if the device itself is too small.
+must be there whole may fill that too, and needs no slack, which an allocator gives back before it
+fails: it is refused only if the device itself is too small.
 """
 
 from __future__ import annotations
@@ -17,9 +19,11 @@ from typing import NamedTuple
 
 from wantui.api.job import Stage
 from wantui.api.plan import Residency
+from wantui.hardware.estimates.bar import total
 from wantui.hardware.estimates.case import Case, Setup
 from wantui.hardware.estimates.decoder import Tiling
 from wantui.hardware.estimates.host import pinned_bytes
+from wantui.hardware.estimates.memory import SLACK, stage_parts
 from wantui.hardware.estimates.site import PINNED_SHARE
 from wantui.hardware.estimates.whole import host_peak, seconds, stage_peak
 from wantui.text import bytes_text
@@ -57,6 +61,7 @@ class Lack:
 class Rank(NamedTuple):
     """By which ways are compared: the smaller, the better."""
 
+    half: bool
     tiled: bool
     again_s: float
     first_s: float
@@ -65,6 +70,7 @@ class Rank(NamedTuple):
 
 def rank(case: Case, setup: Setup) -> Rank:
     return Rank(
+        setup.half,
         setup.tiled,
         seconds(case, setup, again=True).likely,
         seconds(case, setup).likely,
@@ -78,7 +84,10 @@ def candidates(case: Case, limits: Limits = NO_LIMITS) -> tuple[Setup, ...]:
     resident = (Setup(Residency.RESIDENT),)
     whole = tuple(Setup(residency) for residency in residencies)
     tiled = tuple(Setup(residency, tiled=True) for residency in residencies)
-    return (*resident, *whole, *(tiled if _has_tiles(case) else ()))
+    lossless = (*resident, *whole, *(tiled if _has_tiles(case) else ()))
+    if not case.may_degrade:
+        return lossless
+    return (*lossless, *(Setup(each, _has_tiles(case), half=True) for each in residencies))
 
 
 def best(case: Case, limits: Limits = NO_LIMITS, *, tiles: bool = True) -> Setup | None:
@@ -109,12 +118,15 @@ def least_lack(case: Case, limits: Limits = NO_LIMITS) -> Lack | None:
 def _lacks(case: Case, setup: Setup, limits: Limits) -> Iterator[Lack]:
     site = case.site
     for stage in Stage:
-        needed = stage_peak(case, setup, stage).likely
-        room = site.device_bytes if _by_choice(case, setup, stage) else site.capacity_bytes
-        if needed > room:
-            yield Lack(needed, room, "device")
+        parts = stage_parts(case, setup, stage)
+        needed = total(parts.values()).likely
         if needed >= limits.get(stage, needed + 1):
             yield Lack(needed, limits[stage], "device", proved=True)
+        room = site.device_bytes
+        if not _by_choice(case, setup, stage):
+            room, needed = site.capacity_bytes, needed - parts[SLACK].likely
+        if needed > room:
+            yield Lack(needed, room, "device")
     if site.is_cpu:
         return
     pinned = pinned_bytes(case, setup)

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 
 from wantui.api.error import ErrorBody
 from wantui.api.job import Attempt, Job, JobState, JobWarning, Output, Progress, Stage, Timings
-from wantui.api.plan import Plan
+from wantui.api.plan import DType, Plan
 from wantui.errors import DependencyFailed, WantuiError, WorkerCrashed, WrongState
 from wantui.queue.places import Place
 
@@ -65,6 +65,7 @@ def claim(job: Job, plan: Plan, now: float) -> Job:
         job,
         state=JobState.RUNNING,
         plan=plan,
+        faithful=job.faithful and plan.decode_dtype is DType.FLOAT32,
         progress=Progress(stage=Stage.LOAD, step=0, of=0, fraction=0.0, eta_s=None),
         attempts=(*job.attempts, attempt),
         started_at=job.started_at or now,

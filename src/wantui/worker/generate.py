@@ -10,6 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from wantui.api.job import Params, Stage
+from wantui.api.plan import DType
 from wantui.files import write_atomic
 from wantui.pipe.messages import Began, Completed, Generate, Report, Warned
 from wantui.worker.channel import Attempt
@@ -151,8 +152,16 @@ def _frames(
     attempt: Attempt, clock: StageClock, model: LoadedModel, latents: Tensor
 ) -> Iterator[Frames]:
     """Frames as they are decoded; the time that this takes is decode's, not its caller's."""
-    tiled = attempt.order.plan.tiled_decode
-    chunks = decode(model, latents, attempt.stop, tiled=tiled, on_piece=clock.step)
+    plan = attempt.order.plan
+    half = plan.decode_dtype is not DType.FLOAT32
+    chunks = decode(
+        model,
+        latents,
+        attempt.stop,
+        tiled=plan.tiled_decode,
+        half=half,
+        on_piece=clock.step,
+    )
     while True:
         with clock.counting(Stage.DECODE):
             chunk = next(chunks, None)

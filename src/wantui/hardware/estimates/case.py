@@ -31,6 +31,8 @@ class Setup(NamedTuple):
 
     residency: Residency
     tiled: bool = False
+    half: bool = False
+    """Whether the VAE decodes in bf16: another arithmetic, where the job allows it."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ class Case:
     video: Video
     site: Site
     corrections: Corrections = field(default_factory=Corrections)
+    compiled: bool = False
+    """Whether an expert's blocks run compiled."""
+    may_degrade: bool = False
+    """Whether the job allows other arithmetic where it fits in no other way."""
 
     @cached_property
     def weights(self) -> WeightBytes:
