@@ -246,6 +246,12 @@ class Client(Calls):
             "POST", "/api/jobs/clean", Cleaning, body=request, query={"dry_run": dry_run}
         )
 
+    async def remove_job(self, job_id: int, *, dry_run: bool) -> Cleaning:
+        """Remove one that has ended, with its video; or say what that would free."""
+        return await self._call(
+            "DELETE", f"/api/jobs/{job_id}", Cleaning, query={"dry_run": dry_run}
+        )
+
     async def job(self, job_id: int) -> Job:
         return await self._get(f"/api/jobs/{job_id}", Job)
 
