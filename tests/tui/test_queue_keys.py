@@ -74,7 +74,7 @@ async def test_jobs_change_places_and_priorities_and_are_sent_again(
         await pilot.press("R")
         await sees(pilot, f"is another try of job {second}")
         again = session_of(app).state.jobs[max(session_of(app).state.jobs)]
-        assert (again.retry_of, again.params.prompt) == (second, "number 2")
+        assert (again.retry_of, again.params.prompt) == (second, "number 1")
 
 
 async def test_a_job_that_was_removed_is_on_the_screen_no_more(own_daemon: RunningDaemon) -> None:
