@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cli.command import TINY, document, in_terminal, wantui
+from tests.cli.command import PATIENCE_S, TINY, WANTUI, document, in_terminal, wantui
+from tests.running import running_daemon
 
 UNTOLD = ("--model", "demo", "--size", "32x32", "--frames", "5", "--steps", "2")
 
@@ -144,8 +147,10 @@ def test_a_job_comes_after_another_and_says_so(environment: dict[str, str], paus
     assert f"waits for job {first}" in shown
     assert "starts " in shown
     cancel(environment, int(first))
-    failed = wantui(environment, "wait", second.stdout.strip(), exits=1)
-    assert f"job {first}, which this one comes after, was cancelled" in failed.stderr
+    waited_for = second.stdout.strip()
+    wantui(environment, "wait", waited_for, exits=1)
+    why = wantui(environment, "job", waited_for).stdout
+    assert f"job {first}, which this one comes after, was cancelled" in why
     cancel(environment, int(later.stdout))
     for wrong in (("--after", "999999"), ("--start-at", "soon"), ("--priority", "101")):
         wantui(environment, "generate", "x", *TINY, *wrong, "--detach", exits=2)
@@ -163,7 +168,7 @@ def test_any_job_there_has_been_is_found(environment: dict[str, str], batch: lis
     assert document(environment, "queue", "--owner", "4294967294")["jobs"] == []
     recent = document(environment, "queue", "--since", "1h", "--model", "demo", "--limit", "3")
     assert len(recent["jobs"]) == 3
-    assert wantui(environment, "queue", "--search", "haystack").stderr == "no jobs\n"
+    assert wantui(environment, "queue", "--search", "haystack").stderr.startswith("no jobs\n")
     cancel(environment, int(labelled))
 
 
@@ -188,6 +193,30 @@ def test_cleaning_says_first_what_goes_and_takes_that(
     assert "nothing to remove" in wantui(environment, *asked, "--yes").stderr
     assert document(environment, "queue", "--state", "completed", "--limit", "1000")["jobs"] == kept
     wantui(environment, "clean", "1", "--videos", exits=2)
+
+
+def test_a_submission_that_a_killed_daemon_did_not_answer_is_one_job(tmp_path: Path) -> None:
+    with running_daemon(tmp_path) as daemon:
+        wantui(daemon.environment, "pause")
+        daemon.process.send_signal(signal.SIGSTOP)
+        sending = subprocess.Popen(
+            [*WANTUI, "generate", "boats", *TINY, "--count", "2", "--detach"],
+            env=daemon.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with pytest.raises(subprocess.TimeoutExpired):  # it waits for an answer
+            sending.wait(3)
+        daemon.kill()
+        try:
+            out, err = sending.communicate(timeout=PATIENCE_S)
+            ids = [int(line) for line in out.splitlines()]
+            assert (sending.returncode, len(ids)) == (0, 2), err
+            jobs = document(daemon.environment, "queue")["jobs"]
+            assert [job["id"] for job in jobs] == ids
+        finally:
+            wantui(daemon.environment, "daemon", "stop")
 
 
 def test_help_names_every_way_to_queue(environment: dict[str, str]) -> None:
