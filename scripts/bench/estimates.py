@@ -47,7 +47,7 @@ SIZES = {
 }
 IN_TURNS = Residency(components_stay=False)
 CUT_LAYERS = 6
-CUT_VIDEO = {"width": 256, "height": 256, "frames": 5}
+CUT_VIDEO = {"width": 160, "height": 160, "frames": 5}
 AT_WORK = (Stage.ENCODE, Stage.DENOISE, Stage.DECODE)
 
 
