@@ -21,4 +21,4 @@ def planner(home: Path) -> Planner:
     findings = Findings(paths.findings, paths.logs, (), paths.hub_cache, {})
     machine = Machine(paths, profiles, findings)
     book = EstimateBook(Database(paths.database))
-    return Planner(machine, profiles, book, WorkerBoard(lambda _: None))
+    return Planner(machine, profiles, book, WorkerBoard(lambda _: None), may_compile=True)

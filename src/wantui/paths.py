@@ -123,6 +123,11 @@ class Paths:
         return self.cache / "converted"
 
     @property
+    def kernels(self) -> Path:
+        """What torch and Triton compiled, to be loaded and run by the next worker."""
+        return self.cache / "kernels"
+
+    @property
     def embeddings(self) -> Path:
         """Encoded prompts."""
         return self.cache / "embeddings"

@@ -38,6 +38,7 @@ class WorkerSettings(_Section):
     start_timeout_s: Seconds
     stop_grace_s: Seconds
     checkpoint_every_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    compile: bool
 
 
 class CacheSettings(_Section):

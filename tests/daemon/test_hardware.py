@@ -15,6 +15,7 @@ from tests.unit.machines import MadeDevice, MadeNvml
 from wantui.api.event import EventKind, Notice
 from wantui.api.hardware import Hardware
 from wantui.api.worker import WorkerState
+from wantui.catalog.catalog import Catalog
 from wantui.daemon.events import Events
 from wantui.daemon.findings import Findings
 from wantui.daemon.machine import Machine
@@ -22,7 +23,7 @@ from wantui.daemon.watch import Watch
 from wantui.daemon.workers import WorkerBoard
 from wantui.hardware.probe import Probe
 from wantui.hardware.profiles import Profiles
-from wantui.paths import Paths, shipped_config
+from wantui.paths import Paths, demo_weights, shipped_config
 from wantui.settings import EventSettings
 
 pytestmark = pytest.mark.anyio
@@ -183,3 +184,39 @@ async def test_the_exported_profile_is_one_and_is_taken_from_then_on(
     named = {"name", "summary", "devices", "bf16_share", "sources"}
     assert matched.profile.model_dump(exclude=named) == shipped.model_dump(exclude=named)
     assert all(hardware.disks[0].path not in line for line in text.splitlines())
+
+
+async def test_the_engine_is_asked_again_only_with_another_driver_or_catalog(
+    tmp_path: Path,
+) -> None:
+    catalog = Catalog.load(shipped_config())
+    demo = (catalog.model("demo"),)
+    file, log = tmp_path / "machine.json", tmp_path / "engine.log"
+    first = Findings(file, log, demo, demo_weights(), {})
+    assert first.engine("580.1") is None
+    await first.find("580.1", ask=False)
+    assert first.engine("580.1") is None
+    await first.find("580.1")
+    facts = first.engine("580.1")
+    assert facts is not None
+    assert [part.model for part in facts.components] == ["demo"] * 3
+    later = Findings(file, log, demo, demo_weights(), {})
+    assert later.engine("580.1") == facts
+    assert later.engine("590.1") is None
+    assert Findings(file, log, catalog.recipes, demo_weights(), {}).engine("580.1") is None
+    file.write_bytes(b"{half of a docu")
+    assert Findings(file, log, demo, demo_weights(), {}).engine("580.1") is None
+
+
+async def test_an_engine_that_dies_is_told_and_asked_again_by_the_next_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, log = tmp_path / "machine.json", tmp_path / "engine.log"
+    with monkeypatch.context() as patched:
+        patched.setattr("sys.executable", "/bin/false")
+        dead = Findings(file, log, (), tmp_path, {})
+        await dead.find("580.1")
+        facts = dead.engine("580.1")
+        assert facts is not None
+        assert facts.error == f"the engine died when it was asked: see {log}"
+        assert Findings(file, log, (), tmp_path, {}).engine("580.1") is None

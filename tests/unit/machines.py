@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -89,6 +90,8 @@ class MadeNvml:
     closed: int = 0
     looked: int = 0
     """How often its devices were listed."""
+    hangs: threading.Event | None = None
+    """While it is not set the listing of devices does not come back."""
     sessions: int = field(default=0, init=False)
 
     def open(self) -> None:
@@ -109,6 +112,8 @@ class MadeNvml:
         self._answer()
         assert self.sessions == 1
         self.looked += 1
+        if self.hangs is not None:
+            self.hangs.wait()
         return self.made
 
     def _answer(self) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.synthetic import NAMES, synthetic
 from tests.unit.machines import GIB, MadeDevice, MadeNvml
 from wantui.api.hardware import Hardware, PcieLink
-from wantui.hardware.cpu import CpuMeter, cpu_extensions, cpu_name
+from wantui.hardware.cpu import CpuMeter, cpu_extensions, cpu_name, usable_cores
 from wantui.hardware.memory import read_memory
 from wantui.hardware.nvml import DriverNvml, Holder, NvmlError
 from wantui.hardware.probe import NO_DEVICES, Probe
@@ -130,6 +130,26 @@ def test_a_driver_that_dies_and_comes_back_is_found_again() -> None:
     probe.close()
     probe.close()
     assert (nvml.opened, nvml.closed) == (2, 2)
+
+
+def test_a_driver_that_hangs_is_waited_for_once_and_found_again_when_it_comes_back() -> None:
+    nvml = MadeNvml([MadeDevice()], hangs=threading.Event())
+    assert nvml.hangs is not None
+    probe = Probe(nvml, driver_s=0.05)
+    for _ in range(3):
+        hardware = probe.read({})
+        assert hardware.gpus == ()
+        assert hardware.gpu_reason == "the NVIDIA driver has not answered for 0.05 s: it hangs"
+        assert hardware.cpu.cores >= 1
+    assert nvml.looked == 1
+    probe.close()  # does not wait either
+    assert nvml.closed == 0
+    nvml.hangs.set()
+    while not (gpus := probe.read({}).gpus):
+        pass
+    assert gpus[0].uuid == "GPU-1"
+    probe.close()
+    assert (nvml.opened, nvml.closed) == (1, 1)
 
 
 def test_the_session_stays_open_between_looks() -> None:
@@ -314,6 +334,32 @@ def test_without_a_limit_it_is_the_machines(
     memory = read_memory(cgroup(tmp_path, self_cgroup, files))
     assert memory.total_bytes == psutil.virtual_memory().total
     assert memory.limit is None
+
+
+@pytest.mark.parametrize(
+    ("self_cgroup", "files"),
+    [
+        ("0::/a\n", {f"{V2}/cpu.max": "100000 100000\n", f"{V2}/a/cpu.max": "max 100000\n"}),
+        ("0::/\n", {f"{V2}/cpu.max": "50000 100000\n"}),
+        (
+            "3:cpu,cpuacct:/x\n",
+            {
+                "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "90000\n",
+                "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
+            },
+        ),
+    ],
+)
+def test_a_containers_quota_is_the_processors_there_are(
+    tmp_path: Path, self_cgroup: str, files: dict[str, str]
+) -> None:
+    assert usable_cores(cgroup(tmp_path, self_cgroup, files)) == 1
+
+
+@pytest.mark.parametrize("limit", ["max 100000\n", "6400000 100000\n", "noise", "100000 0\n"])
+def test_without_a_quota_they_are_those_that_may_be_run_on(tmp_path: Path, limit: str) -> None:
+    root = cgroup(tmp_path, "0::/\n", {f"{V2}/cpu.max": limit})
+    assert usable_cores(root) == len(os.sched_getaffinity(0))
 
 
 def test_swap_is_the_machines(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ class Gpu(Reply):
 class Cpu(Reply):
     name: str
     cores: int
-    """Logical processors that this process may use."""
+    """Logical processors that this process may use, or whose time its container may take."""
     physical_cores: int | None = None
     """Of the machine."""
     extensions: tuple[str, ...] = ()
@@ -155,6 +155,10 @@ class EngineFacts(Reply):
     devices: tuple[EngineDevice, ...] = ()
     attention: tuple[AttentionBackend, ...] = ()
     components: tuple[BuiltComponent, ...] = ()
+    compiles: bool = False
+    """Whether torch compiles for the GPU."""
+    compile_problem: str = ""
+    """Why not, where it was tried."""
     error: str | None = None
     """Why nothing is known: the engine is not installed, or does not import."""
     probed_at: float = 0.0

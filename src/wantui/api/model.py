@@ -29,7 +29,7 @@ class WeightsState(StrEnum):
 
 class FileStatus(Reply):
     path: str
-    """Relative to the repository; whole, if it is nowhere in it."""
+    """Relative to the model's repository; whole, if it is nowhere in it."""
     state: WeightsState
     bytes: int | None
     """None when it is absent."""
@@ -69,6 +69,16 @@ class ConvertedStatus(Reply):
     """Their paths are relative to `folder`."""
 
 
+class SnapshotStatus(Reply):
+    """A revision of a repository that is here."""
+
+    repository: str
+    folder: str
+    revision: str
+    pinned: bool
+    kept: bool
+
+
 class WeightsStatus(Reply):
     state: WeightsState
     bytes_present: int
@@ -80,6 +90,8 @@ class WeightsStatus(Reply):
     """Whether a pull of wantui's keeps this revision from being pruned."""
     kept: bool = False
     """Whether `wantui keep` protects it from removal."""
+    also: tuple[SnapshotStatus, ...] = ()
+    """Of further repositories that files of it are in, when they are here."""
     components: tuple[ComponentStatus, ...]
     files: tuple[FileStatus, ...] = ()
     """Every file that a load needs, in the recipe's order."""
@@ -160,6 +172,8 @@ class ModelStatus(Reply):
     summary: str
     tasks: tuple[str, ...]
     repository: str | None
+    gguf_repository: str | None = None
+    """Where its quantised weights are from, if from another than all else."""
     license: str
     aliases: tuple[str, ...]
     parameter_count: int | None
@@ -176,7 +190,9 @@ class ModelStatus(Reply):
     hardware: Suitability = Suitability()
     metrics: Metrics = Metrics()
     upstream: Upstream | None = None
-    """None if the hub was never asked, or the model is in no repository."""
+    """None if the hub was never asked, or the model is in no repository. Of several repositories
+    the one that something is to be done about.
+    """
     stale: bool = False
     """The publisher has moved on from the revision that is here; a pull brings the new one."""
     loaded: bool

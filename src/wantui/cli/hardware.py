@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import wrap
 from typing import Annotated
@@ -85,6 +85,7 @@ async def _known(client: Client, *, anew: bool) -> tuple[Hardware, Sequence[Work
     hardware = await client.hardware()
     if anew or hardware.engine is None:
         narrate("asking the engine and the disks, which takes a few seconds once")
+    if anew or hardware.engine is None or not hardware.folders:
         hardware = await client.measure_hardware(anew=anew)
     return hardware, (await client.workers()).workers
 
@@ -157,12 +158,14 @@ def _lines(gauge: Gauge, width: int, *, colours: bool) -> Iterator[str]:
 
 
 async def _follow(client: Client, *, as_json: bool) -> None:
-    live = _Live() if sys.stdout.isatty() else _in_a_line
-    shown: Callable[[Hardware], None] = show_document if as_json else live
+    live = _Live() if sys.stdout.isatty() and not as_json else None
     readings = patiently(client.watch_hardware, narrate, _lost)
     async with contextlib.aclosing(readings):
         async for hardware in readings:
-            shown(hardware)
+            if live is not None:
+                live.show(hardware, (await client.workers()).workers)
+            else:
+                (show_document if as_json else _in_a_line)(hardware)
 
 
 class _Live:
@@ -171,9 +174,9 @@ class _Live:
     def __init__(self) -> None:
         self._lines: list[str] = []
 
-    def __call__(self, hardware: Hardware) -> None:
+    def show(self, hardware: Hardware, workers: Sequence[Worker]) -> None:
         size = shutil.get_terminal_size()
-        lines = drawn(gauges(hardware, ()), size.columns)[: size.lines - 1]
+        lines = drawn(gauges(hardware, workers), size.columns)[: size.lines - 1]
         up = f"\x1b[{len(self._lines)}F" if self._lines else ""
         before = [*self._lines, *([None] * len(lines))]
         pieces = [

@@ -12,6 +12,7 @@ from wantui.api.model import (
     ComponentStatus,
     FileStatus,
     ModelStatus,
+    SnapshotStatus,
     WeightsState,
     WeightsStatus,
 )
@@ -161,12 +162,7 @@ def _weights_facts(model: ModelStatus) -> Iterator[tuple[str, str | Cell]]:
     yield from _converted_facts(weights)
     if weights.folder:
         yield "folder", weights.folder
-    if weights.revision:
-        yield "revision", weights.revision
-        pins = [
-            word for word, is_so in (("pinned", weights.pinned), ("kept", weights.kept)) if is_so
-        ]
-        yield "", ", ".join(pins) or "not pinned"
+    yield from _revision_facts(weights)
     if model.upstream is not None:
         yield "upstream", _wrapped(words.upstream(model, model.upstream))
     if model.health.last_verified_at is not None:
@@ -202,6 +198,20 @@ def _wrapped(text: str) -> str:
         return text
     room = max(width - LABEL_WIDTH - len(GAP), MIN_WIDTH)
     return textwrap.fill(text, room, break_long_words=False, break_on_hyphens=False)
+
+
+def _revision_facts(weights: WeightsStatus) -> Iterator[tuple[str, str]]:
+    if weights.revision:
+        yield "revision", weights.revision
+        yield "", _pins(weights)
+    for also in weights.also:
+        yield "and of", f"{also.repository}: {also.revision}"
+        yield "", _pins(also)
+
+
+def _pins(snapshot: WeightsStatus | SnapshotStatus) -> str:
+    marks = (("pinned", snapshot.pinned), ("kept", snapshot.kept))
+    return ", ".join(word for word, is_so in marks if is_so) or "not pinned"
 
 
 def _word_facts(model: ModelStatus) -> Iterator[tuple[str, str]]:

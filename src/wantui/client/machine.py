@@ -254,15 +254,18 @@ def folder_words(folders: Sequence[Folder]) -> str:
 
 
 def engine_words(engine: EngineFacts | None) -> str:
-    """torch 2.13.0+cu130 for CUDA 13.0, cuDNN 91300"""
+    """torch 2.13.0+cu130 for CUDA 13.0, cuDNN 91300, compiles"""
     if engine is None:
-        return "not asked yet"
+        return "not asked yet: it is when no job runs"
     if engine.error is not None:
         return engine.error
     built = f" for CUDA {engine.cuda}" if engine.cuda else ""
     built = f" for ROCm {engine.hip}" if engine.hip else built
     cudnn = f", cuDNN {engine.cudnn}" if engine.cudnn else ""
-    return f"torch {engine.torch}{built}{cudnn}"
+    problem = engine.compile_problem
+    compiles = f", compiles nothing: {problem}" if problem else ", compiles"
+    can = compiles if engine.compiles or problem else ""
+    return f"torch {engine.torch}{built}{cudnn}{can}"
 
 
 def attention_words(engine: EngineFacts) -> str:

@@ -40,7 +40,7 @@ from wantui.pipe.messages import (
 from wantui.queue.jobs import Jobs
 from wantui.settings import Settings
 from wantui.store.converted import loadable
-from wantui.store.scan import converted_folder, weights_files
+from wantui.store.scan import converted_folder, located, weights_files
 from wantui.store.verdicts import Verdicts
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def order_for(claim: Claim, paths: Paths, settings: Settings, verdicts: Verdicts
 
     Raises WeightsAbsent, UnknownAdapter, FolderUnsafe or DiskFull.
     """
-    job, recipe = claim.job, claim.recipe
+    job, recipe = claim.job, located(claim.recipe, claim.weights)
     folder = JobFolder(paths.job(job.id))
     folder.sweep()
     image = folder.image(job)

@@ -73,7 +73,7 @@ class Intake:
         )
         weights = await self._inventory.weights(recipe)
         need_own_files(recipe, weights)
-        if not (request.fetch and recipe.repository):
+        if not (request.fetch and recipe.sources):
             need_whole(recipe, weights)
         recipes = self._inventory.catalog.recipes
         asked_plan = await self._planner.asked(

@@ -17,7 +17,7 @@ from wantui.daemon.verdict_book import VerdictBook
 from wantui.errors import WeightsAbsent, WeightsCorrupt
 from wantui.store.cache import file_at
 from wantui.store.converted import look
-from wantui.store.scan import scan
+from wantui.store.scan import revisions_of, scan
 from wantui.store.verdicts import Verdicts
 from wantui.text import bytes_text
 
@@ -119,9 +119,11 @@ class Inventory:
         """Something about a model of the catalog may have changed."""
         await self.model(self.catalog.model(model))
 
-    async def held_revision(self, recipe: Recipe) -> str | None:
-        """The revision that a pull stays at; None if it takes what the hub has now."""
-        return (await self.weights(recipe)).revision if self.catalog.shares(recipe) else None
+    async def held_revisions(self, recipe: Recipe) -> dict[str, str]:
+        """Those that a pull stays at; of other repositories it takes what the hub has now."""
+        here = revisions_of(recipe, await self.weights(recipe))
+        shared = [each.repository for each in recipe.sources if self.catalog.shares(each)]
+        return {repository: here[repository] for repository in shared if repository in here}
 
     def close(self) -> None:
         self._scanner.shutdown(wait=False, cancel_futures=True)
@@ -158,24 +160,25 @@ def need_whole(recipe: Recipe, weights: WeightsStatus) -> None:
         return
     need_own_files(recipe, weights)
     missing = weights.bytes_needed - weights.bytes_present
+    about = f": about {bytes_text(missing)} to fetch" if missing else ""
     hint = f"run: {recipe.get_command}" if recipe.get_command else "install wantui again"
     raise WeightsAbsent(
-        f"the weights of {recipe.id} are {weights.state}: about {bytes_text(missing)} to fetch",
+        f"the weights of {recipe.id} are {weights.state}{about}",
         hint=hint,
         detail={"model": recipe.id, "missing_bytes": missing},
     )
 
 
 def _mend(recipe: Recipe, path: str) -> str:
-    if path not in recipe.repository_paths:
+    if not recipe.brings(path):
         return "get that file again: it is your own"
-    return f"run: wantui repair {recipe.id}" if recipe.repository else "install wantui again"
+    return f"run: wantui repair {recipe.id}" if recipe.sources else "install wantui again"
 
 
 def need_own_files(recipe: Recipe, weights: WeightsStatus) -> None:
     """Raises WeightsAbsent for a file of the user's own, which nothing fetches."""
     for file in weights.files:
-        if file.state is WeightsState.ABSENT and file.path not in recipe.repository_paths:
+        if file.state is WeightsState.ABSENT and not recipe.brings(file.path):
             raise WeightsAbsent(
                 f"{file.path} of {recipe.id} is missing",
                 hint="put it there, or change the model's file in the settings' folder",

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from wantui.api.hardware import Folder, Hardware, ProfileMatch
+from wantui.catalog.recipe import Recipe
 from wantui.daemon.findings import Findings
 from wantui.hardware.folders import folder_bytes
 from wantui.hardware.probe import Probe
 from wantui.hardware.profiles import Matched, Profiles
-from wantui.paths import Paths
+from wantui.paths import Paths, demo_weights, shipped_config
+from wantui.settings import HardwareSettings
 
 FRESH_S = 5.0
 """How old a reading may be for whoever asks every few seconds."""
@@ -39,7 +41,7 @@ class Machine:
         self._reading: asyncio.Task[Hardware] | None = None
         self.last: Hardware | None = None
         """The last reading, however old."""
-        self._disks = disks_of(paths)
+        self._disks = _disks_of(paths)
         self._folders = _folders_of(paths)
         self._counted: tuple[Folder, ...] = ()
         self._counted_at = float("-inf")
@@ -111,7 +113,15 @@ class Machine:
         self._probe.close()
 
 
-def disks_of(paths: Paths) -> Mapping[str, Path]:
+def machine_of(paths: Paths, settings: HardwareSettings, recipes: Sequence[Recipe]) -> Machine:
+    """The real one. Raises SettingsInvalid for a profile of the user's that is wrong."""
+    profiles = Profiles.load(shipped_config() / "profiles", paths.profiles, settings.profile)
+    log_file = paths.logs / "engine.log"
+    findings = Findings(paths.findings, log_file, recipes, demo_weights(), _disks_of(paths))
+    return Machine(paths, profiles, findings)
+
+
+def _disks_of(paths: Paths) -> Mapping[str, Path]:
     """Folders on whose disks there has to be room, by what they are for."""
     return {"weights": paths.hub_cache, "jobs": paths.jobs, "state": paths.state}
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from pathlib import Path
 
-from wantui import __version__
-from wantui.api.base import API_VERSION
 from wantui.api.download import Download, DownloadAction
 from wantui.api.event import EventKind
 from wantui.api.hello import Hello
@@ -25,13 +22,12 @@ from wantui.daemon.cargo import Cargo
 from wantui.daemon.conversion_cargo import ConversionCargo
 from wantui.daemon.conversions import Conversions
 from wantui.daemon.downloads import Downloads
-from wantui.daemon.engine import missing_packages, versions
 from wantui.daemon.estimate_book import EstimateBook
 from wantui.daemon.events import Events
 from wantui.daemon.fetch_lane import DISK, NETWORK, REWRITE, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
-from wantui.daemon.findings import Findings
 from wantui.daemon.forecast import Forecast
+from wantui.daemon.greeting import greeting
 from wantui.daemon.housekeeping import Housekeeping
 from wantui.daemon.instruments import Instruments
 from wantui.daemon.intake import Intake
@@ -39,7 +35,7 @@ from wantui.daemon.inventory import Inventory
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.lane import Lane
 from wantui.daemon.logs import rotated
-from wantui.daemon.machine import Machine, disks_of
+from wantui.daemon.machine import machine_of
 from wantui.daemon.naming import Naming
 from wantui.daemon.planner import Planner
 from wantui.daemon.prospects import MachineProspects
@@ -57,7 +53,6 @@ from wantui.database import Database
 from wantui.errors import TimedOut
 from wantui.files import private_folder, sweep
 from wantui.hardware.plan import devices
-from wantui.hardware.profiles import Profiles
 from wantui.paths import Paths, demo_weights, shipped_config
 from wantui.queue.jobs import Jobs
 from wantui.settings import Settings
@@ -90,19 +85,13 @@ class Parts:
         self.record = TrackRecord(self.database)
         self.estimates = EstimateBook(self.database)
         catalog = Catalog.load(shipped_config(), paths.recipes, paths.qualities)
-        profiles = Profiles.load(
-            shipped_config() / "profiles", paths.profiles, settings.hardware.profile
-        )
-        findings = Findings(
-            paths.findings,
-            paths.logs / "engine.log",
-            catalog.recipes,
-            demo_weights(),
-            disks_of(paths),
-        )
-        self.machine = Machine(paths, profiles, findings)
+        self.machine = machine_of(paths, settings.hardware, catalog.recipes)
+        profiles = self.machine.profiles
         self.watch = Watch(self.events, self.machine, self.board)
-        self.planner = Planner(self.machine, profiles, self.estimates, self.board)
+        self.planner = Planner(
+            *(self.machine, profiles, self.estimates, self.board),
+            may_compile=settings.worker.compile,
+        )
         self.inventory = Inventory(
             catalog,
             paths.hub_cache,
@@ -239,7 +228,13 @@ class Parts:
         self._tasks.append(asyncio.create_task(self.naming.run()))
         self._tasks.append(asyncio.create_task(self._rescan()))
         self._tasks.append(asyncio.create_task(self.watch.run()))
+        if hardware.gpus and self.settings.worker.compile:
+            self._tasks.append(asyncio.create_task(self._ask_engine()))
         self._tasks.append(asyncio.create_task(self._tidy()))
+
+    async def _ask_engine(self) -> None:
+        """Whether it compiles for the GPU, before that decides how a job runs."""
+        await self.machine.find_out()
 
     async def ready(self) -> None:
         """Returns if jobs can be accepted. Raises DatabaseUnusable or TimedOut."""
@@ -320,17 +315,7 @@ class Parts:
         return self.queue().explain(job)
 
     def hello(self) -> Hello:
-        return Hello(
-            version=__version__,
-            api_version=API_VERSION,
-            pid=os.getpid(),
-            uid=os.getuid(),
-            boot=self.events.boot,
-            started_at=self.started_at,
-            socket=str(self.paths.socket),
-            engine_installed=not missing_packages(),
-            engine=versions(),
-        )
+        return greeting(self.paths, self.events.boot, self.started_at)
 
     async def status(self) -> Status:
         """The snapshot. Its event id is taken first: what comes after replays over it by `rev`."""

@@ -18,6 +18,7 @@ from wantui.daemon.machine import Machine
 from wantui.daemon.workers import WorkerBoard
 from wantui.errors import DoesNotFit, OutOfMemory
 from wantui.hardware.estimates.case import Case
+from wantui.hardware.estimates.compiling import compiles
 from wantui.hardware.estimates.correction import Corrections
 from wantui.hardware.estimates.site import Site
 from wantui.hardware.estimates.video import Video, default_video
@@ -44,16 +45,25 @@ class Wanted(NamedTuple):
     video: Video
     may_degrade: bool = False
     """Whether other arithmetic may be taken where it fits in no other way."""
+    compiled: bool | None = None
+    """As blocks ran before, where a checkpoint is to be gone on from; None is by what pays."""
 
 
 class Planner:
     def __init__(
-        self, machine: Machine, profiles: Profiles, book: EstimateBook, board: WorkerBoard
+        self,
+        machine: Machine,
+        profiles: Profiles,
+        book: EstimateBook,
+        board: WorkerBoard,
+        *,
+        may_compile: bool,
     ) -> None:
         self._machine = machine
         self._profiles = profiles
         self._book = book
         self._board = board
+        self._may_compile = may_compile
 
     async def asked(self, wanted: Wanted, others: Sequence[Recipe]) -> Plan:
         """By which a job is accepted: on the device that suits it best, with all of its memory.
@@ -120,7 +130,7 @@ class Planner:
         """Set what was measured of a job beside what was estimated of it."""
         hardware = await self._machine.read()
         try:
-            case = self.case(wanted, hardware, ran_by.device)
+            case = self.case(wanted._replace(compiled=ran_by.compiled), hardware, ran_by.device)
         except DoesNotFit:  # the driver does not name the device now
             return
         await self._book.learn(measurements(case, setup_of(ran_by), ran))
@@ -128,7 +138,7 @@ class Planner:
     def case(self, wanted: Wanted, hardware: Hardware, device: str) -> Case:
         """Raises DoesNotFit if the machine has no such device."""
         recipe, site = wanted.recipe, self.site(hardware, device)
-        return Case(
+        case = Case(
             recipe,
             wanted.weights,
             wanted.video,
@@ -136,6 +146,8 @@ class Planner:
             self.corrections(site, recipe),
             may_degrade=wanted.may_degrade,
         )
+        compiled = compiles(case) if wanted.compiled is None else wanted.compiled
+        return replace(case, compiled=compiled)
 
     def corrections(self, site: Site, recipe: Recipe) -> Corrections:
         """What was learned of a model on such a device."""
@@ -158,7 +170,11 @@ class Planner:
         matched = self._profiles.match(hardware, device)
         names = {gpu.uuid: gpu.name for gpu in hardware.gpus}
         name = names.get(matched.device, hardware.cpu.name)
-        return Site.of(matched.device, name, matched.profile)
+        return Site.of(*(matched.device, name, matched.profile), compiles=self._compiles(hardware))
+
+    def _compiles(self, hardware: Hardware) -> bool:
+        engine = hardware.engine
+        return self._may_compile and engine is not None and engine.compiles
 
     def accuracy(self) -> Accuracy:
         return self._book.accuracy()

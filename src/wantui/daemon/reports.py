@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from wantui.api.model import (
@@ -15,8 +15,12 @@ from wantui.api.model import (
 )
 from wantui.api.report import Health, HealthState, Metrics, Suitability
 from wantui.catalog.catalog import Catalog
-from wantui.catalog.recipe import Quality, Recipe
+from wantui.catalog.recipe import Quality, Recipe, Source
 from wantui.daemon.upstream import UpstreamBook
+from wantui.store.scan import revisions_of
+
+Told = Mapping[str, Upstream | None]
+"""What the hub said last, by repository."""
 
 
 class Prospect(NamedTuple):
@@ -54,7 +58,9 @@ class Reports:
     def of(self, recipe: Recipe, weights: WeightsStatus, looked_at: float) -> ModelStatus:
         """With `rev` 0; `looked_at` is when the weights were."""
         prospect = self._prospects.of(recipe, weights)
-        upstream = self._upstream.of(recipe.repository)
+        told = {each.repository: self._upstream.of(each.repository) for each in recipe.sources}
+        moved, shut = self._moved_on(recipe, weights, told), _shut(recipe, told)
+        telling = (*shut, *moved, *recipe.sources)
         counts = [part.parameter_count for part in weights.components]
         known = [count for count in counts if count is not None]
         return ModelStatus(
@@ -63,6 +69,7 @@ class Reports:
             summary=recipe.summary,
             tasks=recipe.tasks,
             repository=recipe.repository,
+            gguf_repository=recipe.gguf_repository,
             license=recipe.license,
             aliases=recipe.aliases,
             parameter_count=sum(known) if known else None,
@@ -73,8 +80,8 @@ class Reports:
             estimated_vram_bytes=prospect.estimated_vram_bytes,
             hardware=prospect.hardware,
             metrics=self._metrics(recipe.id),
-            upstream=upstream,
-            stale=_moved_on(upstream, weights.revision) and not self._catalog.shares(recipe),
+            upstream=next((told[source.repository] for source in telling), None),
+            stale=bool(moved),
             loaded=self._loaded(recipe.id),
             takes_image=recipe.takes_image,
             needs_image=recipe.needs_image,
@@ -84,6 +91,27 @@ class Reports:
             limits=recipe.limits,
             rev=0,
         )
+
+    def _moved_on(self, recipe: Recipe, weights: WeightsStatus, told: Told) -> list[Source]:
+        """Those whose publisher has another revision than the one that is here."""
+        here = revisions_of(recipe, weights)
+        return [
+            source
+            for source in recipe.sources
+            if _is_behind(here.get(source.repository), told[source.repository])
+            and not self._catalog.shares(source)
+        ]
+
+
+def _is_behind(here: str | None, upstream: Upstream | None) -> bool:
+    now = upstream.commit if upstream else None
+    return now is not None and here not in (None, now)
+
+
+def _shut(recipe: Recipe, told: Told) -> list[Source]:
+    """Those whose terms nobody has accepted yet."""
+    asked = [(source, told[source.repository]) for source in recipe.sources]
+    return [source for source, upstream in asked if upstream and upstream.accept_at is not None]
 
 
 def _health(weights: WeightsStatus, prospect: Prospect, looked_at: float) -> Health:
@@ -107,12 +135,6 @@ def _worst(weights: WeightsStatus, prospect: Prospect) -> tuple[HealthState, str
     if not weights.state.usable:
         return HealthState.INCOMPLETE, None
     return (HealthState.READY if weights.checked else HealthState.UNVERIFIED), None
-
-
-def _moved_on(upstream: Upstream | None, revision: str | None) -> bool:
-    """Whether the publisher has another revision than the one that is here."""
-    told = upstream.commit if upstream else None
-    return told is not None and revision not in (None, told)
 
 
 def _offer(recipe: Recipe, quality: Quality) -> QualityOffer:

@@ -241,7 +241,10 @@ class Scheduler:
 
 
 def _wanted(job: Job, recipe: Recipe, weights: WeightsStatus) -> Wanted:
-    return Wanted(recipe, weights, video_of(recipe, job.params), may_degrade=job.allow_degrade)
+    """What was begun one way goes on that way: a checkpoint is of one arithmetic."""
+    ran = job.plan.compiled if job.plan is not None and job.checkpoint_step else None
+    video = video_of(recipe, job.params)
+    return Wanted(recipe, weights, video, may_degrade=job.allow_degrade, compiled=ran)
 
 
 def _extent(job: Job) -> Extent:

@@ -1,4 +1,7 @@
-"""One look at the machine: GPUs, processor, memory, disks. Takes milliseconds, never raises."""
+"""One look at the machine: GPUs, processor, memory, disks. Takes milliseconds, never raises.
+
+A driver that hangs is waited for once; after that the machine has no GPUs, and a reason.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,16 @@ from wantui.files import disk_of
 from wantui.hardware.cpu import CpuMeter
 from wantui.hardware.memory import read_memory
 from wantui.hardware.nvml import DriverNvml, Nvml, NvmlDevice, NvmlError
+from wantui.hardware.patience import Patience
 from wantui.hardware.visible import absence, hidden_by, visible
 from wantui.text import one_line
 
 T = TypeVar("T")
 LONGEST_NAME = 40
 NO_DEVICES = "the NVIDIA driver lists no devices"
+SILENT = "the NVIDIA driver has not answered for {:g} s: it hangs"
+DRIVER_S = 45.0
+"""How long a driver may take: without its persistence daemon it wakes eight GPUs in half of it."""
 
 
 class _Found(NamedTuple):
@@ -44,18 +51,21 @@ class Probe:
         nvml: Nvml | None = None,
         root: Path = Path("/"),
         environment: Mapping[str, str] = os.environ,
+        driver_s: float = DRIVER_S,
     ) -> None:
         self._nvml: Nvml = DriverNvml() if nvml is None else nvml
         self._root = root
         self._environment = environment
         self._open = False
-        self._cpu = CpuMeter()
+        self._cpu = CpuMeter(root)
         self._lock = threading.Lock()
+        self._driver_s = driver_s
+        self._driver = Patience(self._gpus, driver_s)
 
     def read(self, disks: Mapping[str, Path]) -> Hardware:
         """`disks` maps a role to a path of ours; it need not exist yet."""
         with self._lock:
-            found = self._gpus()
+            found = self._driver.ask() or _Found(reason=SILENT.format(self._driver_s))
             return Hardware(
                 gpus=found.gpus,
                 driver=found.driver,
@@ -70,8 +80,10 @@ class Probe:
             )
 
     def close(self) -> None:
+        """A session with a driver that hangs stays as it is."""
         with self._lock:
-            self._shut()
+            if not self._driver.waits:
+                self._shut()
 
     def _gpus(self) -> _Found:
         try:

@@ -180,6 +180,8 @@ def model_facts(model: ModelStatus) -> Iterator[Fact]:
     yield "license", (model.license, Tone.PLAIN)
     if model.repository:
         yield "repository", (model.repository, Tone.PLAIN)
+    if model.gguf_repository:
+        yield "quantised", (model.gguf_repository, Tone.PLAIN)
     if model.weights.folder:
         yield "folder", (model.weights.folder, Tone.PLAIN)
     for component in model.weights.components:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import torch
 
+from wantui.pipe.lora_shapes import LayerSize
 from wantui.worker.imports import unseen
 
 with unseen("peft"), unseen("gguf"):  # few jobs need them
@@ -260,12 +261,13 @@ def base_layer(module: torch.nn.Module) -> torch.nn.Module:
     return inner
 
 
-def layer_sizes(module: torch.nn.Module) -> tuple[int, int] | None:
-    """Outputs and inputs, or channels, of a layer that a product can go beside; else None."""
+def layer_size(module: torch.nn.Module) -> LayerSize | None:
+    """Of a layer that a product can go beside; else None."""
     match base_layer(module):
         case torch.nn.Linear() as linear:
-            return linear.out_features, linear.in_features
+            return LayerSize(linear.out_features, linear.in_features)
         case torch.nn.Conv3d() as convolution:
-            return convolution.out_channels, convolution.in_channels
+            kernel = tuple(convolution.kernel_size)
+            return LayerSize(convolution.out_channels, convolution.in_channels, kernel)
         case _:
             return None

@@ -28,6 +28,7 @@ from wantui.pipe.probe import ComponentToBuild, ProbeOrder
 from wantui.text import one_line
 from wantui.worker import engine
 from wantui.worker.attending import try_backends
+from wantui.worker.compiled import try_compiling
 
 LONGEST_REASON = 200
 
@@ -41,6 +42,7 @@ _BUILDERS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
 def probe(order: ProbeOrder) -> EngineFacts:
     """Look once; takes seconds, of which most are the engine's import."""
     devices = tuple(_devices())
+    problem = _compile_problem()
     return EngineFacts(
         torch=torch.__version__,
         cuda=torch.version.cuda,
@@ -49,6 +51,8 @@ def probe(order: ProbeOrder) -> EngineFacts:
         devices=devices,
         attention=tuple(_attention(devices)),
         components=tuple(_build_all(order)),
+        compiles=problem == "",
+        compile_problem=problem or "",
         probed_at=time.time(),
     )
 
@@ -84,6 +88,17 @@ def _apple_chip() -> str:
 def _cudnn() -> str | None:
     cudnn: Any = torch.backends.cudnn
     return str(cudnn.version()) if cudnn.is_available() else None
+
+
+def _compile_problem() -> str | None:
+    """Why torch compiles nothing for the GPU, "" where it does; None where there is none."""
+    if not torch.cuda.is_available():
+        return None
+    try:
+        try_compiling(torch.device("cuda", 0))
+    except Exception as error:  # noqa: BLE001 - told: compilers fail each in their own way
+        return one_line(str(error) or type(error).__name__, LONGEST_REASON)
+    return ""
 
 
 def _attention(devices: tuple[EngineDevice, ...]) -> Iterator[AttentionBackend]:

@@ -26,15 +26,18 @@ class Site:
     """Of the device, what there is: a job is refused only if that does not hold it."""
     host_bytes: int
     """Of host memory, likewise; on a CPU the same as the device's."""
+    compiles: bool = False
+    """Whether the engine here compiles for the device, and may."""
 
     @classmethod
-    def of(cls, device: str, device_name: str, profile: Profile) -> Site:
+    def of(cls, device: str, device_name: str, profile: Profile, *, compiles: bool = False) -> Site:
         """With all the memory that the machine has."""
         return cls(
             *(device, device_name, profile),
             device_bytes=profile.usable_memory_bytes,
             capacity_bytes=profile.memory_total_bytes,
             host_bytes=profile.host_memory_bytes,
+            compiles=compiles,
         )
 
     @property

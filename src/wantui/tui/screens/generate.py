@@ -77,7 +77,7 @@ class GenerateScreen(AreaScreen):
             Horizontal(Field("frames", "frames"), Field("steps", "steps"), classes="pair"),
             Horizontal(Field("guidance", "guidance"), Field("seed", "seed"), classes="pair"),
             Horizontal(Field("sampler", "sampler"), Field("shift", "shift"), classes="pair"),
-            Field("image", "image"),
+            Container(Field("image", "image"), Field("loras", "LoRAs"), id="files"),
             *(Quiet(classes="plan") for _ in range(PLAN_LINES)),
             Quiet(id="latest"),
         )
@@ -248,6 +248,29 @@ class GenerateScreen(AreaScreen):
     def action_clear(self) -> None:
         model = self.values["model"]
         self.fill({"prompt": self._prompt.text, "model": model})
+
+    def action_loras(self) -> None:
+        """Choose of those that the daemon keeps; the field says what was chosen."""
+        if (offer := self.offer) is not None:
+            self.wantui.work(self._choose_loras(offer.id))
+
+    async def _choose_loras(self, model: str) -> None:
+        if (session := self.wantui.session) is None:
+            return
+        found = await session.lora_choices(self._field("loras").value, model)
+        if isinstance(found, Refusal):
+            self.refuse(found)
+            return
+        from wantui.tui.widgets.lora_picker import LoraPicker  # noqa: PLC0415 - it knows the API
+
+        self.app.push_screen(LoraPicker(found), self._take_loras)
+
+    def _take_loras(self, text: str | None) -> None:
+        field = self._field("loras")
+        field.control.focus()
+        if text is not None:
+            field.value = text
+            field.note()
 
     def action_leave(self) -> None:
         self.set_focus(None)

@@ -67,7 +67,9 @@ class Gauges(Vertical):
 
     def _lines(self, width: int) -> Iterator[Content]:
         """What each shows; a reason or a path is read whole, on several rows."""
-        height = graph_height(self._gauges, self._histories, self._rows)
+        said = [words(gauge, width) for gauge in self._gauges if gauge.fraction is None]
+        more = sum(text.plain.count("\n") for text in said)
+        height = graph_height(self._gauges, self._histories, self._rows - more)
         columns = widths(self._gauges, width, histories=bool(self._histories))
         for gauge in self._gauges:
             history = self._histories.get(gauge.key)
