@@ -11,6 +11,7 @@
      +- UnknownAdapter, NameTaken
      +- WrongState                the job is not in a state that allows it
      +- EngineMissing, WeightsAbsent, WeightsCorrupt, WeightsInUse, DoesNotFit
+     +- NotAllowed                someone else's job, or something of the daemon's owner
      +- QueueFull, DiskFull, CacheFull
      +- SettingsInvalid, FolderUnsafe, DatabaseUnusable
      +- DaemonUnreachable, DaemonRunning, DaemonStartFailed, VersionMismatch, TimedOut,
@@ -215,6 +216,14 @@ class DoesNotFit(WantuiError):
     code = "does_not_fit"
     http_status = 409
     default_hint = "see: wantui show MODEL"
+
+
+class NotAllowed(WantuiError):
+    """A guest of the daemon's shared socket asked to change what is not its own. Detail: job."""
+
+    code = "not_allowed"
+    http_status = 403
+    default_hint = "ask the user that the daemon runs as: wantui daemon status"
 
 
 class QueueFull(WantuiError):

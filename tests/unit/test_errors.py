@@ -30,6 +30,7 @@ CODES = {
     "weights_corrupt": "WeightsCorrupt",
     "weights_in_use": "WeightsInUse",
     "does_not_fit": "DoesNotFit",
+    "not_allowed": "NotAllowed",
     "queue_full": "QueueFull",
     "disk_full": "DiskFull",
     "cache_full": "CacheFull",

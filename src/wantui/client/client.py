@@ -327,7 +327,13 @@ class Client:
     ) -> AsyncIterator[Answer]:
         """A good answer; raises the daemon's typed error for another one."""
         async with exchange(
-            self.address.socket, method, target, headers=headers, body=body, silence_s=silence_s
+            self.address.socket,
+            method,
+            target,
+            headers=headers,
+            body=body,
+            silence_s=silence_s,
+            owner=self.address.check_owner(),
         ) as answer:
             if not answer.is_success:
                 raise await _error_of(answer)

@@ -15,6 +15,7 @@ from pathlib import Path
 import h11
 
 from wantui.errors import DaemonUnreachable, TimedOut
+from wantui.peer import peer_uid
 
 RECEIVE_BYTES = 1 << 16
 _HEADERS = {"Host": "wantui", "Connection": "close"}
@@ -50,17 +51,24 @@ async def exchange(
     headers: Mapping[str, str] | None,
     body: bytes | AsyncIterable[bytes],
     silence_s: float,
+    owner: int,
 ) -> AsyncIterator[Answer]:
     """Send a request to the socket at `path`; the answer can be read while this is open.
 
     A body that is no `bytes` needs its Content-Length among the headers. `silence_s` is how long
-    the daemon may neither take nor send anything. Raises DaemonUnreachable and TimedOut.
+    the daemon may neither take nor send anything. Nothing is said to a daemon of another user than
+    `owner` and root. Raises DaemonUnreachable and TimedOut.
     """
     length = {"Content-Length": str(len(body))} if isinstance(body, bytes) else {}
     fields = {**_HEADERS, **length, **(headers or {})}
     request = h11.Request(method=method, target=target, headers=list(fields.items()))
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as end:
         line = await _Line.to(path, end, silence_s)
+        if (uid := peer_uid(end)) not in (owner, 0):
+            raise DaemonUnreachable(
+                f"what listens at {path} belongs to uid {uid}, the socket to uid {owner}",
+                hint="do not talk to it: someone took the daemon's place",
+            )
         with contextlib.suppress(DaemonUnreachable):  # it may answer, and close, before the end
             await line.send(request)
             async for piece in _pieces_of(body):

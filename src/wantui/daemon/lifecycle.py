@@ -8,12 +8,13 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import uvicorn
 
 from wantui import __version__
 from wantui.daemon.app import create_app
-from wantui.daemon.listener import PeerProtocol, listening, only_daemon
+from wantui.daemon.listener import listening, listening_to_group, only_daemon, protocol_for
 from wantui.daemon.logs import start_logging
 from wantui.daemon.parts import Parts
 from wantui.files import private_folder
@@ -71,9 +72,9 @@ async def serve(paths: Paths, settings: Settings) -> None:
         parts = Parts(paths, settings)
         await parts.start()
         try:
-            with listening(paths.socket) as listener:
+            with _listeners(paths, settings.daemon.group_socket) as listeners:
                 log.info("wantui %s listens at %s", __version__, paths.socket)
-                await _serve_until(shutdown, hurry, parts, listener)
+                await _serve_until(shutdown, hurry, parts, listeners)
         except Exception:
             log.exception("the daemon fails")
             raise
@@ -82,12 +83,22 @@ async def serve(paths: Paths, settings: Settings) -> None:
             log.info("stopped")
 
 
+@contextlib.contextmanager
+def _listeners(paths: Paths, shared: Path | None) -> Iterator[list[socket.socket]]:
+    with contextlib.ExitStack() as stack:
+        listeners = [stack.enter_context(listening(paths.socket))]
+        if shared is not None:
+            listeners.append(stack.enter_context(listening_to_group(shared)))
+            log.info("the group of %s may come in there", shared)
+        yield listeners
+
+
 async def _serve_until(
-    shutdown: asyncio.Event, hurry: asyncio.Event, parts: Parts, listener: socket.socket
+    shutdown: asyncio.Event, hurry: asyncio.Event, parts: Parts, listeners: list[socket.socket]
 ) -> None:
     config = uvicorn.Config(
         create_app(parts, shutdown),
-        http=PeerProtocol,
+        http=protocol_for(parts.settings.daemon.group_socket),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -98,7 +109,7 @@ async def _serve_until(
         timeout_keep_alive=KEEP_ALIVE_S,
     )
     server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    serving = asyncio.create_task(server.serve(sockets=listeners))
     asked = asyncio.create_task(shutdown.wait())
     failed = asyncio.create_task(parts.failed())
     try:
