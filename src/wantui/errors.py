@@ -12,10 +12,13 @@
      +- WrongState                the job is not in a state that allows it
      +- EngineMissing, WeightsAbsent, WeightsCorrupt, WeightsInUse, DoesNotFit
      +- NotAllowed                someone else's job, or something of the daemon's owner
-     +- QueueFull, DiskFull, CacheFull
+     +- QueueFull, CacheFull
+     +- DiskFull                  no space left
+     |   +- DiskReadOnly          or nothing may be written at all
      +- SettingsInvalid, FolderUnsafe, DatabaseUnusable
-     +- DaemonUnreachable, DaemonRunning, DaemonStartFailed, VersionMismatch, TimedOut,
-     |  Interrupted
+     +- DaemonUnreachable, DaemonStartFailed, VersionMismatch, TimedOut, Interrupted
+     +- DaemonRunning             another one holds the lock
+     |   +- DaemonElsewhere       on another machine that shares the folder
      +- FetchError                weights did not come, or not as they should
      |   +- HubUnreachable, HubRefused, HubOffline, RateLimited
      |   +- GatedRepository, RepositoryNotFound, RevisionNotFound, FileNotOnHub
@@ -238,6 +241,13 @@ class DiskFull(WantuiError):
     default_hint = "free some space, then send it again"
 
 
+class DiskReadOnly(DiskFull):
+    """The file system takes no writes: it was mounted so, or the kernel found it damaged."""
+
+    code = "disk_read_only"
+    default_hint = "see why: dmesg; then: mount -o remount,rw MOUNTPOINT"
+
+
 class CacheFull(WantuiError):
     """Converted weights would take more than the settings allow. Detail: needed, kept, allowed."""
 
@@ -280,6 +290,13 @@ class DaemonRunning(WantuiError):
     code = "daemon_running"
     http_status = 409
     default_hint = "see: wantui daemon status"
+
+
+class DaemonElsewhere(DaemonRunning):
+    """Another machine holds the lock, over a network filesystem."""
+
+    code = "daemon_elsewhere"
+    default_hint = "stop it there, or set WANTUI_HOME to a folder of this machine's own"
 
 
 class DaemonStartFailed(WantuiError):

@@ -21,13 +21,16 @@ from pathlib import Path
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from wantui.daemon.permission import is_owner
-from wantui.errors import DaemonRunning, FolderUnsafe, SettingsInvalid
-from wantui.files import PRIVATE_FILE, private_folder
+from wantui.errors import DaemonElsewhere, DaemonRunning, FolderUnsafe, SettingsInvalid
+from wantui.files import PRIVATE_FILE, private_folder, unwritable
 from wantui.paths import MAX_SOCKET_PATH_BYTES
 from wantui.peer import peer_uid
+from wantui.text import one_line
 
 BACKLOG = 512
 PROBE_S = 1.0
+MAX_HOLDER_BYTES = 300
+"""A pid and the longest name that a machine may have: gethostname(2)."""
 GROUP_FOLDER = 0o2750
 """Its group may look in and no more; what is made in it belongs to the group."""
 GROUP_SOCKET = 0o660
@@ -37,20 +40,39 @@ log = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def only_daemon(lock: Path) -> Iterator[None]:
-    """Hold the lock for as long as this is open. Raises DaemonRunning."""
+    """Hold the lock for as long as this is open; pid and machine are in the file.
+
+    Raises DaemonRunning, DaemonElsewhere, or FolderUnsafe where nothing can be locked.
+    """
     private_folder(lock.parent)
-    handle = os.open(lock, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(handle, 32, 0).decode("ascii", "replace").strip()
-            raise DaemonRunning(f"a daemon is running already (pid {holder or '?'})") from error
-        os.truncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+    except OSError as error:
+        raise unwritable(lock, error) from error
+    try:
+        _take(handle, lock)
+        with contextlib.suppress(OSError):  # on a full disk nobody is told who holds it
+            os.truncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()} {socket.gethostname()}\n".encode(), 0)
         yield
     finally:
         os.close(handle)
+
+
+def _take(handle: int, lock: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        said = os.pread(handle, MAX_HOLDER_BYTES, 0).decode("utf-8", "replace")
+        pid, _, host = one_line(said).strip().partition(" ")
+        if host and host != socket.gethostname():
+            raise DaemonElsewhere(f"a daemon is running already on {host} (pid {pid})") from error
+        raise DaemonRunning(f"a daemon is running already (pid {pid or '?'})") from error
+    except OSError as error:  # a network filesystem without locks
+        raise FolderUnsafe(
+            f"{lock} cannot be locked: {error.strerror}",
+            hint="set WANTUI_HOME to a folder on a disk of this machine",
+        ) from error
 
 
 @contextlib.contextmanager

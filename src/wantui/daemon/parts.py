@@ -69,7 +69,7 @@ class Parts:
         self.settings = settings
         self.started_at = time.time()
         self.events = Events(settings.events)
-        self.database = Database(paths.database)
+        self.database = Database(paths.database, on_network=paths.network is not None)
         self.machine = Machine(paths)
         self.uploads = Uploads(paths.uploads, settings.limits)
         self.jobs = Jobs(self.database, settings.queue, self._job_changed)
