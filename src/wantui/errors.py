@@ -156,7 +156,7 @@ class NameTaken(WantuiError):
 class UnknownLog(WantuiError):
     code = "unknown_log"
     http_status = 404
-    default_hint = "logs are: daemon, worker, or a job's id"
+    default_hint = "logs are: daemon, worker, fetcher, hooks, or a job's id"
 
 
 class NoOutput(WantuiError):

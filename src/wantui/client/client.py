@@ -224,7 +224,7 @@ class Client:
         return await self._get(f"/api/jobs/{job_id}/provenance", Provenance)
 
     async def log(self, name: str, offset: int | None = None) -> LogText:
-        """`daemon`, `worker` or a job's id; without an offset the last part of it."""
+        """Of a process (`daemon`, `worker`) or a job by id; without an offset the last part."""
         return await self._get(f"/api/logs/{quote(name, safe='')}", LogText, {"offset": offset})
 
     async def output(self, job_id: int) -> AsyncGenerator[bytes]:
