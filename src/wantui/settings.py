@@ -114,6 +114,11 @@ class LimitSettings(_Section):
     body_bytes: Count
 
 
+class HookSettings(_Section):
+    job_finished: Annotated[tuple[str, ...], Field(strict=False)]
+    timeout_s: Seconds
+
+
 class LogSettings(_Section):
     file_bytes: Count
     backups: Annotated[int, Field(ge=0)]
@@ -138,6 +143,7 @@ class Settings(_Section):
     events: EventSettings
     limits: LimitSettings
     logs: LogSettings
+    hooks: HookSettings
     tui: TuiSettings
 
 

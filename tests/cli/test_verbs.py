@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -125,6 +126,17 @@ def test_following_a_finished_jobs_log_ends(environment: dict[str, str], finishe
     lines = document(environment, "logs", str(finished))["text"].splitlines()
     assert lines[0].startswith("time=")
     assert "".join(f"{readable(line)}\n" for line in lines) == once
+
+
+def test_a_job_tells_what_became_of_it_and_when(environment: dict[str, str], finished: int) -> None:
+    shown = wantui(environment, "job", str(finished)).stdout
+    accepted, started, completed = shown[shown.index("history ") :].splitlines()[:3]
+    assert accepted.endswith("  accepted")
+    assert re.search(r" \+\S+ s  started, attempt 1: \S", started)
+    assert re.search(r" \+\S+ s  completed, attempt 1$", completed)
+    entries = document(environment, "job", str(finished))["history"]
+    assert [entry["what"] for entry in entries] == ["accepted", "started", "completed"]
+    assert entries[0]["at"] <= entries[1]["at"] <= entries[2]["at"]
 
 
 def test_a_log_is_shown_from_a_level_on(environment: dict[str, str], finished: int) -> None:

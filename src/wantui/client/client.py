@@ -21,6 +21,7 @@ from wantui.api.error import ErrorReply
 from wantui.api.event import EventId, EventKind
 from wantui.api.hardware import Hardware
 from wantui.api.hello import Hello
+from wantui.api.history import History
 from wantui.api.job import Job, JobRequest, Jobs, JobState
 from wantui.api.log import LogText
 from wantui.api.model import Models, ModelStatus
@@ -188,6 +189,10 @@ class Client:
 
     async def job(self, job_id: int) -> Job:
         return await self._get(f"/api/jobs/{job_id}", Job)
+
+    async def history(self, job_id: int) -> History:
+        """What became of a job, and when."""
+        return await self._get(f"/api/jobs/{job_id}/history", History)
 
     async def jobs(
         self, *, state: JobState | None = None, limit: int = 100, before: int | None = None

@@ -28,6 +28,7 @@ from wantui.daemon.engine import missing_packages, versions
 from wantui.daemon.events import Events
 from wantui.daemon.fetch_lane import DISK, NETWORK, REWRITE, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
+from wantui.daemon.hooks import Hooks
 from wantui.daemon.housekeeping import Housekeeping
 from wantui.daemon.intake import Intake
 from wantui.daemon.inventory import Inventory
@@ -73,6 +74,7 @@ class Parts:
         self.machine = Machine(paths)
         self.uploads = Uploads(paths.uploads, settings.limits)
         self.jobs = Jobs(self.database, settings.queue, self._job_changed)
+        self.hooks = Hooks(settings.hooks, self.jobs.warn, self._hooks_log)
         self.board = WorkerBoard(lambda worker: self.events.publish(EventKind.WORKER, worker))
         self.book = VerdictBook(self.database)
         self.upstream = UpstreamBook(self.database)
@@ -175,6 +177,7 @@ class Parts:
         await self.database.start()
         if interrupted := await self.jobs.start():
             log.info("%d job(s) were interrupted and are queued again", interrupted)
+        self.hooks.start(self.jobs.live)
         await self.book.start()
         await self.upstream.start()
         await self.downloads.start()
@@ -199,16 +202,20 @@ class Parts:
         self.scheduler.start(devices(hardware))
         self._tasks = [asyncio.create_task(lane.run()) for lane in self.lanes]
         self._tasks += [asyncio.create_task(lane.run()) for lane in self.fetch_lanes]
+        self._tasks.append(asyncio.create_task(self.hooks.run()))
         self._tasks.append(asyncio.create_task(self.book.run()))
         self._tasks.append(asyncio.create_task(self.naming.run()))
         self._tasks.append(asyncio.create_task(self._rescan()))
         self._tasks.append(asyncio.create_task(self._tidy()))
 
     async def ready(self) -> None:
-        """Returns if jobs can be accepted. Raises DatabaseUnusable or TimedOut."""
+        """Returns if jobs can be accepted, for which the database is written to.
+
+        Raises DatabaseUnusable, DiskFull or TimedOut.
+        """
         try:
             async with asyncio.timeout(READY_S):
-                await self.database.run(lambda connection: connection.execute("SELECT 1"))
+                await self.jobs.touch()
         except TimeoutError:
             raise TimedOut(f"the database did not answer in {READY_S:g} s") from None
 
@@ -234,6 +241,7 @@ class Parts:
         if not drained.done():
             drained.cancel()
             log.info("the running job goes back to the queue")
+        await self.hooks.farewell()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -322,6 +330,7 @@ class Parts:
 
     def _job_changed(self, job: Job) -> None:
         self.events.publish(EventKind.JOB, self.view(job))
+        self.hooks.heard(job)
         if job.state in (JobState.COMPLETED, JobState.CANCELLED):  # a failed one may be retried
             folder = JobFolder(self.paths.job(job.id))
             asyncio.get_running_loop().run_in_executor(None, folder.drop_checkpoint)
@@ -331,6 +340,9 @@ class Parts:
     def _queue_changed(self) -> None:
         self._queue_rev += 1
         self.events.publish(EventKind.QUEUE, self.queue())
+
+    def _hooks_log(self) -> Path:
+        return rotated(self.paths.logs / "hooks.log", self.settings.logs)
 
     def _fetcher_log(self) -> Path:
         return rotated(self.paths.logs / "fetcher.log", self.settings.logs)

@@ -12,13 +12,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from wantui.api.history import History
 from wantui.api.job import Job, JobState, JobWarning, Output, Params, Progress, Timings
 from wantui.api.job import Jobs as Page
 from wantui.api.plan import Plan
 from wantui.api.video import Encoding
 from wantui.database import Database
 from wantui.errors import QueueFull, UnknownJob, WantuiError
-from wantui.queue import table, transitions
+from wantui.queue import chronicle, table, transitions
 from wantui.settings import QueueSettings
 
 MAX_PAGE = 500
@@ -72,6 +73,10 @@ class Jobs:
         await self._database.run(lambda c: table.set_paused(c, value), durable=True)
         self._paused = value
 
+    async def touch(self) -> None:
+        """Write, without changing anything. Raises DiskFull or DatabaseUnusable."""
+        await self._database.run(table.touch, durable=True)
+
     async def accept(
         self,
         *,
@@ -124,6 +129,12 @@ class Jobs:
         if job is None:
             raise UnknownJob(f"there is no job {job_id}")
         return job
+
+    async def history(self, job_id: int) -> History:
+        """What became of it so far. Raises UnknownJob."""
+        await self.get(job_id)
+        entries = await self._database.run(lambda c: chronicle.of(c, job_id))
+        return History(job=job_id, entries=entries)
 
     def with_lora(self, sha256: str) -> list[int]:
         """The unfinished jobs that a LoRA takes part in."""

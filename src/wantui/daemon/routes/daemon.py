@@ -31,7 +31,7 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz")
 async def readyz(parts: PartsOf) -> dict[str, str]:
-    """Answers once the queue's database does too. Raises DatabaseUnusable or TimedOut."""
+    """Answers if jobs can be accepted: the queue's database was written to for this."""
     await parts.ready()
     return {"status": "ready"}
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import FileResponse
 
+from wantui.api.history import History
 from wantui.api.job import Job, JobRequest, Jobs, JobState
 from wantui.api.provenance import Provenance
 from wantui.daemon.job_folder import JobFolder
@@ -42,6 +43,12 @@ async def jobs(
 @router.get("/{job_id}", response_model=Job)
 async def job(job_id: JobId, parts: PartsOf) -> Response:
     return answer(parts.view(await parts.jobs.get(job_id)))
+
+
+@router.get("/{job_id}/history", response_model=History)
+async def history(job_id: JobId, parts: PartsOf) -> Response:
+    """What became of it, and when: every change of its state, every attempt."""
+    return answer(await parts.jobs.history(job_id))
 
 
 @router.post("/{job_id}/cancel", response_model=Job)
