@@ -47,6 +47,11 @@ def fill(database: Path, job: Job) -> None:
                 for each in (made(job, n, STATES[n % 3]),)
             ),
         )
+        connection.executemany(
+            "INSERT INTO generations (job, model, ended_at, succeeded, seconds) "
+            "VALUES (?, ?, ?, ?, ?)",
+            ((n, job.model, time.time() - n, n % 10 > 0, 4.0) for n in range(job.id + 1, JOBS)),
+        )
     connection.close()
 
 
@@ -85,9 +90,13 @@ def measure(daemon: RunningDaemon, when: str) -> None:
         one = timed_ms(connection, "/api/jobs/5000")
         page = timed_ms(connection, "/api/jobs?limit=100")
         status = timed_ms(connection, "/api/status")
+        models = timed_ms(connection, "/api/models")
+        metrics = timed_ms(connection, "/api/metrics")
     row(f"API p50, {JOBS} jobs, {when}: one job", f"{one:.2f} ms", "-", "-", "< 2 ms")
     row(f"API p50, {JOBS} jobs, {when}: list of 100", f"{page:.2f} ms", "-", "-", "< 5 ms")
     row(f"API p50, {JOBS} jobs, {when}: status of 550", f"{status:.2f} ms", "-", "-", "-")
+    row(f"API p50, {JOBS} jobs, {when}: all models", f"{models:.2f} ms", "-", "-", "-")
+    row(f"API p50, {JOBS} jobs, {when}: metrics", f"{metrics:.2f} ms", "-", "-", "-")
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -332,15 +332,18 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to make the weights; default: temporary")
     parser.add_argument("--tiny", action="store_true", help="only see that it runs")
     parser.add_argument("--only", choices=("5b", "a14b"))
+    parser.add_argument("--layers", type=int, help="of A14B's 40: fewer are made and read sooner")
     arguments = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu" and not arguments.tiny:
         row("GPU rows: there is no GPU", "not measured", "-", "-", "-")
         return
     shrink = tiny if arguments.tiny else lambda case: case
+    layers = {"num_layers": arguments.layers} if arguments.layers else {}
+    large = replace(LARGE, transformer=LARGE.transformer | layers)
     for name, case, measure, steps in (
         ("5b", SMALL, against_the_pipeline, arguments.steps),
-        ("a14b", LARGE, half_streamed, max(3, arguments.steps // 4)),
+        ("a14b", large, half_streamed, max(3, arguments.steps // 4)),
     ):
         if arguments.only in (None, name):
             with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:

@@ -70,6 +70,16 @@ class Paths:
         return self.config / "qualities"
 
     @property
+    def profiles(self) -> Path:
+        """The user's own profiles of machines, a TOML file each."""
+        return self.config / "profiles"
+
+    @property
+    def findings(self) -> Path:
+        """What was found out about the machine once."""
+        return self.state / "machine.json"
+
+    @property
     def database(self) -> Path:
         return self.state / "wantui.db"
 
@@ -112,6 +122,11 @@ class Paths:
     def converted(self) -> Path:
         """Weights in the number format that a GPU loads, a folder a component."""
         return self.cache / "converted"
+
+    @property
+    def kernels(self) -> Path:
+        """What torch and Triton compiled, to be loaded and run by the next worker."""
+        return self.cache / "kernels"
 
     @property
     def embeddings(self) -> Path:

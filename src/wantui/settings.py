@@ -50,6 +50,7 @@ class WorkerSettings(_Section):
     start_timeout_s: Seconds
     stop_grace_s: Seconds
     checkpoint_every_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    compile: bool
 
 
 class CacheSettings(_Section):
@@ -100,6 +101,10 @@ class StoreSettings(_Section):
     converted_bytes: Annotated[int, Field(ge=0)]
 
 
+class HardwareSettings(_Section):
+    profile: str
+
+
 class EventSettings(_Section):
     history: Count
     subscriber_buffer: Count
@@ -140,6 +145,7 @@ class Settings(_Section):
     preview: PreviewSettings
     video: VideoSettings
     store: StoreSettings
+    hardware: HardwareSettings
     events: EventSettings
     limits: LimitSettings
     logs: LogSettings

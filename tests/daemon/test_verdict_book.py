@@ -12,7 +12,8 @@ import pytest
 from wantui.daemon.verdict_book import VerdictBook
 from wantui.database import Database
 from wantui.files import boot_id
-from wantui.pipe.fetch import Checked, Outcome, StatKey
+from wantui.pipe.fetch import Checked, Outcome
+from wantui.pipe.file import StatKey
 from wantui.store import verdicts as table
 from wantui.store.verdicts import Verdict
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from tests.fetcher.process import REPOSITORY, Fetcher, fetcher
 from tests.hub import Fault, File, Repository, running_hub
 from wantui.fetcher.pull import WORTH_BORROWING_BYTES
-from wantui.pipe.fetch import Checked, Halted, Proven, StatKey
+from wantui.pipe.fetch import Checked, Halted, Proven
+from wantui.pipe.file import StatKey
 
 SHARED = 64
 CONFIG = "model_index.json"

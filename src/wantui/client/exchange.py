@@ -11,6 +11,7 @@ import contextlib
 import socket
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
 from pathlib import Path
+from urllib.parse import urlencode
 
 import h11
 
@@ -18,7 +19,18 @@ from wantui.errors import DaemonUnreachable, TimedOut
 from wantui.peer import peer_uid
 
 RECEIVE_BYTES = 1 << 16
+Query = Mapping[str, str | int | bool | None]
 _HEADERS = {"Host": "wantui", "Connection": "close"}
+
+
+def target_of(path: str, query: Query | None) -> str:
+    """With the values that are given; a truth value as JSON has it."""
+    values = {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in (query or {}).items()
+        if value is not None
+    }
+    return f"{path}?{urlencode(values)}" if values else path
 
 
 class Answer:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from wantui.api.history import History
 from wantui.api.job import Job
-from wantui.client import words
+from wantui.client import costs, words
 from wantui.text import duration_text
 
 Fact = tuple[str, str]
@@ -16,11 +16,11 @@ def happened(history: History) -> Iterator[Fact]:
     """Every entry with the time since the one before it."""
     before = None
     for entry in history.entries:
-        since = f"+{duration_text(max(entry.at - before, 0.0))}" if before is not None else ""
+        since = f"(+{duration_text(max(entry.at - before, 0.0))}) " if before is not None else ""
         attempt = f", attempt {entry.attempt}" if entry.attempt is not None else ""
         note = f": {entry.note}" if entry.note else ""
         label = "" if before is not None else "history"
-        yield label, f"{words.clock(entry.at)} {since:>8}  {entry.what}{attempt}{note}"
+        yield label, f"{words.clock(entry.at)} {since}{entry.what}{attempt}{note}"
         before = entry.at
 
 
@@ -47,6 +47,8 @@ def ran(job: Job) -> Iterator[Fact]:
     """Where, when, and how long every stage took."""
     if job.plan:
         yield "device", f"{job.plan.device_name}: {job.plan.reason}"
+        asked, ran_by = (costs.way(plan) for plan in (job.asked_plan or job.plan, job.plan))
+        yield "loaded", ran_by if asked == ran_by else f"{ran_by} (accepted as: {asked})"
     yield "created", words.clock(job.created_at)
     if job.started_at is not None:
         yield "started", words.clock(job.started_at)

@@ -28,6 +28,7 @@ def main() -> int:
     try:
         paths = Paths.from_environment()
         _leave_folder()
+        _keep_kernels(paths.kernels)
         asyncio.run(serve(paths, load_settings(paths)))
     except DaemonRunning as error:
         here = not isinstance(error, DaemonElsewhere)
@@ -48,6 +49,14 @@ def _leave_folder() -> None:
     if modules := os.environ.get("PYTHONPATH"):
         os.environ["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, modules.split(os.pathsep)))
     os.chdir("/")
+
+
+def _keep_kernels(folder: Path) -> None:
+    """Below our own folder: by default torch loads compiled code from the system's temporary one,
+    under a name that anyone there could have taken first.
+    """
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder / "inductor"))
+    os.environ.setdefault("TRITON_CACHE_DIR", str(folder / "triton"))
 
 
 def _fail(error: WantuiError) -> int:

@@ -68,7 +68,7 @@ class FetchLane:
         except WantuiError as error:
             state, failure = DownloadState.FAILED, await cargo.failed(download, error)
             if isinstance(error, RevisionNotFound):  # the next try takes what the hub has then
-                facts = {"commit": None}
+                facts = {"commit": None, "also": ()}
         if facts is None:
             return  # whoever halted it has said what it is now
         outcome = facts
@@ -107,10 +107,12 @@ class FetchLane:
         match report:
             case Listed():
                 await cargo.listed(self._downloads.get(download_id), report)
+                first, *also = report.sources
                 facts = {
-                    "commit": report.commit,
-                    "license": report.license,
-                    "gated": report.gated,
+                    "commit": first.commit,
+                    "license": first.license,
+                    "gated": first.gated,
+                    "also": tuple(also),
                     "bytes_total": report.total,
                 }
                 await settle(lambda: self._downloads.learn(download_id, **facts))

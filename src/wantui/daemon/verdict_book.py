@@ -14,7 +14,8 @@ from typing import NoReturn
 from wantui.database import Database
 from wantui.errors import DiskFull
 from wantui.files import boot_id, sync_file
-from wantui.pipe.fetch import Checked, Outcome, Proven, StatKey
+from wantui.pipe.fetch import Checked, Outcome, Proven
+from wantui.pipe.file import StatKey
 from wantui.store import verdicts as table
 from wantui.store.verdicts import Verdict, Verdicts
 

@@ -61,9 +61,7 @@ class AdapterErrand:
         there = any(map(file_at, (self._kept(file), self._staged(file))))
         missing = 0 if there else file.size - begun_bytes(staging, file.digest, file.size)
         return Listed(
-            commit=found.commit,
-            license=found.license,
-            gated=found.gated,
+            sources=(found.source,),
             total=file.size,
             missing=missing,
             missing_files=int(not there),

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import huggingface_hub
 from huggingface_hub.utils._fixes import WeakFileLock
@@ -22,19 +23,11 @@ from wantui.fetcher.hub import Listing, RemoteFile, locate, typed_errors
 from wantui.fetcher.part import Part, Segment, begun_bytes, syncing
 from wantui.fetcher.patience import Patience
 from wantui.fetcher.steady import read_steadily
-from wantui.fetcher.tally import Tally, free_bytes, need_room
+from wantui.fetcher.tally import Tally, need_room
 from wantui.fetcher.transfer import Throttle, Transfer
 from wantui.files import SHARED_FILE, link, private_folder, sweep, write_atomic
-from wantui.pipe.fetch import (
-    Checked,
-    Fetched,
-    FetchReport,
-    Listed,
-    Outcome,
-    Proven,
-    PullFiles,
-    StatKey,
-)
+from wantui.pipe.fetch import Checked, FetchReport, Outcome, Proven, PullFiles
+from wantui.pipe.file import StatKey
 from wantui.store.alone import alone
 from wantui.store.cache import LOCKS, PIN, STAGING, file_at, repository_folder
 
@@ -48,16 +41,31 @@ FRESH_TRIES = 2
 """A file whose digest is wrong is fetched anew so often; then something tampers with it."""
 
 
+class Missing(NamedTuple):
+    """What is to be fetched."""
+
+    nbytes: int
+    files: int
+
+
 class Pull:
-    """One repository's files into one cache, as ordered. `run` once; `stop` from any thread."""
+    """These files of one repository, as ordered. `run` once; `stop` from any thread.
+
+    Bytes are counted in `tally`, whose total they are added to.
+    """
 
     def __init__(
-        self, listing: Listing, order: PullFiles, tell: Callable[[FetchReport], None]
+        self,
+        listing: Listing,
+        paths: Sequence[str],
+        order: PullFiles,
+        tally: Tally,
+        tell: Callable[[FetchReport], None],
     ) -> None:
         self._listing = listing
         self._order = order
         self._tell = tell
-        self._files = _wanted(listing, order.paths)
+        self._files = _wanted(listing, paths)
         self._hub_cache = Path(order.hub_cache)
         self._folder = repository_folder(self._hub_cache, listing.repository)
         self._proven = set(order.proven)
@@ -71,21 +79,14 @@ class Pull:
         self._lock = threading.Lock()
         self._parts: dict[str, Part] = {}
         self._contents = list({file.digest: file for file in self._files}.values())
-        self._tally = Tally(sum(file.size for file in self._contents), tell)
+        self._tally = tally
+        tally.total += sum(file.size for file in self._contents)
 
-    def listed(self) -> Listed:
+    def missing(self) -> Missing:
         """What is to come, as far as that can be told without reading files."""
         missing = [file for file in self._contents if not self._seems_there(file)]
         begun = sum(begun_bytes(self._folder / STAGING, f.digest, f.size) for f in missing)
-        return Listed(
-            commit=self._listing.commit,
-            license=self._listing.license,
-            gated=self._listing.gated,
-            total=self._tally.total,
-            missing=sum(file.size for file in missing) - begun,
-            missing_files=len(missing),
-            free=free_bytes(self._folder),
-        )
+        return Missing(sum(file.size for file in missing) - begun, len(missing))
 
     def stop(self) -> None:
         """End soon; of every name that was given it is told once this returns."""
@@ -93,7 +94,7 @@ class Pull:
         with self._naming:
             pass
 
-    def run(self) -> Fetched:
+    def run(self) -> Path:
         """The snapshot's folder, verified and pinned.
 
         Raises FetchError, DiskFull, FolderUnsafe or Stopped.
@@ -115,7 +116,7 @@ class Pull:
             snapshot = self._adopt()
             with contextlib.suppress(OSError):
                 (self._folder / STAGING).rmdir()
-        return Fetched(folder=str(snapshot), fetched=self._tally.fetched)
+        return snapshot
 
     def _seems_there(self, file: RemoteFile) -> bool:
         """Whether a blob of the right name and size is there, or to be borrowed."""
@@ -170,7 +171,7 @@ class Pull:
         """
         blob = self._blob(file)
         key = StatKey.of(blob.stat())
-        if key != read._replace(ctime_ns=key.ctime_ns) or Proven(key, file.digest) in self._proven:
+        if key.but_for_names != read.but_for_names or Proven(key, file.digest) in self._proven:
             return
         self._tell(
             Checked(

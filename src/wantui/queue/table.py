@@ -6,7 +6,7 @@ import sqlite3
 from typing import NamedTuple
 
 from wantui.api.job import Job, JobState
-from wantui.queue import chronicle
+from wantui.queue import chronicle, generations
 from wantui.queue.transitions import UNFINISHED
 
 
@@ -47,6 +47,7 @@ def _write(connection: sqlite3.Connection, job: Job) -> None:
         "UPDATE jobs SET state = ?, cancel_requested = ?, rev = ?, document = ? WHERE id = ?",
         (job.state, job.cancel_requested, job.rev, job.model_dump_json(), job.id),
     )
+    generations.keep(connection, job)
 
 
 def unfinished(connection: sqlite3.Connection) -> list[Job]:

@@ -10,7 +10,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from wantui.pipe.fetch import Outcome, StatKey
+from wantui.pipe.fetch import Outcome
+from wantui.pipe.file import StatKey
 
 
 class Verdict(NamedTuple):

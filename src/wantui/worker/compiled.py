@@ -72,6 +72,21 @@ class Compiler:
         return run
 
 
+def try_compiling(device: torch.device, backend: str = "inductor") -> None:
+    """Compile something small, and see that it computes. Raises CompileFailed."""
+    numbers = torch.linspace(-1, 1, 4096, device=device)
+    block = _Small()
+    with Compiler(backend).running([block], "a trial"):
+        made = block(numbers)
+    if not torch.allclose(made, numbers * 2 + 1):
+        raise CompileFailed("what torch compiled for this device computes wrongly")
+
+
+class _Small(nn.Module):
+    def forward(self, numbers: torch.Tensor) -> torch.Tensor:
+        return numbers * 2 + 1
+
+
 def _failures() -> tuple[type[Exception], ...]:
     """What torch raises where it cannot compile: no C compiler, no Triton, code it cannot trace."""
     dynamo: Any = torch._dynamo.exc  # noqa: SLF001 - its only name
