@@ -44,8 +44,14 @@ class _Unit:
 class Database:
     """A file of tables; `run` carries out one unit of work, all of it or none."""
 
-    def __init__(self, path: Path, *, on_network: bool = False) -> None:
-        """`on_network`: a rollback journal, for a WAL does not work over a network filesystem."""
+    def __init__(
+        self, path: Path, *, on_network: bool = False, full: Callable[[], None] = lambda: None
+    ) -> None:
+        """`on_network`: a rollback journal, for a WAL does not work over a network filesystem.
+
+        `full` is told whenever work fails for want of room.
+        """
+        self._full = full
         self._path = path
         self._journal = "DELETE" if on_network else "WAL"
         self._units: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
@@ -73,7 +79,11 @@ class Database:
             raise DatabaseUnusable("the database is closed", hint="the daemon is stopping")
         done: Future[T] = Future()
         self._units.put(_Unit(work, durable, done))
-        return await asyncio.wrap_future(done)
+        try:
+            return await asyncio.wrap_future(done)
+        except DiskFull:
+            self._full()
+            raise
 
     def _serve(self) -> None:
         try:

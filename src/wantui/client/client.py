@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping, Sequence
 from typing import TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from pydantic import ValidationError
 
@@ -385,6 +385,10 @@ class Client:
             if not answer.is_success:
                 raise await _error_of(answer)
             yield answer
+
+
+def _several(kinds: Sequence[EventKind]) -> str:
+    return f"?{urlencode([('kind', kind.value) for kind in kinds])}" if kinds else ""
 
 
 async def _error_of(answer: Answer) -> WantuiError:

@@ -51,7 +51,6 @@ from wantui.daemon.watch import Watch
 from wantui.daemon.weights_cargo import WeightsCargo
 from wantui.daemon.workers import WorkerBoard
 from wantui.database import Database
-from wantui.errors import TimedOut
 from wantui.files import private_folder, sweep
 from wantui.hardware.plan import devices
 from wantui.paths import Paths, demo_weights, shipped_config
@@ -60,8 +59,6 @@ from wantui.settings import Settings
 
 RESCAN_S = 5.0
 """How often weights are looked at while someone listens: other tools write to the cache too."""
-READY_S = 2.0
-"""How long the database may take to say that it is there."""
 TIDY_S = 3600.0
 """How often uploads that no job took are looked for."""
 
@@ -77,7 +74,9 @@ class Parts:
         self.started_at = time.time()
         self.events = Events(settings.events)
         self.instruments = Instruments()
-        self.database = Database(paths.database, on_network=paths.network is not None)
+        self.database = Database(
+            paths.database, on_network=paths.network is not None, full=self.disk_is_full
+        )
         self.uploads = Uploads(paths.uploads, settings.limits)
         self.jobs = Jobs(self.database, settings.queue, self._job_changed)
         self.hooks = Hooks(
@@ -242,17 +241,6 @@ class Parts:
         """Whether it compiles for the GPU, before that decides how a job runs."""
         await self.machine.find_out()
 
-    async def ready(self) -> None:
-        """Returns if jobs can be accepted, for which the database is written to.
-
-        Raises DatabaseUnusable, DiskFull or TimedOut.
-        """
-        try:
-            async with asyncio.timeout(READY_S):
-                await self.jobs.touch()
-        except TimeoutError:
-            raise TimedOut(f"the database did not answer in {READY_S:g} s") from None
-
     async def failed(self) -> None:
         """Returns never, but raises what a task of ours died of."""
         done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -291,6 +279,11 @@ class Parts:
         """There may be something to run."""
         for lane in self.lanes:
             lane.wake()
+
+    def disk_is_full(self) -> None:
+        """Something could not be written: the queue rests until there is room, and looks for it."""
+        self.scheduler.disk_is_full()
+        self.wake()
 
     def stop_job(self, job: Job) -> None:
         """Have a running job that was cancelled or held stop."""

@@ -13,10 +13,15 @@ from wantui.api.job import Job
 from wantui.errors import NotAllowed
 
 READS = ("GET", "HEAD")
-GUESTS = frozenset(
+BRINGS = frozenset(
     {"/api/jobs", "/api/jobs/batch", "/api/uploads", "/api/adapters", "/api/adapters/check"}
 )
-"""Where a guest may bring something: jobs, and what they are made of."""
+"""Where jobs come in, and what they are made of."""
+
+
+def brings_something(method: str, route: str) -> bool:
+    """Whether a request adds a job, or what one is made of: that is for a guest, too."""
+    return method == "POST" and route in BRINGS
 
 
 def is_owner(uid: int) -> bool:
@@ -39,7 +44,7 @@ async def need_permission(
     if is_owner(uid) or method in READS:
         return
     if job_id is None:
-        if method == "POST" and route in GUESTS:
+        if brings_something(method, route):
             return
         raise NotAllowed("that is for the daemon's owner alone")
     owner = (await job(job_id)).owner

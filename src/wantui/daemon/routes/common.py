@@ -9,7 +9,7 @@ from fastapi import Depends, Request, Response
 from wantui.api.base import Reply
 from wantui.daemon.failures import unknown_field
 from wantui.daemon.parts import Parts
-from wantui.daemon.permission import need_permission
+from wantui.daemon.permission import brings_something, need_permission
 
 
 def _parts(request: Request) -> Parts:
@@ -45,6 +45,12 @@ async def permitted(request: Request) -> None:
         int(job_id) if job_id.isdecimal() and len(job_id) < 19 else None,
         _parts(request).jobs.get,
     )
+
+
+async def roomy(request: Request) -> None:
+    """Raises DiskFull for a job, or what one is made of, while there is no room for any."""
+    if brings_something(request.method, request.scope["route"].path):
+        await _parts(request).scheduler.need_room()
 
 
 PartsOf = Annotated[Parts, Depends(_parts)]

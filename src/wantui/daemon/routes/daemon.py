@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from wantui.api.hello import Hello
 from wantui.api.status import Status
+from wantui.daemon.readiness import be_ready
 from wantui.daemon.routes.common import PartsOf, answer
 
 router = APIRouter(tags=["daemon"])
@@ -32,7 +33,7 @@ async def healthz() -> dict[str, str]:
 @router.get("/readyz")
 async def readyz(parts: PartsOf) -> dict[str, str]:
     """Answers if jobs can be accepted: the queue's database was written to for this."""
-    await parts.ready()
+    await be_ready(parts.jobs, parts.scheduler)
     return {"status": "ready"}
 
 
