@@ -30,6 +30,12 @@ _READ_ONLY = (
     sqlite3.SQLITE_READONLY_CANTLOCK,
     sqlite3.SQLITE_READONLY_CANTINIT,
 )
+_NO_INDEX = (
+    sqlite3.SQLITE_IOERR_SHMOPEN,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+    sqlite3.SQLITE_IOERR_SHMMAP,
+)
+"""The file with a WAL's index, which every other connection shares, cannot be made."""
 MAX_GROUP = 256
 """Units of work that share one commit at most."""
 
@@ -185,17 +191,18 @@ def _check(path: Path) -> None:
     """Refuse what is damaged or newer, through a connection that cannot write.
 
     A writing one changes the file by merely opening and closing it: it sets the journal's mode and
-    brings a leftover WAL into the database. What a kill left of a rollback journal has to be
-    undone before anyone can read: that takes a writing one.
+    brings a leftover WAL into the database. It takes one, though, where a kill left half of a
+    rollback journal, or on a full disk, where the index of a WAL must be kept in memory.
     """
     uri = f"{path.absolute().as_uri()}?mode=ro"
     try:
         with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
             _check_through(connection, path)
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+        if error.sqlite_errorcode not in (sqlite3.SQLITE_READONLY_ROLLBACK, *_NO_INDEX):
             raise
         with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
             _check_through(connection, path)
 
 

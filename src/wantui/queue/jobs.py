@@ -18,7 +18,7 @@ from wantui.api.job import Jobs as Page
 from wantui.api.plan import Plan
 from wantui.api.video import Encoding
 from wantui.database import Database
-from wantui.errors import QueueFull, UnknownJob, WantuiError
+from wantui.errors import DiskFull, QueueFull, UnknownJob, WantuiError
 from wantui.queue import chronicle, table, transitions
 from wantui.settings import QueueSettings
 
@@ -48,11 +48,15 @@ class Jobs:
         self._paused = await self._database.run(table.paused)
         running = [job for job in self._live.values() if job.state is JobState.RUNNING]
         most = self._settings.max_interruptions
+
+        def interrupt(job: Job) -> Job:
+            return transitions.interrupted(job, time.time(), max_interruptions=most)
+
         for job in running:
-            await self._change(
-                job.id,
-                lambda job: transitions.interrupted(job, time.time(), max_interruptions=most),
-            )
+            try:
+                await self._change(job.id, interrupt)
+            except DiskFull:  # who reads it again finds it running, and does this again
+                self._show(job, interrupt(job))
         return len(running)
 
     @property
