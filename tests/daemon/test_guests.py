@@ -131,6 +131,7 @@ def test_what_is_everybodys_a_guest_may_not_change(shared: Shared, method: str, 
 def test_a_guest_may_look_at_everything_and_send_a_picture(shared: Shared) -> None:
     for url in ("/api/status", "/api/queue", "/api/jobs", "/api/models", "/api/hardware"):
         assert ONE.call(shared.path, "GET", url)[0] == 200
+    assert ONE.call(shared.path, "POST", "/api/plan", {"model": "demo"})[0] == 200
     status, refusal = ONE.call(shared.path, "POST", "/api/uploads", {"no": "picture"})
     assert (status, refusal["error"]["code"]) == (422, "invalid_image")
 

@@ -13,10 +13,10 @@ from wantui.api.job import Job
 from wantui.errors import NotAllowed
 
 READS = ("GET", "HEAD")
-BRINGS = frozenset(
-    {"/api/jobs", "/api/jobs/batch", "/api/uploads", "/api/adapters", "/api/adapters/check"}
-)
+BRINGS = frozenset({"/api/jobs", "/api/jobs/batch", "/api/uploads", "/api/adapters"})
 """Where jobs come in, and what they are made of."""
+ASKS = frozenset({"/api/plan", "/api/adapters/check"})
+"""What is a question all the same, with a body."""
 
 
 def brings_something(method: str, route: str) -> bool:
@@ -44,7 +44,7 @@ async def need_permission(
     if is_owner(uid) or method in READS:
         return
     if job_id is None:
-        if brings_something(method, route):
+        if brings_something(method, route) or route in ASKS:
             return
         raise NotAllowed("that is for the daemon's owner alone")
     owner = (await job(job_id)).owner
