@@ -170,7 +170,7 @@ def _open(path: Path, journal: str) -> sqlite3.Connection:
             _check(path)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     except (sqlite3.Error, OSError) as error:
-        raise DatabaseUnusable(f"{path} does not open: {error}") from error
+        raise _cannot_open(path, error) from error
     try:
         path.chmod(0o600)
         connection.row_factory = sqlite3.Row
@@ -181,10 +181,16 @@ def _open(path: Path, journal: str) -> sqlite3.Connection:
         _migrate(connection)
     except (sqlite3.Error, OSError) as error:
         connection.close()
-        if isinstance(failure := _typed(error), DiskFull):
-            raise failure from error
-        raise DatabaseUnusable(f"{path} does not open: {error}") from error
+        raise _cannot_open(path, error) from error
     return connection
+
+
+def _cannot_open(path: Path, error: sqlite3.Error | OSError) -> Exception:
+    """For want of room, which says nothing against the database, or because of what it is."""
+    failure = _typed(error)
+    if isinstance(failure, DiskFull):
+        return failure
+    return DatabaseUnusable(f"{path} does not open: {error}")
 
 
 def _check(path: Path) -> None:

@@ -139,12 +139,13 @@ def test_a_daemon_that_would_end_with_the_session_is_not_left_to_systemd(
 def test_where_sessions_do_not_matter_systemd_runs_what_was_never_installed(
     environment: dict[str, str],
 ) -> None:
-    told = environment | {"WANTUI_TEST": "50% of $HOME"}
+    told = environment | {"WANTUI_TEST": "50% of $HOME", "NOTIFY_SOCKET": "/of/another/unit"}
     with user_manager(told, lingers=True) as manager:
         pid = inside(manager, "daemon", "start")["pid"]
         assert state(manager, unit_of(environment), "is-active") == "active"
         seen = manager.run("cat", f"/proc/{pid}/environ").stdout.split("\0")
         assert "WANTUI_TEST=50% of $HOME" in seen
+        assert "NOTIFY_SOCKET=/of/another/unit" not in seen
         assert inside(manager, "daemon", "restart")["pid"] != pid
         assert state(manager, unit_of(environment), "is-active") == "active"
         inside(manager, "daemon", "stop")

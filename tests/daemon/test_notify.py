@@ -43,7 +43,7 @@ def test_a_supervisor_hears_that_the_daemon_serves_lives_and_stops(
         try:
             told = [heard(end), heard(end)]
             ready = next(each for each in told if "READY" in each)
-            assert (ready["READY"], ready["MAINPID"]) == ("1", str(process.pid))
+            assert ready["READY"] == "1"
             assert ready["STATUS"].startswith("wantui ")
             assert pid_that_answers(environment, {process.pid}, process) == process.pid
             while heard(end) != {"WATCHDOG": "1"}:

@@ -104,6 +104,19 @@ def test_claims_that_come_to_nothing_leave_nothing(connection: sqlite3.Connectio
     assert told(connection, job) == [(Happened.ACCEPTED, None, None)]
 
 
+def test_an_attempt_is_told_of_also_where_the_end_of_the_last_was_not_kept(
+    connection: sqlite3.Connection,
+) -> None:
+    job = kept(connection, transitions.claim(accepted(connection), plan(), NOW))
+    in_memory = transitions.interrupted(job, NOW + 1, max_interruptions=9)
+    kept(connection, transitions.claim(in_memory, plan(), NOW + 2))
+    assert [(what, number) for what, number, _ in told(connection, job)] == [
+        (Happened.ACCEPTED, None),
+        (Happened.STARTED, 1),
+        (Happened.STARTED, 2),
+    ]
+
+
 def test_a_history_goes_with_its_job(connection: sqlite3.Connection) -> None:
     job = accepted(connection)
     connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,))

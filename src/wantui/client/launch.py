@@ -13,7 +13,14 @@ from pathlib import Path
 from wantui.api.hello import Hello
 from wantui.client.address import Address
 from wantui.client.client import Client
-from wantui.client.unit import Manager, Unit, command, lingers, start_log
+from wantui.client.unit import (
+    Manager,
+    Unit,
+    command,
+    environment_of_its_own,
+    lingers,
+    start_log,
+)
 from wantui.errors import DaemonStartFailed, DaemonUnreachable
 from wantui.files import PRIVATE_FILE, private_folder
 from wantui.paths import Paths
@@ -113,7 +120,7 @@ def _spawn(log: Path) -> int:
     return os.posix_spawn(
         sys.executable,
         command(),
-        os.environ,
+        environment_of_its_own(os.environ),
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(log), flags, PRIVATE_FILE),

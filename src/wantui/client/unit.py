@@ -35,6 +35,12 @@ _KEPT = (
 )
 """What of the environment decides what the daemon does. No token is written to a file."""
 
+_OF_A_UNIT = (
+    *("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"),
+    *("LISTEN_FDNAMES", "INVOCATION_ID", "JOURNAL_STREAM", "MANAGERPID", "SYSTEMD_EXEC_PID"),
+)
+"""systemd.exec(5), Environment Variables Set or Propagated by the Service Manager."""
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -60,6 +66,11 @@ def command() -> list[str]:
     `-P`: a module that lies where the command was given is none of ours.
     """
     return [sys.executable, "-P", "-m", "wantui.daemon", "run", "--if-none"]
+
+
+def environment_of_its_own(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without what a supervisor of ours told us, and nobody else."""
+    return {name: value for name, value in environment.items() if name not in _OF_A_UNIT}
 
 
 def start_log(paths: Paths) -> Path:
@@ -109,7 +120,8 @@ class Manager:
         """As `start`, for a daemon that was never installed: the unit goes when it ends."""
         while self._state(unit) == "deactivating":
             time.sleep(POLL_S)  # its name is not free yet
-        given = [f"--setenv={name}" for name in self._environment if name.isidentifier()]
+        handed_on = environment_of_its_own(self._environment)
+        given = [f"--setenv={name}" for name in handed_on if name.isidentifier()]
         properties = (
             *("Type=notify", "UMask=0077", "KillMode=mixed", "OOMPolicy=continue"),
             *("TimeoutStopSec=120", f"StandardError=truncate:{_percent(str(start_log(paths)))}"),

@@ -32,7 +32,7 @@ class Notifier:
         return cls(address, int(microseconds) / 1e6 if ours and int(microseconds) else None)
 
     def ready(self, status: str) -> None:
-        self._tell(f"READY=1\nSTATUS={status}\nMAINPID={os.getpid()}")
+        self._tell(f"READY=1\nSTATUS={status}")
 
     def stopping(self) -> None:
         self._tell("STOPPING=1\nSTATUS=stopping")

@@ -64,14 +64,15 @@ def changes(before: Job | None, after: Job, now: float) -> Iterator[HistoryEntry
     if running and after.attempts and after.attempts[-1].from_step > before.attempts[-1].from_step:
         step, number = after.attempts[-1].from_step, after.attempts[-1].number
         yield HistoryEntry(at=now, what=Happened.RESUMED, attempt=number, note=f"after step {step}")
-    if before.state is not after.state:
+    again = running and len(after.attempts) > len(before.attempts)
+    if again or before.state is not after.state:  # the end of the last one found no room on disk
         yield _state(before, after, now)
 
 
 def _state(before: Job, after: Job, now: float) -> HistoryEntry:
     ran = before.state is JobState.RUNNING
-    attempt = after.attempts[-1] if after.attempts and (ran or not after.state.finished) else None
-    number = attempt.number if attempt and ran else None
+    attempt = after.attempts[-1] if ran and after.attempts else None
+    number = attempt.number if attempt else None
     match after.state:
         case JobState.RUNNING:
             started = after.attempts[-1]
@@ -84,8 +85,7 @@ def _state(before: Job, after: Job, now: float) -> HistoryEntry:
         case JobState.QUEUED:
             return HistoryEntry(at=now, what=Happened.QUEUED, attempt=number, note=_why(attempt))
         case JobState.HELD:
-            note = _why(attempt) if ran else None
-            return HistoryEntry(at=now, what=Happened.HELD, attempt=number, note=note)
+            return HistoryEntry(at=now, what=Happened.HELD, attempt=number, note=_why(attempt))
         case ended:
             at = after.finished_at or now
             note = f"{after.error.code}: {after.error.message}" if after.error else None
