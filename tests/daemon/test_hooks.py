@@ -94,6 +94,7 @@ async def test_a_command_is_told_of_a_video_that_is_done(hook: Hook, tmp_path: P
     [
         ("#!/bin/sh\nexit 3\n", "exited with status 3"),
         ("#!/bin/sh\nkill -11 $$\n", "died of SIGSEGV"),
+        ("#!/bin/sh\nkill -36 $$\n", "died of signal 36"),
         ("#!/nowhere/sh\n", "cannot be started: No such file"),
         ("#!/bin/sh\nsleep 1000 & wait\n", "took longer than 0.5 s and was killed"),
     ],
@@ -108,6 +109,14 @@ async def test_a_command_that_fails_is_a_warning_of_the_job_once_and_nothing_els
         assert problem in await complaint(daemon, later)
         async with daemon.client() as client:
             assert len(complaints(await client.job(job.id))) == 1
+
+
+async def test_a_word_that_no_program_can_be_given_ends_no_daemon(tmp_path: Path) -> None:
+    settings = '[hooks]\njob_finished = ["/bin/true", "a\\u0000b"]\n'
+    with running_daemon(tmp_path / "home", settings) as daemon:
+        assert "cannot be started: embedded null byte" in await complaint(
+            daemon, await ended(daemon)
+        )
 
 
 async def test_commands_that_hang_hold_up_neither_the_queue_nor_a_stop(

@@ -91,6 +91,8 @@ class Hooks:
                 )
         except OSError as error:
             return f"cannot be started: {error.strerror}"
+        except ValueError as error:  # a word that no program can be given
+            return f"cannot be started: {error}"
         try:
             async with asyncio.timeout(self._timeout_s):
                 await process.communicate(job.model_dump_json().encode())
@@ -100,7 +102,7 @@ class Hooks:
             await asyncio.shield(_end(process))
         code = process.returncode or 0
         if code < 0:
-            return f"died of {signal.Signals(-code).name}"
+            return f"died of {_name_of(-code)}"
         return f"exited with status {code}" if code else None
 
     async def _complain(self, job: Job, problem: str) -> None:
@@ -127,6 +129,13 @@ def facts(job: Job) -> dict[str, str]:
 def _expanded(word: str) -> str:
     """The one thing that a shell would have done: a home is where it is."""
     return os.path.expanduser(word) if word.startswith("~/") else word  # noqa: PTH111 - a word
+
+
+def _name_of(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most of the real-time ones have none
+        return f"signal {number}"
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
