@@ -91,10 +91,10 @@ async def test_a_full_disk_refuses_and_rests_and_goes_on_by_itself(tmp_path: Pat
             assert (await client.job(before.id)).params.prompt == "kept"
             assert [on.answers(url) for url in ("/healthz", "/readyz")] == [200, 507]
             on.filler.unlink()
+            await queue_when(client, lambda queue: not rests(queue))  # paused as it is
             await client.resume()
             done = await job_when(client, before.id, lambda job: job.state.finished)
             assert done.state is JobState.COMPLETED
-            await queue_when(client, lambda queue: not rests(queue))
             assert on.answers("/readyz") == 200
             assert (await client.submit(tiny("later", hold=True))).state is JobState.HELD
 

@@ -177,14 +177,14 @@ class Scheduler:
         meanwhile finds the lane.
         """
         async with self._claiming:
+            if self._disk_full and not await self._has_room(await self._machine.read()):
+                return None
             if self._draining or self._jobs.paused or missing_packages():
                 return None
             hardware = await self._machine.read()
             self._device_gone = device not in devices(hardware)
             if self._device_gone:  # the driver hiccups: what it no longer sees may come back
                 log.warning("no job is started: the driver does not name %s now", device)
-                return None
-            if not await self._has_room(hardware):
                 return None
             try:
                 return await self._first(device, hardware, chosen)
