@@ -7,6 +7,7 @@ nothing after a crash.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
@@ -18,7 +19,9 @@ from wantui.api.plan import Plan
 from wantui.api.video import Encoding
 from wantui.database import Database
 from wantui.errors import QueueFull, UnknownJob, WantuiError
+from wantui.failpoints import reached
 from wantui.queue import table, transitions
+from wantui.queue.crossing import ACCEPT, name_of
 from wantui.settings import QueueSettings
 
 MAX_PAGE = 500
@@ -115,7 +118,14 @@ class Jobs:
             self._accepting -= 1
 
     async def _insert(self, job: Job) -> Job:
-        kept = await self._database.run(lambda c: table.insert(c, job), durable=True)
+        def insert(connection: sqlite3.Connection) -> Job:
+            inserted = table.insert(connection, job)
+            reached(f"{ACCEPT}.within")
+            return inserted
+
+        reached(f"{ACCEPT}.before")
+        kept = await self._database.run(insert, durable=True)
+        reached(f"{ACCEPT}.after")
         self._live[kept.id] = kept
         self._counts[kept.state] += 1
         self._changed(kept)
@@ -252,11 +262,22 @@ class Jobs:
             async with self._locks[job_id]:
                 before = await self.get(job_id)
                 after = change(before).model_copy(update={"rev": before.rev + 1})
-                await self._database.run(lambda c: table.update(c, after), durable=durable)
+                await self._commit(before, after, durable=durable)
                 return self._show(before, after)
         finally:
             if job_id not in self._live:
                 self._locks.pop(job_id, None)
+
+    async def _commit(self, before: Job, after: Job, *, durable: bool) -> None:
+        name = name_of(before, after)
+
+        def update(connection: sqlite3.Connection) -> None:
+            table.update(connection, after)
+            reached(f"{name}.within")
+
+        reached(f"{name}.before")
+        await self._database.run(update, durable=durable)
+        reached(f"{name}.after")
 
     def _show(self, before: Job, after: Job) -> Job:
         """Replace the job in memory, keeping progress that arrived during the commit."""
