@@ -26,7 +26,11 @@ from wantui.errors import DaemonUnreachable, QueueFull, WrongState
 
 KILLS = int(sys.argv[1]) if len(sys.argv) > 1 else 200
 SEED = 7
-LONGEST_LIFE_S = 1.5
+LIFE_S = 1.5
+"""How long most daemons live at the longest ..."""
+LONG_LIFE_S = 15.0
+LONG_LIVES = 0.1
+"""... and how long one in ten does: in those a worker comes to work, and ends some jobs."""
 SENDERS = 3
 SETTINGS = "[worker]\ncheckpoint_every_s = 0.0\n[queue]\nmax_interruptions = 1000000\n"
 PAGE = 500
@@ -78,7 +82,8 @@ async def until_killed(daemon: RunningDaemon, promised: Promised, chance: random
         works.append(asyncio.create_task(keep_busy(client, promised)))
         for work in works:
             group.create_task(quietly(work))
-        await asyncio.sleep(chance.uniform(0.0, LONGEST_LIFE_S))
+        longest_s = LONG_LIFE_S if chance.random() < LONG_LIVES else LIFE_S
+        await asyncio.sleep(chance.uniform(0.0, longest_s))
         await asyncio.to_thread(daemon.kill)
 
 

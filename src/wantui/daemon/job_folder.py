@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from wantui.errors import FolderUnsafe
 from wantui.files import full_disk_named, private_folder, sweep, write_atomic
 
 log = logging.getLogger(__name__)
+
+
+NUMBER = re.compile(r"[0-9]{1,15}")
+"""What a job's folder is called; longer names are none of ours."""
 
 
 class JobFolder:
@@ -98,3 +103,9 @@ class JobFolder:
                 pass
             except OSError:  # a filesystem without links
                 write_atomic(image, upload.read_bytes())
+
+
+def highest_job(jobs: Path) -> int:
+    """The highest number of a job that has a folder; 0 without any."""
+    names = (path.name for path in jobs.iterdir())
+    return max((int(name) for name in names if NUMBER.fullmatch(name)), default=0)
