@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx2
@@ -79,13 +80,17 @@ def environment_for(home: Path, settings: str = "") -> dict[str, str]:
 
 @contextmanager
 def running_daemon(
-    home: Path, settings: str = "", enter: Sequence[str] = ()
+    home: Path,
+    settings: str = "",
+    enter: Sequence[str] = (),
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[RunningDaemon]:
     """Started, answering, and stopped again at the end.
 
-    `enter` is what its command begins with, if it is to see another disk.
+    `enter` is what its command begins with, if it is to see another disk; `more` goes into its
+    environment.
     """
-    daemon = _started(environment_for(home, settings), enter)
+    daemon = _started({**environment_for(home, settings), **more}, enter)
     try:
         yield daemon
     finally:

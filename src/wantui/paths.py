@@ -84,12 +84,22 @@ class Paths:
         return self.state / "wantui.db"
 
     @property
+    def aside(self) -> Path:
+        """Databases that did not open, a folder each."""
+        return self.state / "aside"
+
+    @property
     def run(self) -> Path:
         return self.state / "run"
 
     @property
     def lock(self) -> Path:
         return self.run / "daemon.lock"
+
+    @property
+    def children(self) -> Path:
+        """A note of every process that the daemon has started and that still runs."""
+        return self.run / "children"
 
     @property
     def socket(self) -> Path:

@@ -57,6 +57,9 @@ class RetentionSettings(_Section):
 class WorkerSettings(_Section):
     keep_alive_s: Seconds
     start_timeout_s: Seconds
+    heartbeat_timeout_s: Seconds
+    step_timeout_s: Seconds
+    timeout_factor: Annotated[float, Field(ge=1, allow_inf_nan=False)]
     stop_grace_s: Seconds
     checkpoint_every_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     compile: bool

@@ -27,6 +27,7 @@ from wantui.api.worker import WorkerState
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.catalog.resolve import resolve
+from wantui.daemon.children import Children
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.fetch_lane import NETWORK, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
@@ -207,6 +208,7 @@ async def _pull_over_a_full_disk(
         cargo_of=lambda _: cargo,
         book=store.book,
         naming=Naming(database, store.inventory, store.downloads),
+        children=store.children,
         log_file=store.log_file,
     )
     asked = await store.provision.pull(recipe)
@@ -226,6 +228,7 @@ class Store:
     """The parts of a daemon that care for weights, without the rest of it."""
 
     def __init__(self, database: Database, paths: Paths) -> None:
+        self.children = Children(paths.children)
         self.log_file = lambda: paths.logs / "fetcher.log"
         self.book = VerdictBook(database)
         self.upstream = UpstreamBook(database)
@@ -251,6 +254,7 @@ class Store:
             self.downloads,
             self.orders,
             upstream=self.upstream,
+            children=self.children,
             log_file=self.log_file,
         )
 

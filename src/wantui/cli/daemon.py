@@ -30,15 +30,28 @@ def register(app: typer.Typer) -> None:
     family = typer.Typer(
         help="Run, start, stop, install and look at the daemon.", rich_markup_mode=None
     )
-    for verb in (run, start, stop, restart, status, install, uninstall):
+    for verb in (run, start, stop, restart, status, set_aside, install, uninstall):
         family.command()(verb)
     app.add_typer(family, name="daemon")
 
 
 def run() -> None:
     """Run the daemon in the foreground."""
+    _become("run")
+
+
+def set_aside() -> None:
+    """Keep a database that does not open out of the way, so that a daemon can start.
+
+    The queue and its history begin empty then; videos stay where they are, and numbers of jobs go
+    on after the last one. Nothing of the old database is changed: the folder is printed.
+    """
+    _become("set-aside")
+
+
+def _become(command: str) -> None:
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "wantui.daemon", "run"])  # noqa: S606 - no shell is meant
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "wantui.daemon", command])  # noqa: S606 - no shell is meant
 
 
 def start(as_json: Json = False) -> None:

@@ -30,6 +30,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "removal": ("rm", "prune", "keep"),
     "lora": ("lora",),
     "machine": ("ps",),
+    "loading": ("load", "unload"),
     "hardware": ("hw",),
     "plan": ("plan",),
     "events": ("events",),

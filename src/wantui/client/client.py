@@ -31,7 +31,7 @@ from wantui.api.queue import Queue
 from wantui.api.removal import Removals
 from wantui.api.status import Status
 from wantui.api.upload import Upload
-from wantui.api.worker import Workers
+from wantui.api.worker import Worker, Workers
 from wantui.client.calls import Calls
 from wantui.client.events import Event, parse_event, raw_events
 from wantui.client.exchange import Query
@@ -43,6 +43,8 @@ HUB_TIMEOUT_S = 300.0
 """For an answer that the daemon has to ask the hub for, with all its patience."""
 MEASURING_TIMEOUT_S = 330.0
 """For the engine to be imported from a cold disk."""
+LOAD_TIMEOUT_S = 3600.0
+"""For a model that comes from a slow disk: the daemon itself gives up on one that hangs."""
 SENDING_TIMEOUT_S = 300.0
 """For a large file to be taken, hashed, and on the disk."""
 STREAM_SILENCE_S = 60.0
@@ -118,6 +120,17 @@ class Client(Calls):
         return await self._call(
             "POST", f"/api/models/{model_id}/keep", ModelStatus, query={"kept": kept}
         )
+
+    async def load(self, model_id: str, keep_alive_s: float | None = None) -> Worker:
+        """Returns once a worker holds it. It is kept without work for so long; None is for good."""
+        query: Query = {"keep_alive_s": keep_alive_s}
+        return await self._call(
+            "POST", f"/api/models/{model_id}/load", Worker, query=query, timeout_s=LOAD_TIMEOUT_S
+        )
+
+    async def unload(self, model_id: str) -> Workers:
+        """Have idle workers let it go; returns those that are left."""
+        return await self._call("POST", f"/api/models/{model_id}/unload", Workers)
 
     async def downloads(self) -> Downloads:
         return await self._get("/api/downloads", Downloads)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from wantui.errors import FolderUnsafe
 from wantui.files import full_disk_named, private_folder, sweep, write_atomic
 
 log = logging.getLogger(__name__)
+
+
+NUMBER = re.compile(r"[0-9]{1,15}")
+"""What a job's folder is called; longer names are none of ours."""
 
 
 class JobFolder:
@@ -106,3 +111,9 @@ class JobFolder:
             return
         with contextlib.suppress(OSError):  # it was removed, or there are no links: start over
             os.link(JobFolder(self.path.parent / str(job.retry_of)).checkpoint, self.checkpoint)
+
+
+def highest_job(jobs: Path) -> int:
+    """The highest number of a job that has a folder; 0 without any."""
+    names = (path.name for path in jobs.iterdir())
+    return max((int(name) for name in names if NUMBER.fullmatch(name)), default=0)

@@ -22,6 +22,7 @@ from wantui.daemon.adapter_pulls import AdapterPulls
 from wantui.daemon.adapters import Adapters
 from wantui.daemon.backlog import Backlog
 from wantui.daemon.cargo import Cargo
+from wantui.daemon.children import Children
 from wantui.daemon.conversion_cargo import ConversionCargo
 from wantui.daemon.conversions import Conversions
 from wantui.daemon.downloads import Downloads
@@ -36,8 +37,10 @@ from wantui.daemon.housekeeping import Housekeeping
 from wantui.daemon.instruments import Instruments
 from wantui.daemon.intake import Intake
 from wantui.daemon.inventory import Inventory
-from wantui.daemon.job_folder import JobFolder
+from wantui.daemon.job_folder import JobFolder, highest_job
 from wantui.daemon.lane import Lane
+from wantui.daemon.lanes import lanes_of
+from wantui.daemon.loading import Loading
 from wantui.daemon.logs import rotated
 from wantui.daemon.machine import machine_of
 from wantui.daemon.naming import Naming
@@ -59,10 +62,14 @@ from wantui.files import private_folder, sweep
 from wantui.hardware.plan import devices
 from wantui.paths import Paths, demo_weights, shipped_config
 from wantui.queue.jobs import Jobs
+from wantui.queue.numbering import number_after
+from wantui.queue.table import cut_short
 from wantui.settings import Settings
 
 RESCAN_S = 5.0
 """How often weights are looked at while someone listens: other tools write to the cache too."""
+YIELD_S = 1.0
+"""Beyond the time that a worker has to stop in: for what it says last to reach the disk."""
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +86,7 @@ class Parts:
         self.database = Database(
             paths.database, on_network=paths.network is not None, full=self.disk_is_full
         )
+        self.children = Children(paths.children)
         self.uploads = Uploads(paths.uploads, settings.limits)
         self.jobs = Jobs(self.database, settings.queue, self._job_changed, self._jobs_gone)
         self.backlog = Backlog(
@@ -132,6 +140,7 @@ class Parts:
             self.downloads,
             orders,
             upstream=self.upstream,
+            children=self.children,
             log_file=self._fetcher_log,
         )
         self.adapters = Adapters(
@@ -158,6 +167,7 @@ class Parts:
                 cargo_of=self._cargo_of,
                 book=self.book,
                 naming=self.naming,
+                children=self.children,
                 log_file=self._fetcher_log,
             )
             for actions in (NETWORK, DISK, REWRITE)
@@ -198,11 +208,16 @@ class Parts:
 
     async def start(self) -> None:
         """Open the queue and begin to work on it. Raises DatabaseUnusable or FolderUnsafe."""
+        await asyncio.to_thread(self.children.reap)
         private_folder(self.paths.jobs)
         self.uploads.start()
         sweep(self.paths.state)
         sweep(self.paths.embeddings)
         await self.database.start()
+        highest = await asyncio.to_thread(highest_job, self.paths.jobs)
+        await self.database.run(lambda connection: number_after(connection, highest))
+        for job_id in await self.database.run(cut_short):
+            await asyncio.to_thread(JobFolder(self.paths.job(job_id)).sweep)
         if interrupted := await self.jobs.start():
             log.info("%d job(s) were interrupted and are queued again", interrupted)
         await self.backlog.start()
@@ -217,20 +232,14 @@ class Parts:
         await self.adapters.start()
         await self.adapter_pulls.start()
         hardware = await self.machine.read()
-        names = {gpu.uuid: gpu.name for gpu in hardware.gpus}
-        self.lanes = tuple(
-            Lane(
-                device,
-                names.get(device, hardware.cpu.name),
-                paths=self.paths,
-                settings=self.settings,
-                scheduler=self.scheduler,
-                jobs=self.jobs,
-                inventory=self.inventory,
-                planner=self.planner,
-                board=self.board,
-            )
-            for device in devices(hardware)
+        self.lanes = lanes_of(self, hardware)
+        self.loading = Loading(
+            self.lanes,
+            inventory=self.inventory,
+            machine=self.machine,
+            planner=self.planner,
+            board=self.board,
+            settings=self.settings.worker,
         )
         self.scheduler.start(devices(hardware))
         self._tasks = [asyncio.create_task(lane.run()) for lane in self.lanes]
@@ -255,21 +264,20 @@ class Parts:
             task.result()
 
     async def stop(self, hurry: asyncio.Event) -> None:
-        """Let running jobs end within the grace time, put the others back, close everything.
+        """Let running jobs end within the grace time, have the others keep their last step and go
+        back to the queue, close everything.
 
-        `hurry` cuts the grace time short.
+        `hurry` cuts all of that short: a step that was not kept is lost.
         """
         self.scheduler.drain()
         drained = asyncio.create_task(self._drained())
         drained.add_done_callback(lambda _: hurry.set())
-        try:
-            async with asyncio.timeout(self.settings.daemon.shutdown_grace_s):
-                await hurry.wait()
-        except TimeoutError:
-            pass
-        if not drained.done():
-            drained.cancel()
-            log.info("the running job goes back to the queue")
+        if not await _is_set(hurry, self.settings.daemon.shutdown_grace_s):
+            log.info("the running jobs go back to the queue")
+            for lane in self.lanes:
+                lane.yield_job()
+            await _is_set(hurry, self.settings.worker.stop_grace_s + YIELD_S)
+        drained.cancel()
         await self.hooks.farewell()
         for task in self._tasks:
             task.cancel()
@@ -402,3 +410,13 @@ class Parts:
             await self.events.watched()
             await asyncio.sleep(RESCAN_S)
             await self.inventory.models()
+
+
+async def _is_set(event: asyncio.Event, patience_s: float) -> bool:
+    """Wait for it so long at the most; whether it came."""
+    try:
+        async with asyncio.timeout(patience_s):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

@@ -16,10 +16,11 @@ from wantui.catalog.recipe import Recipe
 from wantui.daemon.estimate_book import EstimateBook
 from wantui.daemon.machine import Machine
 from wantui.daemon.workers import WorkerBoard
-from wantui.errors import DoesNotFit, OutOfMemory
+from wantui.errors import DoesNotFit, HostOutOfMemory, OutOfMemory
 from wantui.hardware.estimates.case import Case
 from wantui.hardware.estimates.compiling import compiles
 from wantui.hardware.estimates.correction import Corrections
+from wantui.hardware.estimates.seconds import stage_seconds
 from wantui.hardware.estimates.site import Site
 from wantui.hardware.estimates.video import Video, default_video
 from wantui.hardware.ladder import limits_after, setup_of, told
@@ -106,7 +107,7 @@ class Planner:
             )
 
     async def step_down(
-        self, wanted: Wanted, failed: Plan, error: OutOfMemory
+        self, wanted: Wanted, failed: Plan, error: OutOfMemory | HostOutOfMemory
     ) -> JobWarning | None:
         """Remember that a plan was too much; what is done otherwise, or None if nothing is left.
 
@@ -118,13 +119,25 @@ class Planner:
             case = self.case(wanted, hardware, failed.device)
             limits = limits_after(
                 *(case, failed, stage, _lacking(error), self.limits(case)),
-                of_host=bool(error.detail.get("host")),
+                of_host=isinstance(error, HostOutOfMemory) or bool(error.detail.get("host")),
             )
             now = plan(case, limits)
         except DoesNotFit:
             return None
         await self._book.keep_below(_subject(case), limits)
         return JobWarning(code="planned_lower", message=told(failed, now, stage))
+
+    async def expected(self, wanted: Wanted, ran_by: Plan) -> dict[Stage, float]:
+        """Seconds that each stage takes at the most by what is estimated of a plan.
+
+        Empty where the driver does not name the plan's device now.
+        """
+        hardware = await self._machine.lately()
+        try:
+            case = self.case(wanted, hardware, ran_by.device)
+        except DoesNotFit:
+            return {}
+        return {stage: stage_seconds(case, setup_of(ran_by), stage).high for stage in Stage}
 
     async def learn(self, wanted: Wanted, ran_by: Plan, ran: Ran) -> None:
         """Set what was measured of a job beside what was estimated of it."""
@@ -205,7 +218,7 @@ def _subject(case: Case) -> Subject:
     return Subject(*where, width=video.width, height=video.height, frames=video.frames)
 
 
-def _lacking(error: OutOfMemory) -> int:
+def _lacking(error: OutOfMemory | HostOutOfMemory) -> int:
     """Bytes that were asked for beyond what was free; 0 where it is not known."""
     needed, free = error.detail.get("needed"), error.detail.get("free")
     return max(int(needed) - int(free), 0) if needed and free is not None else 0

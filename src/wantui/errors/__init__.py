@@ -26,7 +26,9 @@
      |   +- GatedRepository, RepositoryNotFound, RevisionNotFound, FileNotOnHub
      |   +- DigestMismatch, UnsafePath, DownloadBusy, CacheUnusable, FetcherCrashed
      +- WorkerError               an attempt of a job failed
-         +- WorkerCrashed, WorkerStartFailed, OutOfMemory, WeightsChanged, WeightsUnreadable,
+         +- WorkerCrashed         it ended, or had to be ended: another one goes on with the job
+         |   +- WorkerKilled, WorkerHung, HostOutOfMemory, DeviceLost
+         +- WorkerStartFailed, OutOfMemory, WeightsChanged, WeightsUnreadable,
             LatentsNotFinite, CompileFailed, CodecMissing, AdapterUnusable, GenerationFailed
 
 A class is a code; `code`, `message`, `hint` and `detail` are what travels, over the API as
@@ -106,13 +108,17 @@ from wantui.errors.worker import (
     AdapterUnusable,
     CodecMissing,
     CompileFailed,
+    DeviceLost,
     GenerationFailed,
+    HostOutOfMemory,
     LatentsNotFinite,
     OutOfMemory,
     WeightsChanged,
     WeightsUnreadable,
     WorkerCrashed,
     WorkerError,
+    WorkerHung,
+    WorkerKilled,
     WorkerStartFailed,
 )
 
@@ -130,6 +136,7 @@ __all__ = [
     "DatabaseUnusable",
     "DependencyFailed",
     "Detail",
+    "DeviceLost",
     "DigestMismatch",
     "DiskFull",
     "DiskReadOnly",
@@ -143,6 +150,7 @@ __all__ = [
     "FolderUnsafe",
     "GatedRepository",
     "GenerationFailed",
+    "HostOutOfMemory",
     "HubOffline",
     "HubRefused",
     "HubUnreachable",
@@ -180,6 +188,8 @@ __all__ = [
     "WeightsUnreadable",
     "WorkerCrashed",
     "WorkerError",
+    "WorkerHung",
+    "WorkerKilled",
     "WorkerStartFailed",
     "WrongState",
     "error_from_wire",

@@ -52,4 +52,7 @@ class DatabaseUnusable(WantuiError):
     """The database does not open, is damaged, or was written by a newer wantui."""
 
     code = "database_unusable"
-    default_hint = "it was left as it is; move it away to start with an empty queue"
+    default_hint = (
+        "it was left as it is; to keep it aside and begin with an empty queue: "
+        "wantui daemon set-aside && wantui daemon start"
+    )

@@ -20,8 +20,10 @@ from wantui.api.move import Move
 from wantui.api.plan import Plan
 from wantui.database import Database
 from wantui.errors import DiskFull, QueueFull, UnknownJob, WantuiError, WrongState
+from wantui.failpoints import reached
 from wantui.queue import batch, chronicle, history, retention, table, transitions
 from wantui.queue.batch import Submission
+from wantui.queue.crossing import ACCEPT, name_of
 from wantui.queue.history import Wanted
 from wantui.queue.order import Line, Search
 from wantui.queue.places import destination
@@ -135,9 +137,14 @@ class Jobs:
         return None if ids is None else [await self.get(job_id) for job_id in ids]
 
     async def _insert(self, drafts: Sequence[Job], submission: Submission | None) -> list[Job]:
-        accepted = await self._database.run(
-            lambda c: batch.keep(c, drafts, submission), durable=True
-        )
+        def keep(connection: sqlite3.Connection) -> batch.Accepted:
+            kept = batch.keep(connection, drafts, submission)
+            reached(f"{ACCEPT}.within")
+            return kept
+
+        reached(f"{ACCEPT}.before")
+        accepted = await self._database.run(keep, durable=True)
+        reached(f"{ACCEPT}.after")
         for number, job in enumerate(accepted.new):
             self._live[job.id] = job
             self._counts[job.state] += 1
@@ -352,19 +359,34 @@ class Jobs:
         durable: bool,
         beside: Callable[[sqlite3.Connection], None],
     ) -> Job:
-        def write(connection: sqlite3.Connection) -> None:
-            table.update(connection, after)
-            beside(connection)
-
         try:
             async with self._locks[job_id]:
                 before = await self.get(job_id)
                 after = change(before).model_copy(update={"rev": before.rev + 1})
-                await self._database.run(write, durable=durable)
+                await self._commit(before, after, beside, durable=durable)
                 return self._show(before, after)
         finally:
             if job_id not in self._live:
                 self._locks.pop(job_id, None)
+
+    async def _commit(
+        self,
+        before: Job,
+        after: Job,
+        beside: Callable[[sqlite3.Connection], None],
+        *,
+        durable: bool,
+    ) -> None:
+        name = name_of(before, after)
+
+        def update(connection: sqlite3.Connection) -> None:
+            table.update(connection, after)
+            beside(connection)
+            reached(f"{name}.within")
+
+        reached(f"{name}.before")
+        await self._database.run(update, durable=durable)
+        reached(f"{name}.after")
 
     def _show(self, before: Job, after: Job) -> Job:
         """Replace the job in memory, keeping progress that arrived during the commit."""

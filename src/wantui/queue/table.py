@@ -62,6 +62,12 @@ def unfinished(connection: sqlite3.Connection) -> list[Job]:
     return [_job(row) for row in rows]
 
 
+def cut_short(connection: sqlite3.Connection) -> list[int]:
+    """Ids of jobs that a daemon was running when it ended."""
+    rows = connection.execute("SELECT id FROM jobs WHERE state = ?", (JobState.RUNNING,))
+    return [row["id"] for row in rows]
+
+
 def finished(connection: sqlite3.Connection, limit: int) -> list[Job]:
     """The last ones, newest first."""
     marks = ", ".join("?" for _ in UNFINISHED)

@@ -237,7 +237,7 @@ def _fruitless(attempts: Iterable[Attempt]) -> list[Attempt]:
 
 
 def _crashed(attempt: Attempt) -> bool:
-    return attempt.error is not None and attempt.error.code == WorkerCrashed.code
+    return attempt.error is not None and isinstance(attempt.error.to_error(), WorkerCrashed)
 
 
 def _need(job: Job, verb: str, *states: JobState) -> None:
