@@ -8,6 +8,7 @@ import logging
 import time
 from typing import NoReturn
 
+from wantui.api.job import JobWarning
 from wantui.api.worker import WorkerState
 from wantui.daemon.attempt import Attempt, order_for
 from wantui.daemon.inventory import Inventory
@@ -19,6 +20,7 @@ from wantui.daemon.settle import settle
 from wantui.daemon.supervisor import WorkerProcess
 from wantui.daemon.workers import WorkerBoard
 from wantui.errors import (
+    CompileFailed,
     DiskFull,
     OutOfMemory,
     WantuiError,
@@ -56,7 +58,8 @@ class Lane:
         planner: Planner,
         board: WorkerBoard,
     ) -> None:
-        self._device = device
+        self.device = device
+        """A GPU's UUID, or `cpu`."""
         self._device_name = device_name
         self._paths = paths
         self._settings = settings
@@ -99,7 +102,7 @@ class Lane:
                 self._wake.clear()
                 claim = None
                 if _now() >= self._start_again:
-                    claim = await self._scheduler.claim(self._device, self._choose)
+                    claim = await self._scheduler.claim(self.device, self._choose)
                 if claim is not None:
                     await self._attempt(claim)
                     self._keep_until = _now() + self._settings.worker.keep_alive_s
@@ -200,8 +203,8 @@ class Lane:
             log.warning("job %d: %s: its weights are verified again", job_id, failure.message)
             await settle(lambda: self._inventory.doubt(claim.recipe))
             await settle(lambda: self._jobs.stopped(job_id))
-        elif isinstance(failure, OutOfMemory):
-            await self._step_down(claim, failure)
+        elif isinstance(failure, OutOfMemory | CompileFailed):
+            await self._by_another_plan(claim, failure)
         else:
             await self._fail(job_id, failure)
 
@@ -218,10 +221,13 @@ class Lane:
         )
         await self._planner.learn(claim.wanted, claim.plan, ran)
 
-    async def _step_down(self, claim: Claim, failure: OutOfMemory) -> None:
-        """Have the job go on by a plan that takes less, if there is one."""
+    async def _by_another_plan(self, claim: Claim, failure: OutOfMemory | CompileFailed) -> None:
+        """Have the job go on without what it could not have, if there is such a plan."""
         job_id = claim.job.id
-        change = await self._planner.step_down(claim.wanted, claim.plan, failure)
+        if isinstance(failure, CompileFailed):
+            change: JobWarning | None = await self._planner.go_plain(failure)
+        else:
+            change = await self._planner.step_down(claim.wanted, claim.plan, failure)
         if change is None:
             await self._fail(job_id, failure)
             return
@@ -240,7 +246,7 @@ class Lane:
         wait_s = START_AGAIN_S[min(self._failed_starts, len(START_AGAIN_S) - 1)]
         self._failed_starts += 1
         self._start_again = _now() + wait_s
-        self._scheduler.worker_starts(self._device, well=False)
+        self._scheduler.worker_starts(self.device, well=False)
         log.warning("%s: trying again in %g s", error.message, wait_s)
         await settle(lambda: self._jobs.put_back(job_id))
 
@@ -273,10 +279,10 @@ class Lane:
             self._show(WorkerState.STARTING)
             log_file = rotated(self._paths.logs / "worker.log", self._settings.logs)
             timeout_s = self._settings.worker.start_timeout_s
-            self._worker = await WorkerProcess.start(self._device, log_file, timeout_s)
+            self._worker = await WorkerProcess.start(self.device, log_file, timeout_s)
             self._watching = asyncio.create_task(self._watch(self._worker))
             self._failed_starts = 0
-            self._scheduler.worker_starts(self._device, well=True)
+            self._scheduler.worker_starts(self.device, well=True)
         return self._worker
 
     async def _watch(self, worker: WorkerProcess) -> None:
@@ -306,7 +312,7 @@ class Lane:
 
     def _show(self, state: WorkerState) -> None:
         self._board.set(
-            self._device,
+            self.device,
             self._device_name,
             state,
             pid=self._worker.pid if self._worker else None,

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from pathlib import Path
+from typing import NoReturn
 
 from wantui.api.download import Download, DownloadAction
 from wantui.api.event import EventKind
@@ -35,7 +36,7 @@ from wantui.daemon.inventory import Inventory
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.lane import Lane
 from wantui.daemon.logs import rotated
-from wantui.daemon.machine import machine_of
+from wantui.daemon.machine import Machine, machine_of
 from wantui.daemon.naming import Naming
 from wantui.daemon.planner import Planner
 from wantui.daemon.prospects import MachineProspects
@@ -52,7 +53,7 @@ from wantui.daemon.workers import WorkerBoard
 from wantui.database import Database
 from wantui.errors import TimedOut
 from wantui.files import private_folder, sweep
-from wantui.hardware.plan import devices
+from wantui.hardware.plan import CPU, devices
 from wantui.paths import Paths, demo_weights, shipped_config
 from wantui.queue.jobs import Jobs
 from wantui.settings import Settings
@@ -70,7 +71,7 @@ log = logging.getLogger(__name__)
 class Parts:
     """A daemon without its listener."""
 
-    def __init__(self, paths: Paths, settings: Settings) -> None:
+    def __init__(self, paths: Paths, settings: Settings, machine: Machine | None = None) -> None:
         self.paths = paths
         self.settings = settings
         self.started_at = time.time()
@@ -85,7 +86,7 @@ class Parts:
         self.record = TrackRecord(self.database)
         self.estimates = EstimateBook(self.database)
         catalog = Catalog.load(shipped_config(), paths.recipes, paths.qualities)
-        self.machine = machine_of(paths, settings.hardware, catalog.recipes)
+        self.machine = machine or machine_of(paths, settings.hardware, catalog.recipes)
         profiles = self.machine.profiles
         self.watch = Watch(self.events, self.machine, self.board)
         self.planner = Planner(
@@ -222,19 +223,19 @@ class Parts:
             for device in devices(hardware)
         )
         self.scheduler.start(devices(hardware))
-        self._tasks = [asyncio.create_task(lane.run()) for lane in self.lanes]
+        self._tasks = [asyncio.create_task(self._work(lane)) for lane in self.lanes]
         self._tasks += [asyncio.create_task(lane.run()) for lane in self.fetch_lanes]
         self._tasks.append(asyncio.create_task(self.book.run()))
         self._tasks.append(asyncio.create_task(self.naming.run()))
         self._tasks.append(asyncio.create_task(self._rescan()))
         self._tasks.append(asyncio.create_task(self.watch.run()))
-        if hardware.gpus and self.settings.worker.compile:
-            self._tasks.append(asyncio.create_task(self._ask_engine()))
         self._tasks.append(asyncio.create_task(self._tidy()))
 
-    async def _ask_engine(self) -> None:
-        """Whether it compiles for the GPU, before that decides how a job runs."""
-        await self.machine.find_out()
+    async def _work(self, lane: Lane) -> NoReturn:
+        """Run it once it is known whether the engine compiles for its GPU: jobs depend on that."""
+        if self.settings.worker.compile and lane.device != CPU:
+            await self.machine.ask_engine()
+        await lane.run()
 
     async def ready(self) -> None:
         """Returns if jobs can be accepted. Raises DatabaseUnusable or TimedOut."""

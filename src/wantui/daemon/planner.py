@@ -16,7 +16,7 @@ from wantui.catalog.recipe import Recipe
 from wantui.daemon.estimate_book import EstimateBook
 from wantui.daemon.machine import Machine
 from wantui.daemon.workers import WorkerBoard
-from wantui.errors import DoesNotFit, OutOfMemory
+from wantui.errors import CompileFailed, DoesNotFit, OutOfMemory
 from wantui.hardware.estimates.case import Case
 from wantui.hardware.estimates.compiling import compiles
 from wantui.hardware.estimates.correction import Corrections
@@ -30,7 +30,9 @@ from wantui.hardware.plan import devices, plan, plan_on_best
 from wantui.hardware.profiles import Profiles
 from wantui.hardware.records import Subject
 from wantui.hardware.ways import Limits
+from wantui.text import one_line
 
+LONGEST_PROBLEM = 200
 SUGGESTED = 2
 """How many things that do fit a refusal names."""
 
@@ -46,7 +48,7 @@ class Wanted(NamedTuple):
     may_degrade: bool = False
     """Whether other arithmetic may be taken where it fits in no other way."""
     compiled: bool | None = None
-    """As blocks ran before, where a checkpoint is to be gone on from; None is by what pays."""
+    """Whether its blocks are to run compiled, if that is settled; None is by what pays."""
 
 
 class Planner:
@@ -115,7 +117,7 @@ class Planner:
         stage = Stage(str(error.detail.get("stage", Stage.LOAD)))
         hardware = await self._machine.read()
         try:
-            case = self.case(wanted, hardware, failed.device)
+            case = self.case(wanted._replace(compiled=failed.compiled), hardware, failed.device)
             limits = limits_after(
                 *(case, failed, stage, _lacking(error), self.limits(case)),
                 of_host=bool(error.detail.get("host")),
@@ -125,6 +127,12 @@ class Planner:
             return None
         await self._book.keep_below(_subject(case), limits)
         return JobWarning(code="planned_lower", message=told(failed, now, stage))
+
+    async def go_plain(self, error: CompileFailed) -> JobWarning:
+        """Remember that blocks cannot be compiled here: plans are without that from now on."""
+        await self._machine.compiles_not(one_line(error.message, LONGEST_PROBLEM))
+        message = f"{error.message}: its blocks run plain now, and those of later jobs"
+        return JobWarning(code="not_compiled", message=message)
 
     async def learn(self, wanted: Wanted, ran_by: Plan, ran: Ran) -> None:
         """Set what was measured of a job beside what was estimated of it."""
@@ -147,7 +155,7 @@ class Planner:
             may_degrade=wanted.may_degrade,
         )
         compiled = compiles(case) if wanted.compiled is None else wanted.compiled
-        return replace(case, compiled=compiled)
+        return replace(case, compiled=compiled and self._may_compile)
 
     def corrections(self, site: Site, recipe: Recipe) -> Corrections:
         """What was learned of a model on such a device."""

@@ -20,7 +20,7 @@ from wantui.daemon.engine import missing_packages
 from wantui.daemon.machine import Machine
 from wantui.daemon.planner import Planner, Wanted
 from wantui.daemon.provision import Provision
-from wantui.errors import DiskFull, DoesNotFit, FetchError, UnknownModel, WrongState
+from wantui.errors import CompileFailed, DiskFull, DoesNotFit, FetchError, UnknownModel, WrongState
 from wantui.hardware.estimates.video import video_of
 from wantui.hardware.plan import devices
 from wantui.queue.jobs import Jobs
@@ -241,10 +241,19 @@ class Scheduler:
 
 
 def _wanted(job: Job, recipe: Recipe, weights: WeightsStatus) -> Wanted:
-    """What was begun one way goes on that way: a checkpoint is of one arithmetic."""
-    ran = job.plan.compiled if job.plan is not None and job.checkpoint_step else None
-    video = video_of(recipe, job.params)
-    return Wanted(recipe, weights, video, may_degrade=job.allow_degrade, compiled=ran)
+    video, way = video_of(recipe, job.params), _compiled(job)
+    return Wanted(recipe, weights, video, may_degrade=job.allow_degrade, compiled=way)
+
+
+def _compiled(job: Job) -> bool | None:
+    """What was begun one way goes on that way: a checkpoint is of one arithmetic.
+
+    But never again in one that could not be had.
+    """
+    errors = (attempt.error for attempt in job.attempts)
+    if any(error is not None and error.code == CompileFailed.code for error in errors):
+        return False
+    return job.plan.compiled if job.plan is not None and job.checkpoint_step else None
 
 
 def _extent(job: Job) -> Extent:
