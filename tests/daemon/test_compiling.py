@@ -208,21 +208,21 @@ async def test_a_job_that_failed_to_compile_and_one_that_was_put_back_keep_their
     paths = Paths.from_environment({"WANTUI_HOME": str(tmp_path)})
     job = await accepted(jobs)
     scheduler = scheduler_of(jobs, Compiling(paths), database, paths)
-    first = await scheduler.claim("GPU-1", ignore)
+    first = await scheduler.claim("GPU-1", None, ignore)
     assert first is not None
     assert first.plan.compiled
     await jobs.checkpointed(job.id, 7)
     await jobs.stopped(job.id)
     plainly = scheduler_of(jobs, Flickering(paths), database, paths)  # whose engine is not known
-    again = await plainly.claim("GPU-1", ignore)
+    again = await plainly.claim("GPU-1", None, ignore)
     assert again is not None
     assert again.plan.compiled
     await jobs.put_back(job.id)
-    again = await plainly.claim("GPU-1", ignore)
+    again = await plainly.claim("GPU-1", None, ignore)
     assert again is not None
     assert again.plan.compiled  # though no worker started in between
     warning = JobWarning(code="not_compiled", message="no g++")
     await jobs.again(job.id, CompileFailed("no g++"), warning)
-    last = await scheduler.claim("GPU-1", ignore)
+    last = await scheduler.claim("GPU-1", None, ignore)
     assert last is not None
     assert not last.plan.compiled

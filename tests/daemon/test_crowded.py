@@ -40,7 +40,9 @@ class Crowded(Flickering):
 
 async def test_a_job_waits_for_memory_that_others_hold(tmp_path: Path, database: Database) -> None:
     jobs = Jobs(
-        database, QueueSettings(max_unfinished=9, max_crashes=2, max_interruptions=5), print
+        database,
+        QueueSettings(max_unfinished=9, max_crashes=2, max_interruptions=5, max_overtaken=3),
+        print,
     )
     await jobs.start()
     job = await accepted(jobs, "demo")
@@ -55,7 +57,7 @@ async def test_a_job_waits_for_memory_that_others_hold(tmp_path: Path, database:
         changed=lambda: told.append("changed"),
     )
     scheduler.start({"GPU-1"})
-    assert await scheduler.claim("GPU-1", lambda _: None) is None
+    assert await scheduler.claim("GPU-1", None, lambda _: None) is None
     (crowd,) = scheduler.crowded
     assert crowd.holders == (HOLDER,)
     assert crowd.missing_bytes > 0
@@ -64,7 +66,7 @@ async def test_a_job_waits_for_memory_that_others_hold(tmp_path: Path, database:
     queue = Queue(paused=False, counts={}, crowded=scheduler.crowded, rev=1)
     assert queue.reasons(job) == (WaitsFor.MEMORY,)
     made.busy = False
-    claim = await scheduler.claim("GPU-1", lambda _: None)
+    claim = await scheduler.claim("GPU-1", None, lambda _: None)
     assert claim is not None
     assert claim.job.id == job.id
     assert scheduler.crowded == ()

@@ -30,14 +30,17 @@ CODES = {
     "weights_corrupt": "WeightsCorrupt",
     "weights_in_use": "WeightsInUse",
     "does_not_fit": "DoesNotFit",
+    "not_allowed": "NotAllowed",
     "queue_full": "QueueFull",
     "disk_full": "DiskFull",
+    "disk_read_only": "DiskReadOnly",
     "cache_full": "CacheFull",
     "settings_invalid": "SettingsInvalid",
     "folder_unsafe": "FolderUnsafe",
     "database_unusable": "DatabaseUnusable",
     "daemon_unreachable": "DaemonUnreachable",
     "daemon_running": "DaemonRunning",
+    "daemon_elsewhere": "DaemonElsewhere",
     "daemon_start_failed": "DaemonStartFailed",
     "version_mismatch": "VersionMismatch",
     "timed_out": "TimedOut",
@@ -68,6 +71,8 @@ CODES = {
     "codec_missing": "CodecMissing",
     "adapter_unusable": "AdapterUnusable",
     "generation_failed": "GenerationFailed",
+    "dependency_failed": "DependencyFailed",
+    "key_reused": "KeyReused",
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests import made
+from wantui.api.asked import CARRIED, overridden
 from wantui.api.job import JobRequest, Params
 from wantui.api.lora import LoraExpert, LoraUse, LoraUsed
 from wantui.api.model import FileStatus, WeightsState
@@ -15,7 +16,7 @@ from wantui.api.provenance import Provenance
 from wantui.api.video import Codec, Encoding
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.resolve import resolve
-from wantui.client.repeat import CARRIED, Clip, differences, overridden, resolved_otherwise
+from wantui.client.repeat import Clip, differences, resolved_otherwise
 from wantui.paths import shipped_config
 
 CATALOG = Catalog.load(shipped_config())

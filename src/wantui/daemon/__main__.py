@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from wantui.daemon.lifecycle import serve
-from wantui.errors import DaemonRunning, ExitCode, WantuiError
+from wantui.errors import DaemonElsewhere, DaemonRunning, ExitCode, WantuiError
 from wantui.paths import Paths
 from wantui.settings import load_settings
 
@@ -31,7 +31,8 @@ def main() -> int:
         _keep_kernels(paths.kernels)
         asyncio.run(serve(paths, load_settings(paths)))
     except DaemonRunning as error:
-        return ExitCode.OK if options.if_none else _fail(error)
+        here = not isinstance(error, DaemonElsewhere)
+        return ExitCode.OK if options.if_none and here else _fail(error)
     except WantuiError as error:
         return _fail(error)
     return ExitCode.OK

@@ -90,6 +90,7 @@ class JobFolder:
             asked = {"id", "model", "quality", "faithful", "params", "encoding"}
             asked |= {"owner", "created_at"}
             write_atomic(request, job.model_dump_json(indent=2, include=asked).encode())
+        self._take_over_checkpoint(job)
         image = self.image(job)
         if image is not None and upload is not None and not image.exists():
             try:
@@ -98,3 +99,10 @@ class JobFolder:
                 pass
             except OSError:  # a filesystem without links
                 write_atomic(image, upload.read_bytes())
+
+    def _take_over_checkpoint(self, job: Job) -> None:
+        """Another try goes on from what the first has kept, unless it has kept something itself."""
+        if job.retry_of is None or job.checkpoint_step is None or self.checkpoint.exists():
+            return
+        with contextlib.suppress(OSError):  # it was removed, or there are no links: start over
+            os.link(JobFolder(self.path.parent / str(job.retry_of)).checkpoint, self.checkpoint)

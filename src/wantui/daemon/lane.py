@@ -58,8 +58,7 @@ class Lane:
         planner: Planner,
         board: WorkerBoard,
     ) -> None:
-        self.device = device
-        """A GPU's UUID, or `cpu`."""
+        self._device = device
         self._device_name = device_name
         self._paths = paths
         self._settings = settings
@@ -98,11 +97,12 @@ class Lane:
 
     async def run(self) -> NoReturn:
         try:
+            await self._planner.prepare(self._device)
             while True:
                 self._wake.clear()
                 claim = None
                 if _now() >= self._start_again:
-                    claim = await self._scheduler.claim(self.device, self._choose)
+                    claim = await self._scheduler.claim(self._device, self._model, self._choose)
                 if claim is not None:
                     await self._attempt(claim)
                     self._keep_until = _now() + self._settings.worker.keep_alive_s
@@ -246,7 +246,7 @@ class Lane:
         wait_s = START_AGAIN_S[min(self._failed_starts, len(START_AGAIN_S) - 1)]
         self._failed_starts += 1
         self._start_again = _now() + wait_s
-        self._scheduler.worker_starts(self.device, well=False)
+        self._scheduler.worker_starts(self._device, well=False)
         log.warning("%s: trying again in %g s", error.message, wait_s)
         await settle(lambda: self._jobs.put_back(job_id))
 
@@ -279,10 +279,10 @@ class Lane:
             self._show(WorkerState.STARTING)
             log_file = rotated(self._paths.logs / "worker.log", self._settings.logs)
             timeout_s = self._settings.worker.start_timeout_s
-            self._worker = await WorkerProcess.start(self.device, log_file, timeout_s)
+            self._worker = await WorkerProcess.start(self._device, log_file, timeout_s)
             self._watching = asyncio.create_task(self._watch(self._worker))
             self._failed_starts = 0
-            self._scheduler.worker_starts(self.device, well=True)
+            self._scheduler.worker_starts(self._device, well=True)
         return self._worker
 
     async def _watch(self, worker: WorkerProcess) -> None:
@@ -312,7 +312,7 @@ class Lane:
 
     def _show(self, state: WorkerState) -> None:
         self._board.set(
-            self.device,
+            self._device,
             self._device_name,
             state,
             pid=self._worker.pid if self._worker else None,

@@ -6,12 +6,13 @@ import asyncio
 import logging
 import time
 from pathlib import Path
-from typing import NoReturn
 
+from wantui.api.cleaning import Gone
 from wantui.api.download import Download, DownloadAction
 from wantui.api.event import EventKind
 from wantui.api.hello import Hello
-from wantui.api.job import Job, JobState, in_order
+from wantui.api.job import Job, JobState
+from wantui.api.order import in_order
 from wantui.api.queue import Queue
 from wantui.api.status import MAX_FINISHED, MAX_UNFINISHED, Status
 from wantui.api.worker import Worker
@@ -19,6 +20,7 @@ from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.adapter_pulls import AdapterPulls
 from wantui.daemon.adapters import Adapters
+from wantui.daemon.backlog import Backlog
 from wantui.daemon.cargo import Cargo
 from wantui.daemon.conversion_cargo import ConversionCargo
 from wantui.daemon.conversions import Conversions
@@ -29,6 +31,7 @@ from wantui.daemon.fetch_lane import DISK, NETWORK, REWRITE, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
 from wantui.daemon.forecast import Forecast
 from wantui.daemon.greeting import greeting
+from wantui.daemon.hooks import Hooks
 from wantui.daemon.housekeeping import Housekeeping
 from wantui.daemon.instruments import Instruments
 from wantui.daemon.intake import Intake
@@ -42,6 +45,7 @@ from wantui.daemon.planner import Planner
 from wantui.daemon.prospects import MachineProspects
 from wantui.daemon.provision import Provision
 from wantui.daemon.reports import Reports
+from wantui.daemon.retry import Retries
 from wantui.daemon.scheduler import Scheduler
 from wantui.daemon.track_record import TrackRecord
 from wantui.daemon.uploads import Uploads
@@ -51,19 +55,14 @@ from wantui.daemon.watch import Watch
 from wantui.daemon.weights_cargo import WeightsCargo
 from wantui.daemon.workers import WorkerBoard
 from wantui.database import Database
-from wantui.errors import TimedOut
 from wantui.files import private_folder, sweep
-from wantui.hardware.plan import CPU, devices
+from wantui.hardware.plan import devices
 from wantui.paths import Paths, demo_weights, shipped_config
 from wantui.queue.jobs import Jobs
 from wantui.settings import Settings
 
 RESCAN_S = 5.0
 """How often weights are looked at while someone listens: other tools write to the cache too."""
-READY_S = 2.0
-"""How long the database may take to say that it is there."""
-TIDY_S = 3600.0
-"""How often uploads that no job took are looked for."""
 
 log = logging.getLogger(__name__)
 
@@ -77,9 +76,17 @@ class Parts:
         self.started_at = time.time()
         self.events = Events(settings.events)
         self.instruments = Instruments()
-        self.database = Database(paths.database)
+        self.database = Database(
+            paths.database, on_network=paths.network is not None, full=self.disk_is_full
+        )
         self.uploads = Uploads(paths.uploads, settings.limits)
-        self.jobs = Jobs(self.database, settings.queue, self._job_changed)
+        self.jobs = Jobs(self.database, settings.queue, self._job_changed, self._jobs_gone)
+        self.backlog = Backlog(
+            paths, self.jobs, self.uploads, settings.retention, self._job_is_ready
+        )
+        self.hooks = Hooks(
+            settings.hooks, self.jobs.warn, lambda: rotated(paths.logs / "hooks.log", settings.logs)
+        )
         self.board = WorkerBoard(self._worker_changed)
         self.book = VerdictBook(self.database)
         self.upstream = UpstreamBook(self.database)
@@ -184,6 +191,7 @@ class Parts:
             video=settings.video,
             wake=self.wake,
         )
+        self.retries = Retries(self.intake, self.jobs)
         self.lanes: tuple[Lane, ...] = ()
         self._queue_rev = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -197,6 +205,8 @@ class Parts:
         await self.database.start()
         if interrupted := await self.jobs.start():
             log.info("%d job(s) were interrupted and are queued again", interrupted)
+        await self.backlog.start()
+        self.hooks.start(self.jobs.live)
         await self.record.start()
         await self.book.start()
         await self.upstream.start()
@@ -223,27 +233,14 @@ class Parts:
             for device in devices(hardware)
         )
         self.scheduler.start(devices(hardware))
-        self._tasks = [asyncio.create_task(self._work(lane)) for lane in self.lanes]
+        self._tasks = [asyncio.create_task(lane.run()) for lane in self.lanes]
         self._tasks += [asyncio.create_task(lane.run()) for lane in self.fetch_lanes]
+        self._tasks += [asyncio.create_task(run) for run in self.backlog.runs()]
+        self._tasks.append(asyncio.create_task(self.hooks.run()))
         self._tasks.append(asyncio.create_task(self.book.run()))
         self._tasks.append(asyncio.create_task(self.naming.run()))
         self._tasks.append(asyncio.create_task(self._rescan()))
         self._tasks.append(asyncio.create_task(self.watch.run()))
-        self._tasks.append(asyncio.create_task(self._tidy()))
-
-    async def _work(self, lane: Lane) -> NoReturn:
-        """Run it once it is known whether the engine compiles for its GPU: jobs depend on that."""
-        if self.settings.worker.compile and lane.device != CPU:
-            await self.machine.ask_engine()
-        await lane.run()
-
-    async def ready(self) -> None:
-        """Returns if jobs can be accepted. Raises DatabaseUnusable or TimedOut."""
-        try:
-            async with asyncio.timeout(READY_S):
-                await self.database.run(lambda connection: connection.execute("SELECT 1"))
-        except TimeoutError:
-            raise TimedOut(f"the database did not answer in {READY_S:g} s") from None
 
     async def failed(self) -> None:
         """Returns never, but raises what a task of ours died of."""
@@ -267,6 +264,7 @@ class Parts:
         if not drained.done():
             drained.cancel()
             log.info("the running job goes back to the queue")
+        await self.hooks.farewell()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -282,6 +280,11 @@ class Parts:
         """There may be something to run."""
         for lane in self.lanes:
             lane.wake()
+
+    def disk_is_full(self) -> None:
+        """Something could not be written: the queue rests until there is room, and looks for it."""
+        self.scheduler.disk_is_full()
+        self.wake()
 
     def stop_job(self, job: Job) -> None:
         """Have a running job that was cancelled or held stop."""
@@ -308,6 +311,8 @@ class Parts:
             waits_for=self.scheduler.waits_for,
             lacking=self.scheduler.lacking,
             crowded=self.scheduler.crowded,
+            turns=self.jobs.turns,
+            at=time.time(),
             rev=self._queue_rev,
         )
 
@@ -323,7 +328,7 @@ class Parts:
         event_id = self.events.last_id
         models = await self.inventory.models()
         hardware = await self.machine.read()
-        live = in_order(self.jobs.live.values())[:MAX_UNFINISHED]
+        live = in_order(self.jobs.live.values(), self.jobs.turns)[:MAX_UNFINISHED]
         finished = await self.jobs.finished(MAX_FINISHED)
         ended = {job.id for job in finished}  # some of them only just now
         queue = self.queue()
@@ -347,13 +352,24 @@ class Parts:
     def _job_changed(self, job: Job) -> None:
         self.instruments.job(job)
         self.events.publish(EventKind.JOB, self.view(job))
+        self.hooks.heard(job)
         if self.record.ended(job):
             self.inventory.again(job.model)
         if job.state in (JobState.COMPLETED, JobState.CANCELLED):  # a failed one may be retried
             folder = JobFolder(self.paths.job(job.id))
             asyncio.get_running_loop().run_in_executor(None, folder.drop_checkpoint)
         if job.progress is None or job.progress.fraction == 0.0:
+            self.backlog.heard(job)
             self._queue_changed()
+
+    def _jobs_gone(self, job_ids: tuple[int, ...]) -> None:
+        self.events.publish(EventKind.GONE, Gone(jobs=job_ids))
+        self._queue_changed()
+
+    def _job_is_ready(self) -> None:
+        """Its time has come, or those that it comes after are completed."""
+        self._queue_changed()
+        self.wake()
 
     def _download_changed(self, download: Download) -> None:
         self.instruments.download(download)
@@ -380,11 +396,3 @@ class Parts:
             await self.events.watched()
             await asyncio.sleep(RESCAN_S)
             await self.inventory.models()
-
-    async def _tidy(self) -> None:
-        while True:
-            await asyncio.sleep(TIDY_S)
-            try:
-                await asyncio.to_thread(self.uploads.tidy)
-            except OSError as error:
-                log.warning("uploads: %s", error)

@@ -26,7 +26,7 @@ from wantui.hardware.ladder import limits_after, setup_of, told
 from wantui.hardware.measured import Ran, measurements
 from wantui.hardware.nearest import nearest
 from wantui.hardware.now import Ours, holders, site_now
-from wantui.hardware.plan import devices, plan, plan_on_best
+from wantui.hardware.plan import CPU, devices, plan, plan_on_best
 from wantui.hardware.profiles import Profiles
 from wantui.hardware.records import Subject
 from wantui.hardware.ways import Limits
@@ -66,6 +66,11 @@ class Planner:
         self._book = book
         self._board = board
         self._may_compile = may_compile
+
+    async def prepare(self, device: str) -> None:
+        """Before a device's first job: whether the engine compiles for it decides how jobs run."""
+        if self._may_compile and device != CPU:
+            await self._machine.ask_engine()
 
     async def asked(self, wanted: Wanted, others: Sequence[Recipe]) -> Plan:
         """By which a job is accepted: on the device that suits it best, with all of its memory.
@@ -202,9 +207,9 @@ class Planner:
         return DoesNotFit(error.message, hint=hint, detail=detail)
 
     def _ours(self, device: str) -> Ours:
-        pids = [one.pid for one in self._board.all() if one.device == device and one.pid]
-        held = [one.rss_bytes or 0 for one in self._board.measured().workers]
-        return Ours(pids, sum(held))
+        workers = [one for one in self._board.measured().workers if one.device == device]
+        held = sum(one.rss_bytes or 0 for one in workers)
+        return Ours([one.pid for one in workers if one.pid], held)
 
 
 def _subject(case: Case) -> Subject:

@@ -10,11 +10,17 @@
      +- UnknownJob, UnknownUpload, UnknownDownload, UnknownLog, NoOutput, NoPicture
      +- UnknownAdapter, NameTaken
      +- WrongState                the job is not in a state that allows it
+     +- DependencyFailed          a job that this one comes after did not end well
+     +- KeyReused                 an idempotency key came with another request
      +- EngineMissing, WeightsAbsent, WeightsCorrupt, WeightsInUse, DoesNotFit
-     +- QueueFull, DiskFull, CacheFull
+     +- NotAllowed                someone else's job, or something of the daemon's owner
+     +- QueueFull, CacheFull
+     +- DiskFull                  no space left
+     |   +- DiskReadOnly          or nothing may be written at all
      +- SettingsInvalid, FolderUnsafe, DatabaseUnusable
-     +- DaemonUnreachable, DaemonRunning, DaemonStartFailed, VersionMismatch, TimedOut,
-     |  Interrupted
+     +- DaemonUnreachable, DaemonStartFailed, VersionMismatch, TimedOut, Interrupted
+     +- DaemonRunning             another one holds the lock
+     |   +- DaemonElsewhere       on another machine that shares the folder
      +- FetchError                weights did not come, or not as they should
      |   +- HubUnreachable, HubRefused, HubOffline, RateLimited
      |   +- GatedRepository, RepositoryNotFound, RevisionNotFound, FileNotOnHub
@@ -30,6 +36,7 @@ A class is a code; `code`, `message`, `hint` and `detail` are what travels, over
 from __future__ import annotations
 
 from wantui.errors.daemon import (
+    DaemonElsewhere,
     DaemonRunning,
     DaemonStartFailed,
     DaemonUnreachable,
@@ -56,6 +63,7 @@ from wantui.errors.fetch import (
 from wantui.errors.machine import (
     DatabaseUnusable,
     DiskFull,
+    DiskReadOnly,
     DoesNotFit,
     EngineMissing,
     FolderUnsafe,
@@ -63,12 +71,15 @@ from wantui.errors.machine import (
 )
 from wantui.errors.request import (
     AdapterUnfit,
+    DependencyFailed,
     InvalidAdapter,
     InvalidImage,
     InvalidRequest,
+    KeyReused,
     NameTaken,
     NoOutput,
     NoPicture,
+    NotAllowed,
     QueueFull,
     UnknownAdapter,
     UnknownDownload,
@@ -112,13 +123,16 @@ __all__ = [
     "CacheUnusable",
     "CodecMissing",
     "CompileFailed",
+    "DaemonElsewhere",
     "DaemonRunning",
     "DaemonStartFailed",
     "DaemonUnreachable",
     "DatabaseUnusable",
+    "DependencyFailed",
     "Detail",
     "DigestMismatch",
     "DiskFull",
+    "DiskReadOnly",
     "DoesNotFit",
     "DownloadBusy",
     "EngineMissing",
@@ -136,10 +150,12 @@ __all__ = [
     "InvalidAdapter",
     "InvalidImage",
     "InvalidRequest",
+    "KeyReused",
     "LatentsNotFinite",
     "NameTaken",
     "NoOutput",
     "NoPicture",
+    "NotAllowed",
     "OutOfMemory",
     "QueueFull",
     "RateLimited",

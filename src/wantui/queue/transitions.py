@@ -8,6 +8,8 @@
     running -> held          stopped on request, or suspect after too many interruptions
     running -> cancelled     stopped on request
     queued, held -> cancelled
+    queued, held -> failed   refuse, or a job that it was to come after did not end well
+    queued, held             moved, or a job that it comes after is completed
 
 Every function raises WrongState if the job's state does not allow it.
 """
@@ -19,7 +21,8 @@ from collections.abc import Iterable
 from wantui.api.error import ErrorBody
 from wantui.api.job import Attempt, Job, JobState, JobWarning, Output, Progress, Stage, Timings
 from wantui.api.plan import DType, Plan
-from wantui.errors import WantuiError, WorkerCrashed, WrongState
+from wantui.errors import DependencyFailed, WantuiError, WorkerCrashed, WrongState
+from wantui.queue.places import Place
 
 UNFINISHED = (JobState.QUEUED, JobState.HELD, JobState.RUNNING)
 
@@ -136,6 +139,21 @@ def again(job: Job, error: WantuiError, warning: JobWarning, now: float) -> Job:
 def refuse(job: Job, error: WantuiError, now: float) -> Job:
     """Fail a job that can never start, without an attempt."""
     _need(job, "failed", JobState.QUEUED)
+    return _with(job, state=JobState.FAILED, error=ErrorBody.of(error), finished_at=now)
+
+
+def moved(job: Job, place: Place) -> Job:
+    """Elsewhere in the queue."""
+    _need(job, "moved", JobState.QUEUED, JobState.HELD)
+    return _with(job, priority=place.priority, rank=place.rank)
+
+
+def after(job: Job, ended_id: int, state: JobState | None, now: float) -> Job:
+    """What becomes of a waiting job when one that it comes after has ended, or is gone."""
+    _need(job, "decided", JobState.QUEUED, JobState.HELD)
+    if state is JobState.COMPLETED:
+        return _with(job, unmet=tuple(id for id in job.unmet if id != ended_id))
+    error = DependencyFailed.of(ended_id, state or "removed")
     return _with(job, state=JobState.FAILED, error=ErrorBody.of(error), finished_at=now)
 
 
