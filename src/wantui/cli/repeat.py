@@ -67,7 +67,7 @@ async def submit_again(client: Client, clip: Clip, request: JobRequest) -> Job:
             f"the picture that {clip.path} starts from is not at the daemon any more",
             hint=f"give it: --image FILE, the one with sha256 {request.image}",
         ) from error
-    for difference in resolved_otherwise(clip.made.params, job):
+    for difference in resolved_otherwise(clip.made, job):
         narrate(f"warning: {difference}: {UNEXACT}")
     return job
 

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from wantui.api.asked import fields_of
 from wantui.api.hello import Hello
-from wantui.api.job import Job, Params
+from wantui.api.job import Job
 from wantui.api.model import ModelStatus
+from wantui.api.plan import Plan
 from wantui.api.provenance import Provenance
 from wantui.client.mp4 import read_comment
 from wantui.errors import InvalidRequest
@@ -82,7 +83,21 @@ def _differ(was: str, here: str) -> bool:
     return len(was) == len(here) and was != here
 
 
-def resolved_otherwise(made: Params, job: Job) -> Iterator[str]:
-    """What became other than in the clip though it was not asked for: the model has changed."""
-    if job.params.boundary != made.boundary:
-        yield f"made with boundary {made.boundary}, this model has {job.params.boundary}"
+def resolved_otherwise(made: Provenance, job: Job) -> Iterator[str]:
+    """What became other than in the clip though it was not asked for: the model has changed, or the
+    machine does the same in another way.
+    """
+    was, now = made.params.boundary, job.params.boundary
+    if now != was:
+        yield f"made with boundary {was}, this model has {now}"
+    if job.asked_plan is not None:
+        yield from _planned_otherwise(made.plan, job.asked_plan)
+
+
+def _planned_otherwise(was: Plan, now: Plan) -> Iterator[str]:
+    if now.compiled != was.compiled:
+        ways = {True: "compiled", False: "plain"}
+        yield f"made by {ways[was.compiled]} blocks, here they run {ways[now.compiled]}"
+    if now.tiled_decode != was.tiled_decode:
+        ways = {True: "in tiles", False: "whole"}
+        yield f"decoded {ways[was.tiled_decode]}, here it is {ways[now.tiled_decode]}"

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
+from wantui.api.job import JobWarning
 from wantui.api.worker import WorkerState
 from wantui.daemon.attempt import Attempt, order_for
 from wantui.daemon.backoff import Backoff
@@ -24,6 +25,7 @@ from wantui.daemon.settle import settle
 from wantui.daemon.supervisor import WorkerProcess
 from wantui.daemon.timeouts import Timeouts
 from wantui.errors import (
+    CompileFailed,
     DaemonUnreachable,
     DiskFull,
     HostOutOfMemory,
@@ -124,6 +126,7 @@ class Lane:
 
     async def run(self) -> NoReturn:
         try:
+            await self._planner.prepare(self.device)
             while True:
                 self._wake.clear()
                 await self._run_errands()
@@ -270,8 +273,8 @@ class Lane:
             log.warning("job %d: %s: its weights are verified again", job_id, failure.message)
             await settle(lambda: self._inventory.doubt(claim.recipe))
             await settle(lambda: self._jobs.stopped(job_id))
-        elif isinstance(failure, OutOfMemory | HostOutOfMemory):
-            await self._step_down(claim, failure)
+        elif isinstance(failure, OutOfMemory | HostOutOfMemory | CompileFailed):
+            await self._by_another_plan(claim, failure)
         else:
             await self._fail(job_id, failure)
 
@@ -288,10 +291,15 @@ class Lane:
         )
         await self._planner.learn(claim.wanted, claim.plan, ran)
 
-    async def _step_down(self, claim: Claim, failure: OutOfMemory | HostOutOfMemory) -> None:
-        """Have the job go on by a plan that takes less, if there is one."""
+    async def _by_another_plan(
+        self, claim: Claim, failure: OutOfMemory | HostOutOfMemory | CompileFailed
+    ) -> None:
+        """Have the job go on without what it could not have, if there is such a plan."""
         job_id = claim.job.id
-        change = await self._planner.step_down(claim.wanted, claim.plan, failure)
+        if isinstance(failure, CompileFailed):
+            change: JobWarning | None = await self._planner.go_plain(failure)
+        else:
+            change = await self._planner.step_down(claim.wanted, claim.plan, failure)
         if change is None:
             await self._fail(job_id, failure)
             return

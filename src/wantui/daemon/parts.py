@@ -42,7 +42,7 @@ from wantui.daemon.lane import Lane
 from wantui.daemon.lanes import lanes_of
 from wantui.daemon.loading import Loading
 from wantui.daemon.logs import rotated
-from wantui.daemon.machine import machine_of
+from wantui.daemon.machine import Machine, machine_of
 from wantui.daemon.naming import Naming
 from wantui.daemon.planner import Planner
 from wantui.daemon.prospects import MachineProspects
@@ -77,7 +77,7 @@ log = logging.getLogger(__name__)
 class Parts:
     """A daemon without its listener."""
 
-    def __init__(self, paths: Paths, settings: Settings) -> None:
+    def __init__(self, paths: Paths, settings: Settings, machine: Machine | None = None) -> None:
         self.paths = paths
         self.settings = settings
         self.started_at = time.time()
@@ -101,7 +101,7 @@ class Parts:
         self.record = TrackRecord(self.database)
         self.estimates = EstimateBook(self.database)
         catalog = Catalog.load(shipped_config(), paths.recipes, paths.qualities)
-        self.machine = machine_of(paths, settings.hardware, catalog.recipes)
+        self.machine = machine or machine_of(paths, settings.hardware, catalog.recipes)
         profiles = self.machine.profiles
         self.watch = Watch(self.events, self.machine, self.board)
         self.planner = Planner(
@@ -250,12 +250,6 @@ class Parts:
         self._tasks.append(asyncio.create_task(self.naming.run()))
         self._tasks.append(asyncio.create_task(self._rescan()))
         self._tasks.append(asyncio.create_task(self.watch.run()))
-        if hardware.gpus and self.settings.worker.compile:
-            self._tasks.append(asyncio.create_task(self._ask_engine()))
-
-    async def _ask_engine(self) -> None:
-        """Whether it compiles for the GPU, before that decides how a job runs."""
-        await self.machine.find_out()
 
     async def failed(self) -> None:
         """Returns never, but raises what a task of ours died of."""

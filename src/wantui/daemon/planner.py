@@ -16,7 +16,7 @@ from wantui.catalog.recipe import Recipe
 from wantui.daemon.estimate_book import EstimateBook
 from wantui.daemon.machine import Machine
 from wantui.daemon.workers import WorkerBoard
-from wantui.errors import DoesNotFit, HostOutOfMemory, OutOfMemory
+from wantui.errors import CompileFailed, DoesNotFit, HostOutOfMemory, OutOfMemory
 from wantui.hardware.estimates.case import Case
 from wantui.hardware.estimates.compiling import compiles
 from wantui.hardware.estimates.correction import Corrections
@@ -27,11 +27,13 @@ from wantui.hardware.ladder import limits_after, setup_of, told
 from wantui.hardware.measured import Ran, measurements
 from wantui.hardware.nearest import nearest
 from wantui.hardware.now import Ours, holders, site_now
-from wantui.hardware.plan import devices, plan, plan_on_best
+from wantui.hardware.plan import CPU, devices, plan, plan_on_best
 from wantui.hardware.profiles import Profiles
 from wantui.hardware.records import Subject
 from wantui.hardware.ways import Limits
+from wantui.text import one_line
 
+LONGEST_PROBLEM = 200
 SUGGESTED = 2
 """How many things that do fit a refusal names."""
 
@@ -47,7 +49,7 @@ class Wanted(NamedTuple):
     may_degrade: bool = False
     """Whether other arithmetic may be taken where it fits in no other way."""
     compiled: bool | None = None
-    """As blocks ran before, where a checkpoint is to be gone on from; None is by what pays."""
+    """Whether its blocks are to run compiled, if that is settled; None is by what pays."""
 
 
 class Planner:
@@ -65,6 +67,11 @@ class Planner:
         self._book = book
         self._board = board
         self._may_compile = may_compile
+
+    async def prepare(self, device: str) -> None:
+        """Before a device's first job: whether the engine compiles for it decides how jobs run."""
+        if self._may_compile and device != CPU:
+            await self._machine.ask_engine()
 
     async def asked(self, wanted: Wanted, others: Sequence[Recipe]) -> Plan:
         """By which a job is accepted: on the device that suits it best, with all of its memory.
@@ -116,7 +123,7 @@ class Planner:
         stage = Stage(str(error.detail.get("stage", Stage.LOAD)))
         hardware = await self._machine.read()
         try:
-            case = self.case(wanted, hardware, failed.device)
+            case = self.case(wanted._replace(compiled=failed.compiled), hardware, failed.device)
             limits = limits_after(
                 *(case, failed, stage, _lacking(error), self.limits(case)),
                 of_host=isinstance(error, HostOutOfMemory) or bool(error.detail.get("host")),
@@ -134,10 +141,16 @@ class Planner:
         """
         hardware = await self._machine.lately()
         try:
-            case = self.case(wanted, hardware, ran_by.device)
+            case = self.case(wanted._replace(compiled=ran_by.compiled), hardware, ran_by.device)
         except DoesNotFit:
             return {}
         return {stage: stage_seconds(case, setup_of(ran_by), stage).high for stage in Stage}
+
+    async def go_plain(self, error: CompileFailed) -> JobWarning:
+        """Remember that blocks cannot be compiled here: plans are without that from now on."""
+        await self._machine.compiles_not(one_line(error.message, LONGEST_PROBLEM))
+        message = f"{error.message}: its blocks run plain now, and those of later jobs"
+        return JobWarning(code="not_compiled", message=message)
 
     async def learn(self, wanted: Wanted, ran_by: Plan, ran: Ran) -> None:
         """Set what was measured of a job beside what was estimated of it."""
@@ -160,7 +173,7 @@ class Planner:
             may_degrade=wanted.may_degrade,
         )
         compiled = compiles(case) if wanted.compiled is None else wanted.compiled
-        return replace(case, compiled=compiled)
+        return replace(case, compiled=compiled and self._may_compile)
 
     def corrections(self, site: Site, recipe: Recipe) -> Corrections:
         """What was learned of a model on such a device."""

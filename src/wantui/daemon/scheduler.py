@@ -22,6 +22,7 @@ from wantui.daemon.planner import Planner, Wanted
 from wantui.daemon.provision import Provision
 from wantui.daemon.room import lack_of_room
 from wantui.errors import (
+    CompileFailed,
     DiskFull,
     DoesNotFit,
     FetchError,
@@ -288,10 +289,19 @@ class Scheduler:
 
 
 def _wanted(job: Job, recipe: Recipe, weights: WeightsStatus) -> Wanted:
-    """What was begun one way goes on that way: a checkpoint is of one arithmetic."""
-    ran = job.plan.compiled if job.plan is not None and job.checkpoint_step else None
-    video = video_of(recipe, job.params)
-    return Wanted(recipe, weights, video, may_degrade=job.allow_degrade, compiled=ran)
+    video, way = video_of(recipe, job.params), _compiled(job)
+    return Wanted(recipe, weights, video, may_degrade=job.allow_degrade, compiled=way)
+
+
+def _compiled(job: Job) -> bool | None:
+    """What was begun one way goes on that way: a checkpoint is of one arithmetic.
+
+    But never again in one that could not be had.
+    """
+    errors = (attempt.error for attempt in job.attempts)
+    if any(error is not None and error.code == CompileFailed.code for error in errors):
+        return False
+    return job.plan.compiled if job.plan is not None and job.checkpoint_step else None
 
 
 def _extent(job: Job) -> Extent:

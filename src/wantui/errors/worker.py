@@ -68,10 +68,10 @@ class OutOfMemory(WorkerError):
 
 
 class CompileFailed(WorkerError):
-    """torch could not compile an expert's blocks on this machine."""
+    """torch could not compile an expert's blocks on this machine; they run plain from then on."""
 
     code = "compile_failed"
-    default_hint = "set in wantui.toml: [worker] compile = false; then: wantui daemon restart"
+    default_hint = "once what is missing is there: wantui hw --measure"
 
 
 class WeightsChanged(WorkerError):

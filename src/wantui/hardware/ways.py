@@ -95,11 +95,8 @@ def best(case: Case, limits: Limits = NO_LIMITS, *, tiles: bool = True) -> Setup
 
     `tiles`: whether tiled decoding may be taken.
     """
-    fitting = [
-        setup
-        for setup in candidates(case, limits)
-        if (tiles or not setup.tiled) and lack(case, setup, limits) is None
-    ]
+    ways = _allowed(case, limits, tiles=tiles)
+    fitting = [setup for setup in ways if lack(case, setup, limits) is None]
     return min(fitting, key=lambda setup: rank(case, setup), default=None)
 
 
@@ -108,11 +105,15 @@ def lack(case: Case, setup: Setup, limits: Limits = NO_LIMITS) -> Lack | None:
     return max(_lacks(case, setup, limits), key=lambda one: one.missing_bytes, default=None)
 
 
-def least_lack(case: Case, limits: Limits = NO_LIMITS) -> Lack | None:
-    """Of the way that is nearest to fitting; None if one does."""
-    known = [lack(case, setup, limits) for setup in candidates(case, limits)]
+def least_lack(case: Case, limits: Limits = NO_LIMITS, *, tiles: bool = True) -> Lack | None:
+    """Of the way that is nearest to fitting; None if one does. `tiles` as in `best`."""
+    known = [lack(case, setup, limits) for setup in _allowed(case, limits, tiles=tiles)]
     lacks = [one for one in known if one is not None]
     return min(lacks, key=lambda one: one.missing_bytes) if len(lacks) == len(known) else None
+
+
+def _allowed(case: Case, limits: Limits, *, tiles: bool) -> list[Setup]:
+    return [setup for setup in candidates(case, limits) if tiles or not setup.tiled]
 
 
 def _lacks(case: Case, setup: Setup, limits: Limits) -> Iterator[Lack]:

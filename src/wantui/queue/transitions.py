@@ -165,12 +165,15 @@ def stopped(job: Job, now: float) -> Job:
 
 
 def put_back(job: Job, now: float) -> Job:
-    """Take a claim back that came to nothing: no attempt was made."""
+    """Take a claim back that came to nothing: no attempt was made.
+
+    A plan stays where there was one before: it says how what was kept has been made.
+    """
     _need(job, "put back", JobState.RUNNING)
     *earlier, _ = job.attempts
-    started_at = job.started_at if earlier else None
-    base = _with(job, attempts=tuple(earlier), progress=None, plan=None, started_at=started_at)
-    return _settle(base, now)
+    begun = {"plan": job.plan, "started_at": job.started_at} if earlier else {}
+    before = {"plan": None, "started_at": None, **begun}
+    return _settle(_with(job, attempts=tuple(earlier), progress=None, **before), now)
 
 
 def interrupted(job: Job, now: float, *, max_interruptions: int) -> Job:
