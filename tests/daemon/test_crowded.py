@@ -38,22 +38,46 @@ class Crowded(Flickering):
         return machine(held.model_copy(update={"holders": (HOLDER,)}))
 
 
-async def test_a_job_waits_for_memory_that_others_hold(tmp_path: Path, database: Database) -> None:
+class Narrow(Flickering):
+    """Two GPUs in a host that has memory for one worker."""
+
+    async def read(self) -> Hardware:
+        return machine(gpu(80 * GIB, "GPU-1"), gpu(80 * GIB, "GPU-2"), ram_bytes=5 * GIB)
+
+
+@pytest.fixture
+async def jobs(database: Database) -> Jobs:
     jobs = Jobs(
         database, QueueSettings(max_unfinished=9, max_crashes=2, max_interruptions=5), print
     )
     await jobs.start()
-    job = await accepted(jobs, "demo")
-    paths = Paths.from_environment({"WANTUI_HOME": str(tmp_path)})
-    made, told = Crowded(paths), list[str]()
-    scheduler = Scheduler(
+    return jobs
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return Paths.from_environment({"WANTUI_HOME": str(tmp_path)})
+
+
+def scheduler_of(
+    jobs: Jobs, made: Flickering, paths: Paths, database: Database, told: list[str]
+) -> Scheduler:
+    return Scheduler(
         jobs,
         CATALOG,
         Store(database, paths).provision,
         made,
-        planner=planner(tmp_path),
+        planner=planner(paths.state),
         changed=lambda: told.append("changed"),
     )
+
+
+async def test_a_job_waits_for_memory_that_others_hold(
+    jobs: Jobs, paths: Paths, database: Database
+) -> None:
+    job = await accepted(jobs, "demo")
+    made, told = Crowded(paths), list[str]()
+    scheduler = scheduler_of(jobs, made, paths, database, told)
     scheduler.start({"GPU-1"})
     assert await scheduler.claim("GPU-1", lambda _: None) is None
     (crowd,) = scheduler.crowded
@@ -68,3 +92,21 @@ async def test_a_job_waits_for_memory_that_others_hold(tmp_path: Path, database:
     assert claim is not None
     assert claim.job.id == job.id
     assert scheduler.crowded == ()
+
+
+async def test_two_lanes_do_not_plan_with_the_same_host_memory(
+    jobs: Jobs, paths: Paths, database: Database
+) -> None:
+    """The second is planned before the first has taken any of it."""
+    for _ in range(2):
+        await accepted(jobs, "demo")
+    scheduler = scheduler_of(jobs, Narrow(paths), paths, database, [])
+    scheduler.start({"GPU-1", "GPU-2"})
+    first = await scheduler.claim("GPU-1", lambda _: None)
+    assert first is not None
+    assert first.plan.host_bytes is not None
+    assert await scheduler.claim("GPU-2", lambda _: None) is None
+    assert scheduler.look_again
+    assert [crowd.device for crowd in scheduler.crowded] == ["GPU-2"]
+    await jobs.stopped(first.job.id)
+    assert await scheduler.claim("GPU-2", lambda _: None) is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from wantui.hardware.estimates.video import Video, default_video
 from wantui.hardware.ladder import limits_after, setup_of, told
 from wantui.hardware.measured import Ran, measurements
 from wantui.hardware.nearest import nearest
-from wantui.hardware.now import Ours, holders, site_now
+from wantui.hardware.now import Ours, holders, promised, site_now
 from wantui.hardware.plan import devices, plan, plan_on_best
 from wantui.hardware.profiles import Profiles
 from wantui.hardware.records import Subject
@@ -78,9 +78,13 @@ class Planner:
             largest = max(cases, key=lambda case: case.site.device_bytes)
             raise self._with_suggestions(error, largest, others) from error
 
-    def claimed(self, wanted: Wanted, hardware: Hardware, device: str) -> Plan | Crowd:
+    def claimed(
+        self, wanted: Wanted, hardware: Hardware, device: str, running: Iterable[Plan] = ()
+    ) -> Plan | Crowd:
         """By which a job runs now, beside what others hold; or who it waits for.
 
+        `running` are the plans of our own jobs: what they are yet to take of host memory is
+        theirs.
         What others hold never changes a job's pixels: it is decoded in tiles only if it would be
         so with all the memory there is. Raises DoesNotFit if that is not enough either.
         """
@@ -88,7 +92,8 @@ class Planner:
         limits = self.limits(whole)
         alone = plan(whole, limits)
         ours = self._ours(device)
-        site = site_now(whole.site, hardware, ours)
+        taken = promised(running, self._board.held(), device)
+        site = site_now(whole.site, hardware, ours, taken)
         half = alone.decode_dtype is not DType.FLOAT32
         crowded = replace(whole, site=site, may_degrade=half)
         try:
@@ -194,8 +199,8 @@ class Planner:
         return DoesNotFit(error.message, hint=hint, detail=detail)
 
     def _ours(self, device: str) -> Ours:
-        workers = [one for one in self._board.measured().workers if one.device == device]
-        held = sum(one.rss_bytes or 0 for one in workers)
+        workers = [one for one in self._board.all() if one.device == device]
+        held = self._board.held().get(device, 0)
         return Ours([one.pid for one in workers if one.pid], held)
 
 

@@ -210,7 +210,9 @@ class Scheduler:
             passed.lacking.add(Lacking.like(job))
             return None
         try:
-            lawful = self._planner.claimed(_wanted(job, recipe, weights), hardware, device)
+            lawful = self._planner.claimed(
+                _wanted(job, recipe, weights), hardware, device, self._running_plans()
+            )
         except DoesNotFit as error:
             if self._fits_elsewhere(job, recipe, weights, hardware):
                 passed.unfit.add(_extent(job))
@@ -224,6 +226,11 @@ class Scheduler:
         chosen(job.id)
         claimed = await self._jobs.claim(job.id, lawful)
         return Claim(claimed, recipe, weights, lawful)
+
+    def _running_plans(self) -> list[Plan]:
+        """Of all devices: they share the host's memory."""
+        running = (job for job in self._jobs.live.values() if job.state is JobState.RUNNING)
+        return [job.plan for job in running if job.plan is not None]
 
     def _fits_elsewhere(
         self, job: Job, recipe: Recipe, weights: WeightsStatus, hardware: Hardware
