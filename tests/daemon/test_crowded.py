@@ -94,6 +94,23 @@ async def test_a_job_waits_for_memory_that_others_hold(
     assert scheduler.crowded == ()
 
 
+class Halved(Flickering):
+    """The driver has lost one of its two GPUs."""
+
+    async def read(self) -> Hardware:
+        return machine(gpu(80 * GIB, "GPU-2"))
+
+
+async def test_a_device_that_is_gone_is_looked_for_though_another_is_there(
+    jobs: Jobs, paths: Paths, database: Database
+) -> None:
+    scheduler = scheduler_of(jobs, Halved(paths), paths, database, [])
+    scheduler.start({"GPU-1", "GPU-2"})
+    assert await scheduler.claim("GPU-1", lambda _: None) is None
+    assert await scheduler.claim("GPU-2", lambda _: None) is None
+    assert scheduler.look_again
+
+
 async def test_two_lanes_do_not_plan_with_the_same_host_memory(
     jobs: Jobs, paths: Paths, database: Database
 ) -> None:

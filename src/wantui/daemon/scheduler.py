@@ -90,7 +90,8 @@ class Scheduler:
         """By device."""
         self._devices: frozenset[str] = frozenset()
         self._without_worker: set[str] = set()
-        self._device_gone = False
+        self._gone: set[str] = set()
+        """Devices that the driver did not name when their lane looked last."""
         self._draining = False
         self._disk_full = False
         self._told: tuple[object, ...] = ((), (), ())
@@ -106,7 +107,7 @@ class Scheduler:
     @property
     def look_again(self) -> bool:
         """Whether a job waits for something that changes without a word to us."""
-        return bool(self._disk_full or self._device_gone or self._lacking or self.crowded)
+        return bool(self._disk_full or self._gone or self._lacking or self.crowded)
 
     def disk_is_full(self) -> None:
         """An attempt found no room: nothing is handed out until there is some."""
@@ -156,10 +157,11 @@ class Scheduler:
             if self._draining or self._jobs.paused or missing_packages():
                 return None
             hardware = await self._machine.read()
-            self._device_gone = device not in devices(hardware)
-            if self._device_gone:  # the driver hiccups: what it no longer sees may come back
+            if device not in devices(hardware):  # a hiccup: what the driver lost may come back
+                self._gone.add(device)
                 log.warning("no job is started: the driver does not name %s now", device)
                 return None
+            self._gone.discard(device)
             if self._disk_full and not _room(hardware):
                 return None
             try:
