@@ -86,7 +86,7 @@ def _phases(case: Case, setup: Setup, stage: Stage) -> Iterator[tuple[int, Parts
     """The weights at work, and what they compute with."""
     weights = case.weights
     if stage is Stage.ENCODE:
-        yield weights.encoder, _text(case)
+        yield weights.encoder_at_work(setup.residency), _text(case)
         if case.encodes_video:
             yield weights.vae, _picture(case)
     elif stage is Stage.DENOISE:
