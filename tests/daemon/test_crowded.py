@@ -12,11 +12,16 @@ import pytest
 from tests.daemon.test_recovery import CATALOG, Flickering, Store, accepted
 from tests.planners import planner
 from tests.unit.machines import GIB, gpu, machine
+from tests.unit.plans import status_of
 from wantui.api.hardware import Hardware, MemoryHolder
-from wantui.api.job import WaitsFor
+from wantui.api.job import Stage, WaitsFor
+from wantui.api.plan import Plan
 from wantui.api.queue import Queue
+from wantui.daemon.planner import Wanted
 from wantui.daemon.scheduler import Scheduler
 from wantui.database import Database
+from wantui.errors import OutOfMemory
+from wantui.hardware.estimates.video import default_video
 from wantui.paths import Paths
 from wantui.queue.jobs import Jobs
 from wantui.settings import QueueSettings
@@ -99,6 +104,24 @@ class Halved(Flickering):
 
     async def read(self) -> Hardware:
         return machine(gpu(80 * GIB, "GPU-2"))
+
+
+async def test_memory_that_others_took_while_a_job_ran_proves_nothing_of_its_plan(
+    paths: Paths,
+) -> None:
+    made = Crowded(paths)
+    made.busy = False
+    known = planner(paths.state, made)
+    recipe = CATALOG.model("t2v-a14b")
+    wanted = Wanted(recipe, status_of(recipe), default_video(recipe))
+    ran = known.claimed(wanted, await made.read(), "GPU-1")
+    assert isinstance(ran, Plan)
+    failure = OutOfMemory("decode ran out of memory", detail={"stage": Stage.DECODE.value})
+    assert await known.crowded_out(wanted, ran, failure) is None  # nobody else has any
+    made.busy = True
+    told = await known.crowded_out(wanted, ran, failure)
+    assert told is not None
+    assert told.message.startswith("decode ran out of memory that others had taken")
 
 
 async def test_a_device_that_is_gone_is_looked_for_though_another_is_there(

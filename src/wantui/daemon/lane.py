@@ -77,6 +77,8 @@ class Lane:
         self._watching: asyncio.Task[None] | None = None
         self._doubted: set[int] = set()
         """Jobs whose weights were read again once because they did not load."""
+        self._excused: set[int] = set()
+        """Jobs that ran out of memory once since others had taken it."""
         self._failed_starts = 0
         self._start_again = 0.0
 
@@ -219,9 +221,16 @@ class Lane:
         await self._planner.learn(claim.wanted, claim.plan, ran)
 
     async def _step_down(self, claim: Claim, failure: OutOfMemory) -> None:
-        """Have the job go on by a plan that takes less, if there is one."""
+        """Have the job go on beside others that took memory meanwhile, which proves nothing of its
+        plan; else by a plan that takes less, if there is one.
+        """
         job_id = claim.job.id
-        change = await self._planner.step_down(claim.wanted, claim.plan, failure)
+        change = None
+        if job_id not in self._excused:  # once: what others hold may differ by a little for ever
+            self._excused.add(job_id)
+            change = await self._planner.crowded_out(claim.wanted, claim.plan, failure)
+        if change is None:
+            change = await self._planner.step_down(claim.wanted, claim.plan, failure)
         if change is None:
             await self._fail(job_id, failure)
             return

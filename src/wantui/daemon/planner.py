@@ -29,7 +29,7 @@ from wantui.hardware.now import Ours, holders, promised, site_now
 from wantui.hardware.plan import devices, plan, plan_on_best
 from wantui.hardware.profiles import Profiles
 from wantui.hardware.records import Subject
-from wantui.hardware.ways import Limits
+from wantui.hardware.ways import Limits, lack
 
 SUGGESTED = 2
 """How many things that do fit a refusal names."""
@@ -109,6 +109,24 @@ class Planner:
                 missing_bytes=max(needed - int(error.detail["total_bytes"]), 0),
                 holders=holders(hardware, device, ours),
             )
+
+    async def crowded_out(
+        self, wanted: Wanted, failed: Plan, error: OutOfMemory
+    ) -> JobWarning | None:
+        """What to say of a job that ran out of memory since others took some meanwhile: beside what
+        they hold now it would not be planned so. None if it was the plan that was too much.
+        """
+        hardware = await self._machine.read()
+        try:
+            case = self.case(wanted, hardware, failed.device)
+        except DoesNotFit:
+            return None
+        site = site_now(case.site, hardware, self._ours(failed.device))
+        if lack(replace(case, site=site), setup_of(failed)) is None:
+            return None
+        stage = error.detail.get("stage", Stage.LOAD)
+        message = f"{stage} ran out of memory that others had taken: it is planned beside them"
+        return JobWarning(code="crowded_out", message=message)
 
     async def step_down(
         self, wanted: Wanted, failed: Plan, error: OutOfMemory
