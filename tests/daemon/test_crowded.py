@@ -13,6 +13,7 @@ from tests.daemon.test_recovery import CATALOG, Flickering, Store, accepted
 from tests.planners import planner
 from tests.unit.machines import GIB, gpu, machine
 from tests.unit.plans import status_of
+from wantui.api.estimate import Crowd
 from wantui.api.hardware import Hardware, MemoryHolder
 from wantui.api.job import Stage, WaitsFor
 from wantui.api.plan import Plan
@@ -104,6 +105,29 @@ class Halved(Flickering):
 
     async def read(self) -> Hardware:
         return machine(gpu(80 * GIB, "GPU-2"))
+
+
+def test_what_others_hold_changes_no_pixel_of_a_claimed_job(paths: Paths) -> None:
+    """Blocks stream instead, and where only tiles would fit it waits; it gets them where it would
+    have to be decoded so alone."""
+    known, recipe = planner(paths.state), CATALOG.model("t2v-a14b")
+    wanted = Wanted(recipe, status_of(recipe), default_video(recipe))
+
+    def claimed(held_gib: int, total_gib: int = 80) -> Plan | Crowd:
+        one = gpu(total_gib * GIB, used_bytes=held_gib * GIB)
+        held = HOLDER.model_copy(update={"bytes": held_gib * GIB})
+        return known.claimed(wanted, machine(one.model_copy(update={"holders": (held,)})), "GPU-1")
+
+    alone, beside, waiting, small = claimed(0), claimed(50), claimed(65), claimed(0, 15)
+    assert isinstance(alone, Plan)
+    assert isinstance(beside, Plan)
+    assert alone.residency.resident_blocks is None
+    assert beside.residency.resident_blocks is not None
+    assert (alone.tiled_decode, beside.tiled_decode) == (False, False)
+    assert alone.compiled == beside.compiled
+    assert isinstance(waiting, Crowd)
+    assert isinstance(small, Plan)
+    assert small.tiled_decode
 
 
 async def test_memory_that_others_took_while_a_job_ran_proves_nothing_of_its_plan(

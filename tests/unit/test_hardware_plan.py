@@ -290,6 +290,18 @@ def test_a_plan_is_lawful_and_never_over_what_there_is(
         assert host_peak(one, setup).likely <= ram_bytes
 
 
+@given(RECIPES, GBS, GBS, VIDEOS)
+def test_what_may_not_be_decoded_in_tiles_is_planned_without_or_refused(
+    recipe: Recipe, device_bytes: int, ram_bytes: int, video: Video
+) -> None:
+    try:
+        chosen = plan(case_of(recipe, video, gpu_site(device_bytes, ram_bytes)), tiles=False)
+    except DoesNotFit as error:
+        assert error.detail["needed_bytes"] > error.detail["total_bytes"]
+    else:
+        assert not chosen.tiled_decode
+
+
 @given(RECIPES, GBS, GBS, GBS, GBS, st.booleans(), VIDEOS)
 def test_more_memory_never_gives_a_refusal_tiles_or_a_slower_plan(
     recipe: Recipe,

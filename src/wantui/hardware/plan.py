@@ -35,7 +35,7 @@ def plan(case: Case, limits: Limits = NO_LIMITS, *, tiles: bool = True) -> Plan:
     """
     setup = best(case, limits, tiles=tiles)
     if setup is None:
-        raise does_not_fit(case, limits)
+        raise does_not_fit(case, limits, tiles=tiles)
     return made(case, setup)
 
 
@@ -74,10 +74,10 @@ def made(case: Case, setup: Setup) -> Plan:
     )
 
 
-def does_not_fit(case: Case, limits: Limits = NO_LIMITS) -> DoesNotFit:
-    """Why not even the way that is nearest to fitting can be had."""
+def does_not_fit(case: Case, limits: Limits = NO_LIMITS, *, tiles: bool = True) -> DoesNotFit:
+    """Why not even the way that is nearest to fitting can be had; `tiles` as in `best`."""
     site = case.site
-    lacking = least_lack(case, limits)
+    lacking = least_lack(case, limits, tiles=tiles)
     if lacking is None:
         raise AssertionError("it does fit")
     where = site.device_name if lacking.where == "device" else "host memory"

@@ -95,12 +95,13 @@ def best(case: Case, limits: Limits = NO_LIMITS, *, tiles: bool = True) -> Setup
 
     `tiles`: whether tiled decoding may be taken.
     """
-    fitting = [
-        setup
-        for setup in candidates(case, limits)
-        if (tiles or not setup.tiled) and lack(case, setup, limits) is None
-    ]
+    allowed = _allowed(case, limits, tiles=tiles)
+    fitting = [setup for setup in allowed if lack(case, setup, limits) is None]
     return min(fitting, key=lambda setup: rank(case, setup), default=None)
+
+
+def _allowed(case: Case, limits: Limits, *, tiles: bool) -> list[Setup]:
+    return [setup for setup in candidates(case, limits) if tiles or not setup.tiled]
 
 
 def lack(case: Case, setup: Setup, limits: Limits = NO_LIMITS) -> Lack | None:
@@ -108,9 +109,9 @@ def lack(case: Case, setup: Setup, limits: Limits = NO_LIMITS) -> Lack | None:
     return max(_lacks(case, setup, limits), key=lambda one: one.missing_bytes, default=None)
 
 
-def least_lack(case: Case, limits: Limits = NO_LIMITS) -> Lack | None:
-    """Of the way that is nearest to fitting; None if one does."""
-    known = [lack(case, setup, limits) for setup in candidates(case, limits)]
+def least_lack(case: Case, limits: Limits = NO_LIMITS, *, tiles: bool = True) -> Lack | None:
+    """Of the way that is nearest to fitting; None if one does. `tiles` as in `best`."""
+    known = [lack(case, setup, limits) for setup in _allowed(case, limits, tiles=tiles)]
     lacks = [one for one in known if one is not None]
     return min(lacks, key=lambda one: one.missing_bytes) if len(lacks) == len(known) else None
 
