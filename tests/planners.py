@@ -14,11 +14,11 @@ from wantui.hardware.profiles import Profiles
 from wantui.paths import Paths, shipped_config
 
 
-def planner(home: Path) -> Planner:
+def planner(home: Path, machine: Machine | None = None) -> Planner:
     """Nothing is read or written below `home` before somebody asks the machine."""
     paths = Paths.from_environment({"WANTUI_HOME": str(home)})
     profiles = Profiles.load(shipped_config() / "profiles")
     findings = Findings(paths.findings, paths.logs, (), paths.hub_cache, {})
-    machine = Machine(paths, profiles, findings)
+    machine = machine or Machine(paths, profiles, findings)
     book = EstimateBook(Database(paths.database))
     return Planner(machine, profiles, book, WorkerBoard(lambda _: None), may_compile=True)

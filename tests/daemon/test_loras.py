@@ -17,7 +17,8 @@ from tests.daemon.test_adapters import pieces, send
 from tests.daemon.test_api import job, refusal
 from tests.loras import Shapes, diffusers_shapes, lora_file
 from tests.running import RunningDaemon, job_when, running_daemon, tiny
-from wantui.api.job import Job, JobState
+from wantui.api.estimate import PlanRequest, StageEstimate
+from wantui.api.job import Job, JobState, Stage
 from wantui.api.lora import LoraExpert, LoraUse, LoraUsed
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Quality, Recipe
@@ -188,6 +189,25 @@ def frames(done: Job) -> str:
     assert done.state is JobState.COMPLETED, done.error
     assert done.output is not None
     return done.output.frames_sha256
+
+
+async def test_a_plan_counts_them(own_daemon: RunningDaemon) -> None:
+    async def denoise(**fields: Any) -> StageEstimate:
+        async with own_daemon.client() as client:
+            plans = await client.plan(PlanRequest(model="demo", steps=4, **fields))
+        assert plans.chosen is not None
+        stages = plans.chosen.estimate.stages
+        return next(each for each in stages if each.stage is Stage.DENOISE)
+
+    plain, styled = await denoise(), await denoise(loras=(LoraUse(adapter="style"),))
+    parts = {part.name: part.amount.likely for part in styled.parts}
+    assert parts["LoRAs"] > 0
+    assert "LoRAs" not in {part.name for part in plain.parts}
+    assert styled.device.likely > plain.device.likely
+    once = await denoise(guidance=1.0)
+    assert once.seconds.likely == pytest.approx(plain.seconds.likely / 2)
+    with pytest.raises(UnknownAdapter):
+        await denoise(loras=(LoraUse(adapter="nobody's"),))
 
 
 async def test_jobs_use_theirs_and_no_others(own_daemon: RunningDaemon) -> None:

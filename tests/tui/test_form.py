@@ -35,6 +35,18 @@ def test_guidance_of_both_experts_is_typed_with_a_comma() -> None:
     assert (request.guidance, request.guidance_low) == (4.0, 3.0)
 
 
+def test_a_plan_is_asked_with_all_that_decides_what_a_video_takes() -> None:
+    typed = {"model": "t2v-a14b", "size": "832x480", "frames": "81", "steps": "4"}
+    asked = form.plan_request_of(
+        {**EMPTY, **typed, "guidance": "1,3", "loras": "fast:0.8@high, style"}
+    )
+    assert (asked.size, asked.frames, asked.steps, asked.guidance) == ("832x480", 81, 4, 1.0)
+    assert [(use.adapter, use.expert) for use in asked.loras] == [
+        ("fast", LoraExpert.HIGH),
+        ("style", LoraExpert.BOTH),
+    ]
+
+
 @pytest.mark.parametrize(
     ("field", "typed"),
     [

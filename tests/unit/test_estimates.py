@@ -31,7 +31,8 @@ from wantui.hardware.estimates.seconds import stage_seconds
 from wantui.hardware.estimates.whole import stage_peak
 from wantui.hardware.history import Estimated, Measurement, accuracy, by_kind, corrections
 from wantui.hardware.measured import Ran, measurements, seen_bytes
-from wantui.hardware.now import Ours, holders, site_now
+from wantui.hardware.now import Ours, holders, promised, site_now
+from wantui.hardware.plan import plan
 from wantui.hardware.records import Subject
 from wantui.hardware.ways import best
 from wantui.pipe.messages import StagePeak
@@ -113,6 +114,21 @@ def test_what_others_hold_of_host_memory_is_not_free_to_a_cpu() -> None:
     hardware = machine(ram_bytes=64 * GB, available_bytes=10 * GB)
     now = site_now(cpu_site(64 * GB), hardware, Ours((), host_bytes=5 * GB))
     assert now.device_bytes == now.capacity_bytes == now.host_bytes == 15 * GB
+
+
+def test_host_memory_that_a_job_elsewhere_is_to_take_is_promised_until_it_has_it() -> None:
+    running = plan(case("t2v-a14b", "h100"))
+    assert running.host_bytes is not None
+    assert running.host_bytes > 57 * GB  # both experts wait in it
+    assert promised([running], {}, "GPU-2") == running.host_bytes
+    assert promised([running], {"GPU-1": 50 * GB}, "GPU-2") == running.host_bytes - 50 * GB
+    assert promised([running], {"GPU-1": 90 * GB}, "GPU-2") == 0
+    assert promised([running], {}, "GPU-1") == 0
+    hardware = machine(gpu(80 * GB), ram_bytes=96 * GB)
+    one = case("t2v-a14b", gpu_site(80 * GB, 96 * GB))
+    beside = site_now(one.site, hardware, Ours(), promised([running], {}, "GPU-2"))
+    assert plan(one).residency.host_copies_stay
+    assert not plan(replace(one, site=beside)).residency.host_copies_stay
 
 
 def test_a_job_gets_a_leaner_plan_beside_others_but_never_other_pixels() -> None:

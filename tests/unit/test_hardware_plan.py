@@ -187,8 +187,36 @@ def test_a_refusal_says_how_much_is_missing_and_what_would_fit() -> None:
 
 
 def test_where_no_video_fits_another_model_is_named() -> None:
-    (only,) = nearest(case("ti2v-5b", gpu_site(8 * GB)), CATALOG.recipes)
+    (only,) = nearest(case("ti2v-5b", gpu_site(4 * GB)), CATALOG.recipes)
     assert only.model == "demo"
+
+
+def test_a_text_encoder_that_is_too_large_streams() -> None:
+    """Its blocks are all that its parameters are, but for an embedding and the last norm."""
+    one = case("ti2v-5b", gpu_site(8 * GB))
+    weights, embedding = one.weights, 2 * (256_384 * 4096 + 4096)
+    assert weights.encoder_blocks * weights.encoder_block == weights.encoder - embedding
+    chosen = plan(one)
+    assert chosen.residency.encoder_streams
+    assert "the text encoder's blocks stream" in chosen.reason
+    assert chosen.device_bytes < weights.encoder
+    assert chosen.host_bytes is not None
+    assert chosen.host_bytes > weights.pinned(chosen.residency) > weights.encoder - embedding
+    whole = Setup(replace(chosen.residency, encoder_streams=False), chosen.tiled_decode)
+    assert lack(one, whole) is not None
+    assert seconds(one, setup_of(chosen)).likely > seconds(one, whole).likely
+    assert not plan(case("ti2v-5b", gpu_site(13 * GB))).residency.encoder_streams
+
+
+def test_an_encode_that_ran_out_streams_the_encoder() -> None:
+    one = case("ti2v-5b", gpu_site(13 * GB))
+    first = plan(one)
+    limits = limits_after(one, first, Stage.ENCODE, 0, {}, of_host=False)
+    second = plan(one, limits)
+    assert second.residency == replace(first.residency, encoder_streams=True)
+    assert "text encoder" in told(first, second, Stage.ENCODE)
+    with pytest.raises(DoesNotFit):
+        plan(one, limits_after(one, second, Stage.ENCODE, 0, limits, of_host=False))
 
 
 def test_jobs_run_on_every_gpu_or_on_the_cpu_where_there_is_none() -> None:
@@ -260,6 +288,19 @@ def test_a_plan_is_lawful_and_never_over_what_there_is(
     if has_gpu:
         assert one.weights.pinned(residency) <= PINNED_SHARE * ram_bytes
         assert host_peak(one, setup).likely <= ram_bytes
+
+
+@given(RECIPES, GBS, GBS, VIDEOS)
+def test_what_may_not_be_decoded_in_tiles_is_planned_without_or_refused(
+    recipe: Recipe, device_bytes: int, ram_bytes: int, video: Video
+) -> None:
+    case = case_of(recipe, video, gpu_site(device_bytes, ram_bytes))
+    if best(case, tiles=False) is not None:
+        assert not plan(case, tiles=False).tiled_decode
+        return
+    with pytest.raises(DoesNotFit) as refused:
+        plan(case, tiles=False)
+    assert refused.value.detail["needed_bytes"] > refused.value.detail["total_bytes"]
 
 
 @given(RECIPES, GBS, GBS, GBS, GBS, st.booleans(), VIDEOS)

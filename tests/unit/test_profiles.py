@@ -10,6 +10,7 @@ from tests.synthetic import NAMES, synthetic
 from tests.unit.machines import GIB, gpu, machine
 from wantui.api.hardware import DeviceClass, Disk, Hardware, PcieLink
 from wantui.errors import DoesNotFit, SettingsInvalid
+from wantui.hardware.export import export
 from wantui.hardware.profile import Profile
 from wantui.hardware.profiles import Profiles
 from wantui.hardware.readings import link_rate
@@ -183,3 +184,23 @@ def test_a_chosen_profile_that_there_is_not_is_refused_with_the_nearest() -> Non
     with pytest.raises(SettingsInvalid) as refused:
         Profiles.load(SHIPPED, chosen="h10")
     assert refused.value.hint == "did you mean h100?"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_exported_machine_is_planned_by_its_profile_again(name: str, tmp_path: Path) -> None:
+    hardware = synthetic(name).hardware
+    first = ALL.match(hardware)
+    own(tmp_path, export(first, hardware).toml)
+    second = Profiles.load(SHIPPED, tmp_path).match(hardware)
+    assert (second.profile.name, second.own) == ("mine", True)
+    before, after = first.profile.model_dump(), second.profile.model_dump()
+    assert {field for field in before if before[field] != after[field]} <= NOT_A_NUMBER
+    assert second.profile.sources["memory_total_bytes"] == "stated in mine.toml"
+
+
+def test_a_name_that_reads_as_a_pattern_is_taken_as_it_is(tmp_path: Path) -> None:
+    hardware = called(machine(gpu(80 * GIB)), "Engineering [sample] *")
+    own(tmp_path, export(ALL.match(hardware), hardware).toml)
+    known = Profiles.load(SHIPPED, tmp_path)
+    assert known.match(hardware).own
+    assert not known.match(called(hardware, "Engineering sample X")).own

@@ -8,18 +8,22 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from tests.unit.plans import GB, case, gpu_site
 from tests.worker.live import FlashAttention, LiveBytes
-from wantui.api.plan import DType
+from wantui.api.job import Stage
+from wantui.api.plan import DType, Residency
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Architecture, Decoder, Recipe
 from wantui.hardware.estimates.activations import forward_bytes
-from wantui.hardware.estimates.case import HEAVIEST
+from wantui.hardware.estimates.case import HEAVIEST, Setup
 from wantui.hardware.estimates.decoder import cache_bytes, decode_flops, working_bytes
+from wantui.hardware.estimates.memory import stage_parts
 from wantui.hardware.estimates.video import Latents, default_video
 from wantui.hardware.estimates.weights import weight_bytes
 from wantui.hardware.estimates.work import forward_flops
 from wantui.paths import shipped_config
 from wantui.worker import engine
+from wantui.worker.condition import opened_by
 from wantui.worker.tensor_file import DTYPES
 
 CATALOG = Catalog.load(shipped_config())
@@ -160,6 +164,18 @@ def test_decoding_takes_the_bytes_and_the_work_that_are_estimated(
     assert kept + working_bytes(decoder, area) == pytest.approx(live.peak, rel=0.06)
     a_frame = Latents(1, latents.rows, latents.columns)
     assert decode_flops(decoder, a_frame) == pytest.approx(counter.get_total_flops(), rel=0.2)
+
+
+def test_encoding_a_picture_as_a_clip_takes_the_bytes_that_are_estimated() -> None:
+    recipe = CATALOG.model("i2v-a14b")
+    one = case(recipe, gpu_site(80 * GB))
+    module = vae(one.decoder, recipe.vae_stride[1])
+    image = torch.empty(1, 3, one.video.height, one.video.width, device="meta")
+    with torch.inference_mode(), LiveBytes() as live:
+        module.encode(opened_by(image, one.video.frames))
+    parts = stage_parts(one, Setup(Residency(components_stay=False)), Stage.ENCODE)
+    took = sum(bar.likely for name, bar in parts.items() if name.startswith("picture's"))
+    assert took == pytest.approx(live.peak, rel=0.02)
 
 
 def test_a_decoder_that_nobody_described_is_taken_for_the_heaviest() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import diffusers
 import pytest
 import torch
+import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -29,11 +30,12 @@ from wantui.worker.stream import SLOTS, BlockStreamer, StreamedBlock, streamed_b
 CPU = torch.device("cpu")
 BLOCKS = 5
 _diffusers: Any = diffusers
+_transformers: Any = transformers
 
 
 @pytest.fixture(scope="module")
 def deep(tinies: dict[str, Tiny], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tiny]:
-    """The tiny models with experts of five blocks: enough for slots to be used in turns."""
+    """The tiny models with experts and an encoder of five blocks: slots are used in turns."""
     root = tmp_path_factory.mktemp("deep")
     return {kind: Tiny(kind, _deepen(tiny, root / kind)) for kind, tiny in tinies.items()}
 
@@ -41,6 +43,11 @@ def deep(tinies: dict[str, Tiny], tmp_path_factory: pytest.TempPathFactory) -> d
 def _deepen(tiny: Tiny, folder: Path) -> Path:
     folder.mkdir()
     for part in tiny.folder.iterdir():
+        if part.name == "text_encoder":
+            config = _transformers.UMT5Config.from_pretrained(part, num_layers=BLOCKS)
+            torch.manual_seed(0)
+            _transformers.UMT5EncoderModel(config).save_pretrained(folder / part.name)
+            continue
         if not part.name.startswith("transformer"):
             (folder / part.name).symlink_to(part)
             continue
@@ -107,6 +114,39 @@ def test_weights_from_files_that_align_nothing_have_the_same_bits_from_slabs(
         assert torch.equal(_latents(model, tiny, picture, stop), resident), (blocks, host_copies)
         model.placement.bring("transformer")
         assert {n: p.data_ptr() % 64 for n, p in model.transformer.named_parameters()} == at
+    model.placement.close()
+
+
+@pytest.mark.parametrize("dtype", list(DType))
+@pytest.mark.parametrize("host_copies", [True, False])
+def test_a_text_encoder_that_streams_has_the_same_bits(
+    deep: dict[str, Tiny], dtype: DType, host_copies: bool
+) -> None:
+    tiny, stop = deep["ti2v"], StopFlag()
+    model, params = _load(tiny, Residency.RESIDENT, dtype), tiny.params(guidance=3.0)
+    blocks = model.text_encoder.encoder.block
+    seen: list[int] = []
+
+    def note(module: nn.Module, _inputs: object) -> None:
+        seen.append(next(module.parameters()).data_ptr())
+
+    for block in blocks:
+        block.layer[0].register_forward_pre_hook(note)
+    with torch.inference_mode():
+        whole = encode(model, params, stop)
+        places, seen = set(seen), []
+        model = model.arranged(
+            Residency(None, False, host_copies_stay=host_copies, encoder_streams=True)
+        )
+        streamed = encode(model, params, stop)
+    assert len(places) == BLOCKS
+    assert len(set(seen)) == SLOTS
+    assert whole.negative is not None
+    assert streamed.negative is not None
+    assert torch.equal(streamed.positive, whole.positive)
+    assert torch.equal(streamed.negative, whole.negative)
+    model.placement.bring("transformer")
+    assert all(parameter.is_meta for parameter in model.text_encoder.parameters())
     model.placement.close()
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
 
 from wantui.api.base import Reply, Request
 from wantui.api.error import ErrorBody
 from wantui.api.hardware import MemoryHolder
 from wantui.api.job import Job, Stage
+from wantui.api.lora import MAX_LORAS, LoraUse
 from wantui.api.plan import Plan
 
 
@@ -104,6 +108,9 @@ class PlanRequest(Request):
     """WIDTHxHEIGHT in pixels."""
     frames: int | None = None
     steps: int | None = None
+    guidance: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """Up to 1 a step is one pass, above that two."""
+    loras: Annotated[tuple[LoraUse, ...], Field(max_length=MAX_LORAS, strict=False)] = ()
     quality: str = "faithful"
     device: str | None = None
     """`cpu` or a GPU's UUID; None takes the one that suits it best."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import ClassVar
 
@@ -39,6 +39,15 @@ class Residency:
     host_copies_stay: bool = False
     """Whether an expert that is not on the device stays in host memory, so that it need not be
     read again."""
+    encoder_streams: bool = False
+    """Whether the text encoder's blocks, all of them, stream through the device while it is at
+    work."""
+
+    @property
+    def of_encoder(self) -> Residency:
+        """What it comes to for the text encoder alone, which waits nowhere."""
+        blocks = 0 if self.encoder_streams else None
+        return replace(self, resident_blocks=blocks, host_copies_stay=False)
 
 
 Residency.RESIDENT = Residency()

@@ -11,6 +11,7 @@ import typer
 from wantui.api.estimate import Accuracy, PlanRequest, Plans, StageAccuracy, Way
 from wantui.cli.describe import show_facts
 from wantui.cli.document import show_document
+from wantui.cli.lora_option import read_option
 from wantui.cli.options import Host, Json
 from wantui.cli.session import ask
 from wantui.cli.table import Cell, Colour, Column, table
@@ -56,7 +57,14 @@ def plan(
     size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels.")] = None,
     frames: Annotated[int | None, typer.Option(help="How many.")] = None,
     steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
+    guidance: Annotated[
+        float | None, typer.Option(help="Up to 1 a step takes half of the time.")
+    ] = None,
     quality: Annotated[str, typer.Option(help="`faithful`, or a fast way.")] = "faithful",
+    lora: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID[@high|low]", help="A LoRA that is kept; again for another."),
+    ] = None,
     device: Annotated[
         str | None, typer.Option(metavar="UUID", help="A GPU's, or cpu; else the best.")
     ] = None,
@@ -81,6 +89,8 @@ def plan(
         size=size,
         frames=frames,
         steps=steps,
+        guidance=guidance,
+        loras=tuple(read_option(text) for text in lora or ()),
         quality=quality,
         device=device,
         **_machine(profile),

@@ -32,6 +32,8 @@ def way(plan: Plan) -> str:
         words = [f"{residency.resident_blocks or 'no'} blocks stay"]
     if not residency.components_stay and plan.device != "cpu":
         words.append("copies in RAM" if residency.host_copies_stay else "from disk")
+    if residency.encoder_streams:
+        words.append("encoder streams")
     return ", ".join([*words, *(["in tiles"] if plan.tiled_decode else [])])
 
 

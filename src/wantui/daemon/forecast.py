@@ -8,13 +8,16 @@ from wantui.api.error import ErrorBody
 from wantui.api.estimate import Accuracy, Crowd, Fits, PlanRequest, Plans
 from wantui.api.hardware import Hardware
 from wantui.api.job import JobRequest, Params
-from wantui.catalog.recipe import Recipe
+from wantui.api.lora import LoraUsed
+from wantui.catalog.recipe import Quality, Recipe
 from wantui.catalog.resolve import resolve
 from wantui.catalog.sizes import parse_size
+from wantui.daemon.adapters import Adapters
 from wantui.daemon.inventory import Inventory
+from wantui.daemon.loras import choose_loras
 from wantui.daemon.machine import Machine
 from wantui.daemon.planner import Planner, Wanted
-from wantui.errors import DoesNotFit
+from wantui.errors import DoesNotFit, InvalidRequest
 from wantui.hardware.estimates.case import Case
 from wantui.hardware.estimates.site import Site
 from wantui.hardware.estimates.video import Video, default_video, video_of
@@ -28,18 +31,27 @@ from wantui.hardware.shown import fit, ways
 
 class Forecast:
     def __init__(
-        self, inventory: Inventory, machine: Machine, planner: Planner, profiles: Profiles
+        self,
+        inventory: Inventory,
+        machine: Machine,
+        planner: Planner,
+        profiles: Profiles,
+        adapters: Adapters,
     ) -> None:
         self._inventory = inventory
+        self._adapters = adapters
         self._machine = machine
         self._planner = planner
         self._profiles = profiles
 
     async def plans(self, request: PlanRequest) -> Plans:
-        """Raises InvalidRequest, UnknownModel, or DoesNotFit for a device that is not there."""
+        """Raises InvalidRequest, UnknownModel, UnknownAdapter, AdapterUnfit, or DoesNotFit for a
+        device that is not there.
+        """
         recipe = self._inventory.catalog.model(request.model)
         quality = self._inventory.catalog.quality(request.quality)
-        params = _params(quality.applied_to(recipe), request)
+        loras = await self._loras(recipe, quality, request)
+        params = _params(quality.applied_to(recipe), request).model_copy(update={"loras": loras})
         weights = await self._inventory.weights(recipe)
         hardware = await self._machine.read()
         profile = self._given(request)
@@ -90,6 +102,17 @@ class Forecast:
     def accuracy(self) -> Accuracy:
         """How far estimates were off, over the jobs that are remembered."""
         return self._planner.accuracy()
+
+    async def _loras(
+        self, recipe: Recipe, quality: Quality, request: PlanRequest
+    ) -> tuple[LoraUsed, ...]:
+        """As a job's; a quality whose own are not kept yet is planned without."""
+        try:
+            return await choose_loras(self._adapters, recipe, quality, request.loras)
+        except InvalidRequest:
+            if request.loras:
+                raise
+            return ()
 
     def _given(self, request: PlanRequest) -> Profile | None:
         if request.machine is not None:
@@ -144,7 +167,12 @@ def _elsewhere(profile: Profile) -> Site:
 def _params(recipe: Recipe, request: PlanRequest) -> Params:
     """As a job's would be resolved; no picture is needed to tell what it takes."""
     asked = JobRequest(
-        prompt="-", size=request.size, frames=request.frames, steps=request.steps, seed=0
+        prompt="-",
+        size=request.size,
+        frames=request.frames,
+        steps=request.steps,
+        guidance=request.guidance,
+        seed=0,
     )
     return resolve(recipe.model_copy(update={"needs_image": False}), asked, None)
 

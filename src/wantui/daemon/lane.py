@@ -60,6 +60,10 @@ class _Errand:
     done: asyncio.Future[None]
 
 
+_Curable = OutOfMemory | HostOutOfMemory | CompileFailed
+"""What another plan may do without."""
+
+
 class Lane:
     """Owns one device. `run` until it is cancelled; then the job goes back to the queue.
 
@@ -96,6 +100,8 @@ class Lane:
         self._errands: deque[_Errand] = deque()
         self._doubted: set[int] = set()
         """Jobs whose weights were read again once because they did not load."""
+        self._excused: set[int] = set()
+        """Jobs that ran out of memory once since others had taken it."""
         self._starts = Backoff(START_AGAIN_S)
         self._crashes = Backoff(CRASH_AGAIN_S)
 
@@ -273,7 +279,7 @@ class Lane:
             log.warning("job %d: %s: its weights are verified again", job_id, failure.message)
             await settle(lambda: self._inventory.doubt(claim.recipe))
             await settle(lambda: self._jobs.stopped(job_id))
-        elif isinstance(failure, OutOfMemory | HostOutOfMemory | CompileFailed):
+        elif isinstance(failure, _Curable):
             await self._by_another_plan(claim, failure)
         else:
             await self._fail(job_id, failure)
@@ -291,20 +297,28 @@ class Lane:
         )
         await self._planner.learn(claim.wanted, claim.plan, ran)
 
-    async def _by_another_plan(
-        self, claim: Claim, failure: OutOfMemory | HostOutOfMemory | CompileFailed
-    ) -> None:
+    async def _by_another_plan(self, claim: Claim, failure: _Curable) -> None:
         """Have the job go on without what it could not have, if there is such a plan."""
         job_id = claim.job.id
-        if isinstance(failure, CompileFailed):
-            change: JobWarning | None = await self._planner.go_plain(failure)
-        else:
-            change = await self._planner.step_down(claim.wanted, claim.plan, failure)
+        change = await self._change(claim, failure)
         if change is None:
             await self._fail(job_id, failure)
             return
         log.warning("job %d: %s", job_id, change.message)
         await settle(lambda: self._jobs.again(job_id, failure, change))
+
+    async def _change(self, claim: Claim, failure: _Curable) -> JobWarning | None:
+        """What is done otherwise. Memory that others took meanwhile proves nothing of a plan, but
+        that is said of a job once: what they hold may differ by a little for ever.
+        """
+        if isinstance(failure, CompileFailed):
+            return await self._planner.go_plain(failure)
+        if isinstance(failure, OutOfMemory) and claim.job.id not in self._excused:
+            self._excused.add(claim.job.id)
+            change = await self._planner.crowded_out(claim.wanted, claim.plan, failure)
+            if change is not None:
+                return change
+        return await self._planner.step_down(claim.wanted, claim.plan, failure)
 
     def _doubts(self, job_id: int) -> bool:
         """Whether a job's weights, and not the job, may be to blame: once."""

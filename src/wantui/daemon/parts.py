@@ -123,7 +123,6 @@ class Parts:
             converted=paths.converted,
             changed=lambda model: self.events.publish(EventKind.MODEL, model),
         )
-        self.forecast = Forecast(self.inventory, self.machine, self.planner, profiles)
         self.downloads = Downloads(self.database, self._download_changed)
         self.naming = Naming(self.database, self.inventory, self.downloads)
         self.conversions = Conversions(
@@ -148,6 +147,9 @@ class Parts:
             self.inventory.catalog,
             settings.limits.adapter_bytes,
             used_by=self.jobs.with_lora,
+        )
+        self.forecast = Forecast(
+            self.inventory, self.machine, self.planner, profiles, self.adapters
         )
         self.adapter_pulls = AdapterPulls(self.adapters, self.downloads, orders, paths.adapters)
         self.weights_cargo = WeightsCargo(

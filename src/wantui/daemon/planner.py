@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -26,11 +26,11 @@ from wantui.hardware.estimates.video import Video, default_video
 from wantui.hardware.ladder import limits_after, setup_of, told
 from wantui.hardware.measured import Ran, measurements
 from wantui.hardware.nearest import nearest
-from wantui.hardware.now import Ours, holders, site_now
+from wantui.hardware.now import Ours, holders, promised, site_now
 from wantui.hardware.plan import CPU, devices, plan, plan_on_best
 from wantui.hardware.profiles import Profiles
 from wantui.hardware.records import Subject
-from wantui.hardware.ways import Limits
+from wantui.hardware.ways import Limits, lack
 from wantui.text import one_line
 
 LONGEST_PROBLEM = 200
@@ -86,9 +86,13 @@ class Planner:
             largest = max(cases, key=lambda case: case.site.device_bytes)
             raise self._with_suggestions(error, largest, others) from error
 
-    def claimed(self, wanted: Wanted, hardware: Hardware, device: str) -> Plan | Crowd:
+    def claimed(
+        self, wanted: Wanted, hardware: Hardware, device: str, running: Iterable[Plan] = ()
+    ) -> Plan | Crowd:
         """By which a job runs now, beside what others hold; or who it waits for.
 
+        `running` are the plans of our own jobs: what they are yet to take of host memory is
+        theirs.
         What others hold never changes a job's pixels: it is decoded in tiles only if it would be
         so with all the memory there is. Raises DoesNotFit if that is not enough either.
         """
@@ -96,7 +100,8 @@ class Planner:
         limits = self.limits(whole)
         alone = plan(whole, limits)
         ours = self._ours(device)
-        site = site_now(whole.site, hardware, ours)
+        taken = promised(running, self._board.held(), device)
+        site = site_now(whole.site, hardware, ours, taken)
         half = alone.decode_dtype is not DType.FLOAT32
         crowded = replace(whole, site=site, may_degrade=half)
         try:
@@ -112,6 +117,24 @@ class Planner:
                 missing_bytes=max(needed - int(error.detail["total_bytes"]), 0),
                 holders=holders(hardware, device, ours),
             )
+
+    async def crowded_out(
+        self, wanted: Wanted, failed: Plan, error: OutOfMemory
+    ) -> JobWarning | None:
+        """What to say of a job that ran out of memory since others took some meanwhile: beside what
+        they hold now it would not be planned so. None if it was the plan that was too much.
+        """
+        hardware = await self._machine.read()
+        try:
+            case = self.case(wanted, hardware, failed.device)
+        except DoesNotFit:
+            return None
+        site = site_now(case.site, hardware, self._ours(failed.device))
+        if lack(replace(case, site=site), setup_of(failed)) is None:
+            return None
+        stage = error.detail.get("stage", Stage.LOAD)
+        message = f"{stage} ran out of memory that others had taken: it is planned beside them"
+        return JobWarning(code="crowded_out", message=message)
 
     async def step_down(
         self, wanted: Wanted, failed: Plan, error: OutOfMemory | HostOutOfMemory
@@ -220,8 +243,8 @@ class Planner:
         return DoesNotFit(error.message, hint=hint, detail=detail)
 
     def _ours(self, device: str) -> Ours:
-        workers = [one for one in self._board.measured().workers if one.device == device]
-        held = sum(one.rss_bytes or 0 for one in workers)
+        workers = [one for one in self._board.all() if one.device == device]
+        held = self._board.held().get(device, 0)
         return Ours([one.pid for one in workers if one.pid], held)
 
 

@@ -103,7 +103,8 @@ class Scheduler:
         """By device."""
         self._devices: frozenset[str] = frozenset()
         self._without_worker: set[str] = set()
-        self._device_gone = False
+        self._gone: set[str] = set()
+        """Devices that the driver did not name when their lane looked last."""
         self._draining = False
         self._disk_full = False
         self._told: tuple[object, ...] = ((), (), ())
@@ -119,7 +120,7 @@ class Scheduler:
     @property
     def look_again(self) -> bool:
         """Whether a job waits for something that changes without a word to us."""
-        return bool(self._disk_full or self._device_gone or self._lacking or self.crowded)
+        return bool(self._disk_full or self._gone or self._lacking or self.crowded)
 
     def disk_is_full(self) -> None:
         """An attempt found no room: nothing is handed out until there is some."""
@@ -192,10 +193,11 @@ class Scheduler:
             if self._draining or self._jobs.paused or missing_packages():
                 return None
             hardware = await self._machine.read()
-            self._device_gone = device not in devices(hardware)
-            if self._device_gone:  # the driver hiccups: what it no longer sees may come back
+            if device not in devices(hardware):  # a hiccup: what the driver lost may come back
+                self._gone.add(device)
                 log.warning("no job is started: the driver does not name %s now", device)
                 return None
+            self._gone.discard(device)
             try:
                 return await self._first(device, loaded, hardware, chosen)
             except DiskFull:
@@ -258,7 +260,9 @@ class Scheduler:
             passed.lacking.add(Lacking.like(job))
             return None
         try:
-            lawful = self._planner.claimed(_wanted(job, recipe, weights), hardware, device)
+            lawful = self._planner.claimed(
+                _wanted(job, recipe, weights), hardware, device, self._running_plans()
+            )
         except DoesNotFit as error:
             if self._fits_elsewhere(job, recipe, weights, hardware):
                 passed.unfit.add(_extent(job))
@@ -272,6 +276,11 @@ class Scheduler:
         chosen(job.id)
         claimed = await self._jobs.claim(job.id, lawful, search)
         return Claim(claimed, recipe, weights, lawful)
+
+    def _running_plans(self) -> list[Plan]:
+        """Of all devices: they share the host's memory."""
+        running = (job for job in self._jobs.live.values() if job.state is JobState.RUNNING)
+        return [job.plan for job in running if job.plan is not None]
 
     def _fits_elsewhere(
         self, job: Job, recipe: Recipe, weights: WeightsStatus, hardware: Hardware

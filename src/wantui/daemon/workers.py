@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import psutil
 
@@ -73,9 +73,22 @@ class WorkerBoard:
             )
         )
 
+    def held(self) -> Mapping[str, int]:
+        """Bytes of host memory that each device's worker would give back if it went."""
+        return {worker.device: _private(worker.pid) for worker in self.all()}
+
 
 def _rss(pid: int | None) -> int | None:
     try:
         return psutil.Process(pid).memory_info().rss if pid is not None else None
     except psutil.Error:
         return None
+
+
+def _private(pid: int | None) -> int:
+    """Without the pages of mapped files, which are the kernel's to keep or drop."""
+    try:
+        info = psutil.Process(pid).memory_info() if pid is not None else None
+    except psutil.Error:
+        return 0
+    return max(info.rss - getattr(info, "shared", 0), 0) if info is not None else 0

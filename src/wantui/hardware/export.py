@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from glob import escape
 from textwrap import wrap
 
 from pydantic import BaseModel
@@ -30,14 +31,15 @@ def export(matched: Matched, hardware: Hardware) -> ProfileText:
 
 def _lines(matched: Matched, hardware: Hardware) -> Iterator[str]:
     profile = matched.profile
-    name = subject_of(hardware, matched.device).name
+    subject = subject_of(hardware, matched.device)
+    name = subject.name
     yield _HEAD
     yield f"name = {_toml(NAME)}"
     if not matched.own:
         yield f"extends = {_toml(profile.name)}"
     yield f"summary = {_toml(f'{name}, from {profile.name}')}"
-    yield f"device = {_toml(profile.device)}"
-    yield f"devices = {_toml([name])}"
+    yield f"device = {_toml(subject.kind)}"  # its profile may be of another kind: a class's
+    yield f"devices = {_toml([escape(name)])}"
     said = {"name", "summary", "device", "devices", "sources"}
     for field, value in profile.model_dump(mode="json").items():
         if field not in said:

@@ -44,6 +44,8 @@ def told(failed: Plan, now: Plan, stage: Stage) -> str:
         change = "it is decoded in tiles now, which gives slightly other pixels"
     elif failed.residency.components_stay and not now.residency.components_stay:
         change = "its stages take turns on the device now"
+    elif now.residency.encoder_streams and not failed.residency.encoder_streams:
+        change = "the text encoder's blocks stream through it now"
     elif now.residency.resident_blocks != failed.residency.resident_blocks:
         change = f"{now.residency.resident_blocks or 'no'} blocks of an expert stay on it now"
     else:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
 from wantui.api.hardware import Gpu, Hardware, MemoryHolder
+from wantui.api.plan import Plan
 from wantui.hardware.estimates.site import Site
 
 
@@ -15,11 +16,27 @@ class Ours(NamedTuple):
 
     pids: Collection[int] = ()
     host_bytes: int = 0
+    """Its own, and nobody else's: pages of files count as available already."""
 
 
-def site_now(site: Site, hardware: Hardware, ours: Ours) -> Site:
-    """With what is free, and what our own worker would free. Never more than the site has."""
-    host = min(site.host_bytes, hardware.memory.available_bytes + ours.host_bytes)
+def promised(plans: Iterable[Plan], held: Mapping[str, int], device: str) -> int:
+    """Bytes of host memory that jobs on other devices are planned to take and have not taken yet.
+
+    `held` is what each device's worker has: a load takes minutes, and the next plan is made
+    before its end.
+    """
+    return sum(
+        max((plan.host_bytes or 0) - held.get(plan.device, 0), 0)
+        for plan in plans
+        if plan.device != device
+    )
+
+
+def site_now(site: Site, hardware: Hardware, ours: Ours, promised_bytes: int = 0) -> Site:
+    """With what is free and not `promised`, and what our own worker would free. Never more than
+    the site has."""
+    free = max(hardware.memory.available_bytes - promised_bytes, 0)
+    host = min(site.host_bytes, free + ours.host_bytes)
     if site.is_cpu:
         return replace(
             site,

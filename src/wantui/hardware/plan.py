@@ -101,7 +101,10 @@ def _reason(case: Case, setup: Setup, at_most: float) -> str:
     doubt = ""
     if at_most > case.site.profile.memory_total_bytes:
         doubt = f"; it may not fit: it could take {bytes_text(at_most)}"
-    return _residency_reason(case, setup) + tiles + doubt + _remark(case)
+    encoder = ""
+    if setup.residency.encoder_streams:
+        encoder = "; the text encoder's blocks stream through it"
+    return _residency_reason(case, setup) + encoder + tiles + doubt + _remark(case)
 
 
 def _residency_reason(case: Case, setup: Setup) -> str:

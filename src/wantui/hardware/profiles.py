@@ -132,11 +132,21 @@ def _own(path: Path, bases: Mapping[str, Entry]) -> _Kept:
     entry = _read(path)
     base = _base(path, entry, bases)
     merged = {**base, **entry}
-    for name in ("dtypes", "attention", "sources"):
+    for name in ("dtypes", "attention"):
         below, over = base.get(name), entry.get(name)
         if isinstance(below, dict) and isinstance(over, dict):
             merged[name] = {**below, **over}
+    merged["sources"] = _sources(path, entry, base)
     return _Kept(_validated(path, merged), frozenset(entry), own=True)
+
+
+def _sources(path: Path, entry: Entry, base: Entry) -> object:
+    """What the file states is from the file, whatever the base's number was from."""
+    below, over = base.get("sources", {}), entry.get("sources", {})
+    if not isinstance(below, dict) or not isinstance(over, dict):
+        return over
+    stated = (name for name in entry if name in Profile.model_fields and name != "sources")
+    return {**below, **dict.fromkeys(stated, f"stated in {path.name}"), **over}
 
 
 def _base(path: Path, entry: Entry, bases: Mapping[str, Entry]) -> Entry:

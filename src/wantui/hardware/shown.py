@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from wantui.api.estimate import Fit, Verdict, Way
 from wantui.api.plan import Residency
 from wantui.hardware.estimates.case import Case, Setup
 from wantui.hardware.estimates.whole import estimate, peak, seconds
 from wantui.hardware.plan import made
-from wantui.hardware.ways import NO_LIMITS, Limits, best, candidates, lack, least_lack, rank
+from wantui.hardware.ways import (
+    NO_LIMITS,
+    Limits,
+    best,
+    candidates,
+    encoder_streams,
+    lack,
+    least_lack,
+    rank,
+)
 
 
 def ways(case: Case, limits: Limits = NO_LIMITS) -> tuple[Way, ...]:
     """Those that come into question, and between them some that only compare; the best first, and
     those that cannot be had last."""
     chosen = best(case, limits)
-    setups = dict.fromkeys((*candidates(case, limits), *_between(case)))
+    setups = dict.fromkeys((*candidates(case, limits), *_between(case, limits)))
     shown = [
         (reason is not None, rank(case, setup), setup, reason)
         for setup in setups
@@ -64,11 +74,13 @@ def _verdict(setup: Setup) -> Verdict:
     return Verdict.TURNS if setup.residency.resident_blocks is None else Verdict.STREAMS
 
 
-def _between(case: Case) -> Iterator[Setup]:
+def _between(case: Case, limits: Limits) -> Iterator[Setup]:
     """A whole expert, half of its blocks, and none: what one way more or less would cost."""
     if case.site.is_cpu or not case.weights.blocks:
         return
-    stays = sum(case.weights.experts) <= case.site.pinnable_bytes
+    encoder = encoder_streams(case, limits)
+    waiting = Residency(None, False, host_copies_stay=True, encoder_streams=encoder)
+    stays = case.weights.pinned(waiting) <= case.site.pinnable_bytes
     for blocks in (None, case.weights.blocks // 2, 0):
         if blocks in case.weights.choices:
-            yield Setup(Residency(blocks, components_stay=False, host_copies_stay=stays))
+            yield Setup(replace(waiting, resident_blocks=blocks, host_copies_stay=stays))

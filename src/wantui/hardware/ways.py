@@ -95,9 +95,13 @@ def best(case: Case, limits: Limits = NO_LIMITS, *, tiles: bool = True) -> Setup
 
     `tiles`: whether tiled decoding may be taken.
     """
-    ways = _allowed(case, limits, tiles=tiles)
-    fitting = [setup for setup in ways if lack(case, setup, limits) is None]
+    allowed = _allowed(case, limits, tiles=tiles)
+    fitting = [setup for setup in allowed if lack(case, setup, limits) is None]
     return min(fitting, key=lambda setup: rank(case, setup), default=None)
+
+
+def _allowed(case: Case, limits: Limits, *, tiles: bool) -> list[Setup]:
+    return [setup for setup in candidates(case, limits) if tiles or not setup.tiled]
 
 
 def lack(case: Case, setup: Setup, limits: Limits = NO_LIMITS) -> Lack | None:
@@ -112,22 +116,10 @@ def least_lack(case: Case, limits: Limits = NO_LIMITS, *, tiles: bool = True) ->
     return min(lacks, key=lambda one: one.missing_bytes) if len(lacks) == len(known) else None
 
 
-def _allowed(case: Case, limits: Limits, *, tiles: bool) -> list[Setup]:
-    return [setup for setup in candidates(case, limits) if tiles or not setup.tiled]
-
-
 def _lacks(case: Case, setup: Setup, limits: Limits) -> Iterator[Lack]:
     site = case.site
     for stage in Stage:
-        parts = stage_parts(case, setup, stage)
-        needed = total(parts.values()).likely
-        if needed >= limits.get(stage, needed + 1):
-            yield Lack(needed, limits[stage], "device", proved=True)
-        room = site.device_bytes
-        if not _by_choice(case, setup, stage):
-            room, needed = site.capacity_bytes, needed - parts[SLACK].likely
-        if needed > room:
-            yield Lack(needed, room, "device")
+        yield from _device_lacks(case, setup, stage, limits)
     if site.is_cpu:
         return
     pinned = pinned_bytes(case, setup)
@@ -138,6 +130,18 @@ def _lacks(case: Case, setup: Setup, limits: Limits) -> Iterator[Lack]:
         yield Lack(needed, site.host_bytes, "host")
     if needed >= limits.get(HOST, needed + 1):
         yield Lack(needed, limits[HOST], "host", proved=True)
+
+
+def _device_lacks(case: Case, setup: Setup, stage: Stage, limits: Limits) -> Iterator[Lack]:
+    parts = stage_parts(case, setup, stage)
+    needed = total(parts.values()).likely
+    if needed >= limits.get(stage, needed + 1):
+        yield Lack(needed, limits[stage], "device", proved=True)
+    room = case.site.device_bytes
+    if not _by_choice(case, setup, stage):
+        room, needed = case.site.capacity_bytes, needed - parts[SLACK].likely
+    if needed > room:
+        yield Lack(needed, room, "device")
 
 
 def _by_choice(case: Case, setup: Setup, stage: Stage) -> bool:
@@ -153,11 +157,18 @@ def _in_turns(case: Case, limits: Limits) -> tuple[Residency, ...]:
     """On a CPU what would stream, or wait, lies in the same memory."""
     if case.site.is_cpu:
         return (IN_TURNS,)
-    blocks = most_resident(case, limits)
+    blocks, encoder = most_resident(case, limits), encoder_streams(case, limits)
     return tuple(
-        Residency(resident_blocks=blocks, components_stay=False, host_copies_stay=stay)
+        Residency(blocks, components_stay=False, host_copies_stay=stay, encoder_streams=encoder)
         for stay in (True, False)
     )
+
+
+def encoder_streams(case: Case, limits: Limits = NO_LIMITS) -> bool:
+    """Whether the text encoder has to, where components take turns: it is too large as a whole."""
+    if case.site.is_cpu or not case.weights.encoder_blocks:
+        return False
+    return any(_device_lacks(case, Setup(IN_TURNS), Stage.ENCODE, limits))
 
 
 def most_resident(case: Case, limits: Limits = NO_LIMITS) -> int | None:

@@ -78,6 +78,8 @@ def plan_request_of(values: Mapping[str, str]) -> PlanRequest:
         size=values["size"] or None,
         frames=_whole("frames", values["frames"]) if values["frames"] else None,
         steps=_whole("steps", values["steps"]) if values["steps"] else None,
+        guidance=_guidance(values["guidance"])["guidance"] if values["guidance"] else None,
+        loras=read_loras(values[LORAS]),
     )
 
 

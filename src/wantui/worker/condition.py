@@ -109,11 +109,18 @@ def conditioning(
         return TokenTimesteps(mask, _encode(model, image.unsqueeze(2), stop))
     if image is None:
         return PromptOnly()
-    rest = image.new_zeros(1, image.shape[1], params.frames - 1, params.height, params.width)
-    latent = _encode(model, torch.cat([image.unsqueeze(2), rest], dim=2), stop)
+    latent = _encode(model, opened_by(image, params.frames), stop)
     mask = torch.zeros(1, MASK_CHANNELS, *shape[2:], device=model.device)
     mask[:, :, 0] = 1
     return ImageChannels(torch.cat([mask, latent], dim=1))
+
+
+def opened_by(image: Tensor, frames: int) -> Tensor:
+    """(1, 3, frames, height, width): the image, and grey after it."""
+    batch, channels, height, width = image.shape
+    clip = image.new_zeros(batch, channels, frames, height, width)
+    clip[:, :, 0] = image
+    return clip
 
 
 def _encode(model: LoadedModel, video: Tensor, stop: StopFlag) -> Tensor:

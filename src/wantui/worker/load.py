@@ -173,7 +173,7 @@ class _Source:
         weights = self._safetensors(
             "text_encoder", TRANSFORMERS_STEM, model, expected, lambda _key: dtype
         )
-        return self._component("text_encoder", model, weights)
+        return self._component("text_encoder", model, weights, model.encoder.block)
 
     def _weights_folder(self, module: nn.Module, name: str) -> Path:
         """Converted weights if the order names some, made as this engine would cast them."""

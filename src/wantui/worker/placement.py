@@ -16,6 +16,8 @@ from wantui.worker.component import CheckStop, Component
 from wantui.worker.residence import Residence
 from wantui.worker.stop import StopOrdered
 
+TEXT_ENCODER = "text_encoder"
+
 log = logging.getLogger(__name__)
 
 _cuda: Any = torch.cuda  # parts of it have no types
@@ -33,7 +35,8 @@ class Placement:
         self._device = device
         self._residency = residency
         self._residences = {
-            name: Residence(component, device, residency) for name, component in components.items()
+            name: Residence(component, device, _of(name, residency))
+            for name, component in components.items()
         }
         self._expected: dict[str, Future[None]] = {}
         self._reader = ThreadPoolExecutor(1, "prefetch")
@@ -55,8 +58,8 @@ class Placement:
             return
         self._settle(*self._expected)
         self._residency = residency
-        for residence in self._residences.values():
-            residence.arrange(residency)
+        for name, residence in self._residences.items():
+            residence.arrange(_of(name, residency))
 
     def bring(self, name: str) -> None:
         """See that a component can be run; unless components stay, the others go first.
@@ -140,6 +143,10 @@ class Placement:
             load(self._may_go_on)
             if side is not None:
                 side.synchronize()
+
+
+def _of(name: str, residency: Residency) -> Residency:
+    return residency.of_encoder if name == TEXT_ENCODER else residency
 
 
 def _was_stopped(begun: Future[None]) -> bool:

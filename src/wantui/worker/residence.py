@@ -13,10 +13,10 @@ from wantui.worker.stream import BlockStreamer, StreamedBlock, streamed_blocks
 class Residence:
     """Brings one component to the device and takes it off again.
 
-    Weights never change, so nothing is ever copied back. A component that has blocks is an expert:
-    its weights may wait in host memory, and some blocks may stay there while it is at work. The
-    others are read from disk each time they are wanted, straight to the device; on a CPU, where
-    no type has to be cast, their parameters are the maps of the files themselves.
+    Weights never change, so nothing is ever copied back. The weights of a component that has blocks
+    may wait in host memory, and some blocks may stay there while it is at work. All else is read
+    from disk each time it is wanted, straight to the device; on a CPU, where no type has to be
+    cast, its parameters are the maps of the files themselves.
     """
 
     def __init__(self, component: Component, device: torch.device, residency: Residency) -> None:
@@ -82,9 +82,9 @@ class Residence:
         return [blocks[i] for i in streamed_blocks(len(blocks), self._residency.resident_blocks)]
 
     def _with_slab(self) -> list[Pack]:
-        """What has a copy in host memory: what streams, or all of an expert that may wait there."""
-        is_expert = any(pack.block is not None for pack in self._component.packs)
-        if is_expert and self._residency.host_copies_stay:
+        """What has a copy in host memory: what streams, or all of one that may wait there."""
+        has_blocks = any(pack.block is not None for pack in self._component.packs)
+        if has_blocks and self._residency.host_copies_stay:
             return list(self._component.packs)
         return self._streamed()
 

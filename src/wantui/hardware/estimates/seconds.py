@@ -66,7 +66,7 @@ def _likely(case: Case, setup: Setup, stage: Stage, *, again: bool) -> float:
     if stage is Stage.LOAD:
         return _reload_s(case, setup.residency) if again else _load_s(case)
     if stage is Stage.ENCODE:
-        return _encode_s(case)
+        return _encode_s(case, setup.residency)
     if stage is Stage.DENOISE:
         return _denoise_s(case, setup.residency)
     if stage is Stage.DECODE:
@@ -92,10 +92,13 @@ def _reload_s(case: Case, residency: Residency) -> float:
     return read + weights.total / profile.host_to_device_bytes_per_second
 
 
-def _encode_s(case: Case) -> float:
-    recipe, rate = case.recipe, case.site.profile.expected_flops
+def _encode_s(case: Case, residency: Residency) -> float:
+    recipe, profile = case.recipe, case.site.profile
     parameters = int(_TEXT_SHARE * case.weights.encoder / case.site.dtype.bytes)
-    text = case.video.passes * encode_flops(parameters, recipe.limits.text_tokens) / rate
+    computing = encode_flops(parameters, recipe.limits.text_tokens) / profile.expected_flops
+    streamed = case.weights.encoder_streamed(residency)
+    copying = streamed / profile.host_to_device_bytes_per_second
+    text = case.video.passes * _beside(computing, copying)
     return text + (0.6 * _decode_s(case, tiled=False) if case.encodes_video else 0.0)
 
 
@@ -116,7 +119,12 @@ def _denoise_s(case: Case, residency: Residency) -> float:
     computing = flops / profile.expected_flops + moving
     streamed = case.weights.streamed(residency.resident_blocks)
     copying = streamed / profile.host_to_device_bytes_per_second
-    return forwards * (max(computing, copying) + EXPOSED * copying)
+    return forwards * _beside(computing, copying)
+
+
+def _beside(computing: float, copying: float) -> float:
+    """Of a forward whose blocks stream: the longer of both hides most of the other."""
+    return max(computing, copying) + EXPOSED * copying
 
 
 def _decode_s(case: Case, *, tiled: bool) -> float:

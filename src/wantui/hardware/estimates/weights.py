@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from wantui.api.model import ComponentStatus, WeightsState, WeightsStatus
 from wantui.api.plan import DType, Residency
 from wantui.catalog.recipe import Architecture, Component, Recipe
+from wantui.hardware.estimates.encoder import encoder_blocks
 
 EXPERTS = ("transformer", "transformer_2")
 VAE = "vae"
@@ -28,6 +29,9 @@ class WeightBytes:
     blocks: int
     """Of an expert; 0 where nobody knows, and nothing can stream."""
     block: int
+    encoder_blocks: int
+    """Of the text encoder; likewise."""
+    encoder_block: int
     experts_on_disk: int
     vae_on_disk: int
     encoder_on_disk: int
@@ -59,13 +63,24 @@ class WeightBytes:
         """Of weights at most, whatever the stage."""
         if residency.components_stay:
             return self.total
-        return max(self.expert(residency.resident_blocks), self.vae, self.encoder)
+        encoder = self.encoder_at_work(residency)
+        return max(self.expert(residency.resident_blocks), self.vae, encoder)
+
+    def encoder_streamed(self, residency: Residency) -> int:
+        """Bytes of the text encoder that wait in host memory while it is at work."""
+        return self.encoder_blocks * self.encoder_block if residency.encoder_streams else 0
+
+    def encoder_at_work(self, residency: Residency) -> int:
+        """Bytes of it that are on the device then: without its blocks it is its embedding."""
+        slots = SLOTS * self.encoder_block if residency.encoder_streams else 0
+        return self.encoder - self.encoder_streamed(residency) + slots
 
     def pinned(self, residency: Residency) -> int:
-        """Of host memory, page-locked: all of the experts, or what streams of the one at work."""
+        """Of host memory, page-locked: all of the experts, and what streams of what is at work."""
+        encoder = self.encoder_streamed(residency)
         if residency.host_copies_stay:
-            return sum(self.experts)
-        return self.streamed(residency.resident_blocks)
+            return sum(self.experts) + encoder
+        return max(self.streamed(residency.resident_blocks), encoder)
 
 
 def weight_bytes(recipe: Recipe, status: WeightsStatus | None, dtype: DType) -> WeightBytes:
@@ -76,13 +91,15 @@ def weight_bytes(recipe: Recipe, status: WeightsStatus | None, dtype: DType) -> 
     disk = {part.name: _on_disk(part, status, known.get(part.name), dtype) for part in parts}
     block = _block(recipe, sizes, dtype)
     others = [part.name for part in parts if part.name not in (*EXPERTS, VAE)]
-    made_of = recipe.architecture
+    made_of, encoder = recipe.architecture, encoder_blocks(recipe)
     return WeightBytes(
         experts=tuple(sizes[name] for name in EXPERTS if name in sizes),
         vae=sizes.get(VAE, 0),
         encoder=sum(sizes[name] for name in others),
         blocks=made_of.blocks if made_of and block else 0,
         block=block,
+        encoder_blocks=encoder.number,
+        encoder_block=encoder.parameters * dtype.bytes,
         experts_on_disk=sum(disk[name] for name in EXPERTS if name in disk),
         vae_on_disk=disk.get(VAE, 0),
         encoder_on_disk=sum(disk[name] for name in others),

@@ -28,7 +28,7 @@ PROMPT_HINT = "What should be seen? Then ^s"
 BAR_WIDTH = 20
 PLAN_AFTER_S = 0.3
 """How long nothing is typed before a plan is asked for."""
-PLANNED = ("size", "frames", "steps")
+PLANNED = ("size", "frames", "steps", "guidance", "loras")
 """Fields that a plan depends on, besides the model."""
 PLAN_LINES = 3
 
