@@ -32,6 +32,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "machine": ("ps",),
     "hardware": ("hw",),
     "plan": ("plan",),
+    "doctor": ("doctor",),
     "events": ("events",),
     "config": ("config",),
     "daemon": ("daemon",),

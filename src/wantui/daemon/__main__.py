@@ -1,4 +1,4 @@
-"""`python -m wantui.daemon run`: the daemon in the foreground."""
+"""`python -m wantui.daemon run`: the daemon in the foreground; `doctor`: why it does not start."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from wantui.api.doctor import Severity, lines_of, summary_of
 from wantui.daemon.lifecycle import serve
 from wantui.errors import DaemonRunning, ExitCode, WantuiError
 from wantui.paths import Paths
@@ -24,17 +25,37 @@ def main() -> int:
     run.add_argument(
         "--if-none", action="store_true", help="exit with 0 if a daemon is running already"
     )
+    doctor = commands.add_parser("doctor", help="look what is wrong here; needs no daemon")
+    doctor.add_argument("--quick", action="store_true", help="make no clip")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
+    doctor.set_defaults(doctor=True)
     options = parser.parse_args()
     try:
         paths = Paths.from_environment()
         _leave_folder()
         _keep_kernels(paths.kernels)
+        if getattr(options, "doctor", False):
+            return _doctor(paths, quick=options.quick, as_json=options.json)
         asyncio.run(serve(paths, load_settings(paths)))
     except DaemonRunning as error:
         return ExitCode.OK if options.if_none else _fail(error)
     except WantuiError as error:
         return _fail(error)
     return ExitCode.OK
+
+
+def _doctor(paths: Paths, *, quick: bool, as_json: bool) -> int:
+    """Exits as `wantui doctor` does."""
+    from wantui.daemon.doctor.visiting import visit  # noqa: PLC0415 - a daemon does without
+
+    diagnosis = asyncio.run(visit(paths, quick=quick))
+    if as_json:
+        sys.stdout.write(f"{diagnosis.model_dump_json()}\n")
+    else:
+        for finding in diagnosis.findings:
+            sys.stdout.write("\n".join([*lines_of(finding), ""]))
+        sys.stderr.write(f"{summary_of(diagnosis)}\n")
+    return ExitCode.FAILED if diagnosis.severity is Severity.ERROR else ExitCode.OK
 
 
 def _leave_folder() -> None:
