@@ -12,6 +12,8 @@ LEAST_DRIVER = {11: (450, 80), 12: (525, 60), 13: (580, 65)}
 """By CUDA's major version, the first driver for Linux that runs what was built with any minor one.
 Source: NVIDIA, CUDA Compatibility, table "minor version compatibility"."""
 REINSTALL = "pip install --force-reinstall torch"
+HIDING = "CUDA_VISIBLE_DEVICES"
+SHOW_ALL = f"env -u {HIDING} wantui daemon restart"
 HANGS = "it hangs"
 """How the probe's reason for a silent driver ends."""
 
@@ -19,7 +21,7 @@ HANGS = "it hangs"
 def check_driver(hardware: Hardware) -> Iterator[Finding]:
     """Driver, torch's build and devices, one against the other."""
     yield from (
-        warn(CHECK, note, fix="unset CUDA_VISIBLE_DEVICES; or see: nvidia-smi")
+        warn(CHECK, note, fix=SHOW_ALL if HIDING in note else "nvidia-smi")
         for note in hardware.gpu_notes
     )
     engine = hardware.engine

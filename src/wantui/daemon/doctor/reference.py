@@ -99,7 +99,7 @@ def check_clip(
             CHECK,
             f"{told}, where {least:g} dB are the least: what is computed here is wrong",
             where=where,
-            fix="pip install --force-reinstall 'wantui[engine]'; then: wantui doctor",
+            fix="pip install --force-reinstall 'wantui[engine]' && wantui doctor",
         )
     return ok(CHECK, f"{told} (at least {least:g} dB), in {seconds:.0f} s", where)
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from wantui.api.cleaning import CleanRequest
@@ -62,8 +61,14 @@ async def _weights(parts: Parts) -> list[Finding]:
 async def _clip(parts: Parts, owner: int) -> Finding:
     """The demo's, by a job that nobody else's waits for."""
     reference = Reference.load()
-    if waits := "; ".join(_in_the_way(parts)):
-        return warn(CHECK, f"no clip was made: {waits}", fix="wantui queue; then: wantui doctor")
+    if parts.jobs.paused:
+        fix = "wantui resume && wantui doctor"
+        return warn(CHECK, "no clip was made: the queue is paused", fix=fix)
+    waiting = [job.id for job in parts.jobs.live.values() if job.state is not JobState.HELD]
+    if waiting:
+        what = f"no clip was made: {len(waiting)} job(s) come first"
+        fix = f"wantui wait {max(waiting)} && wantui doctor"
+        return warn(CHECK, what, fix=fix)
     try:
         (job,) = await parts.intake.accept([reference.asked], owner)
     except WantuiError as failure:
@@ -72,14 +77,6 @@ async def _clip(parts: Parts, owner: int) -> Finding:
         return await _compared(parts, await _ended(parts, job.id), reference)
     finally:
         await asyncio.shield(_remove(parts, job.id))
-
-
-def _in_the_way(parts: Parts) -> Iterator[str]:
-    if parts.jobs.paused:
-        yield "the queue is paused"
-    waiting = sum(job.state is not JobState.HELD for job in parts.jobs.live.values())
-    if waiting:
-        yield f"{waiting} job(s) come first"
 
 
 async def _ended(parts: Parts, job_id: int) -> Job:
