@@ -86,10 +86,15 @@ async def test_no_clip_is_made_while_the_queue_is_paused_or_others_come_first(
     with running_daemon(tmp_path) as running:
         async with running.client() as client:
             await client.pause()
-            job = await client.submit(tiny())
+            job = await client.submit(tiny(size="256x256", frames=33, steps=100))
             (clip,) = of(await client.doctor(), "clip")
             assert (clip.severity, clip.fix[:13]) == (Severity.WARN, "wantui resume")
             assert (await client.job(job.id)).state is JobState.QUEUED
+            await client.resume()
+            (clip,) = of(await client.doctor(), "clip")
+            wanted = f"wantui wait {job.id} && wantui doctor"
+            assert (clip.severity, clip.fix) == (Severity.WARN, wanted)
+            await client.cancel(job.id)
 
 
 @pytest.mark.anyio
@@ -108,6 +113,7 @@ async def test_broken_attention_is_found_by_its_kernel_and_by_its_clip(
     assert not list((tmp_path / "home" / "cache").rglob("*.safetensors")), "a wrong embedding"
 
 
+@pytest.mark.slow
 def test_broken_attention_is_found_without_a_daemon(tmp_path: Path, broken: dict[str, str]) -> None:
     home = tmp_path / "home"
     diagnosis = diagnosed(environment_for(home) | broken, exits=1)

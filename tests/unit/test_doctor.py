@@ -274,6 +274,14 @@ def test_others_who_hold_a_gpu_are_told_and_our_workers_are_not() -> None:
     assert list(strays.check_holders([gpu], ours=[99, 4711])) == []
 
 
+def test_in_a_container_a_process_without_a_name_may_be_our_worker() -> None:
+    """The driver numbers processes as the host does."""
+    holders = (made.gpu().holders[0].model_copy(update={"pid": 70_001, "name": ""}),)
+    gpu = made.gpu().model_copy(update={"holders": holders})
+    assert list(strays.check_holders([gpu], ours=[99])) == []
+    assert only(strays.check_holders([gpu], ours=[]), Severity.WARN).fix == "kill 70001"
+
+
 # The driver and the engine
 
 CUDA = EngineFacts(
@@ -331,6 +339,8 @@ def test_attention_that_is_wrong_is_found() -> None:
     assert "it gives no numbers" in found.what
     on_cpu = engine(devices=(), attention=(wrong.model_copy(update={"relative_error": 1e-3}),))
     assert bad(check_attention(on_cpu))  # which rounds to 24 bits
+    other = engine(attention=(CUDA.attention[0], wrong.model_copy(update={"name": "flash"})))
+    assert only(check_attention(other), Severity.WARN).where == "flash"
 
 
 def test_a_component_with_another_number_of_parameters_is_found() -> None:
@@ -363,7 +373,7 @@ def test_a_clock_that_went_back_or_jumps_is_found(tmp_path: Path) -> None:
     file.touch()
     os.utime(file, (2000, 2000))
     written = clock.newest([file, tmp_path / "absent"])
-    assert written == (2000, str(file))
+    assert written == (2000.0, str(file))
     good = clock.check_clock(Clock(2000, 10), Clock(2005, 15), written)
     assert good.severity is Severity.OK
     behind = clock.check_clock(Clock(100, 10), Clock(105, 15), written)

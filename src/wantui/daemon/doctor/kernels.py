@@ -26,14 +26,15 @@ def check_attention(engine: EngineFacts) -> Iterator[Finding]:
     used = tried.get(USED)
     if used is None or not used.available:
         reason = used.reason if used else "the engine does not know it"
-        yield error("attention", f"attention does not run: {reason}", where=USED, fix=REINSTALL)
+        yield error("attention", f"it does not run: {reason}", where=USED, fix=REINSTALL)
     wrong = [way for way in tried.values() if _error(way) > most and LOSSY not in way.name]
-    for way in wrong:
-        what = f"attention is wrong by {_error(way):.1e} of its result, where {most:g} is the most"
-        if way.name == USED:
-            yield error("attention", what, where=way.name, fix=REINSTALL)
-        else:
-            yield warn("attention", what, where=way.name, fix=REINSTALL)
+    others = [way.name for way in wrong if way.name != USED]
+    if used in wrong:
+        what = f"it is wrong by {_error(used):.1e} of its result, where {most:g} is the most"
+        yield error("attention", what, where=USED, fix=REINSTALL)
+    if others:
+        what = "ways that no job takes are wrong"
+        yield warn("attention", what, where=", ".join(others), fix=REINSTALL)
     good = [way.name for way in tried.values() if way.available and way not in wrong]
     if USED in good:
         what = f"exact to {_error(tried[USED]):.0e}; of {len(tried)} ways {len(good)} run here"
@@ -67,8 +68,8 @@ def check_compiling(engine: EngineFacts, settings_file: str, *, wanted: bool) ->
         yield warn("compiling", what, where=settings_file, fix=fix)
 
 
-def _error(way: AttentionBackend) -> float:
-    return way.relative_error or 0.0
+def _error(way: AttentionBackend | None) -> float:
+    return (way.relative_error if way else None) or 0.0
 
 
 def _miscounted(part: BuiltComponent) -> bool:

@@ -51,15 +51,32 @@ def check_strays(strays: Sequence[Stray]) -> Iterator[Finding]:
 
 
 def check_holders(gpus: Sequence[Gpu], ours: Collection[int]) -> Iterator[Finding]:
-    """Who else holds a GPU's memory; `ours` are the pids of the daemon's workers."""
+    """Who else holds a GPU's memory; `ours` are the pids of the daemon's workers.
+
+    In a container the driver's pids are the host's: of a process that it cannot name it is not
+    known whether it is ours.
+    """
+    known = any(holder.pid in ours for gpu in gpus for holder in gpu.holders)
     for gpu in gpus:
         for holder in gpu.holders:
-            if holder.pid in ours or (holder.bytes or 0) < WORTH_BYTES:
+            maybe_ours = not holder.name and bool(ours) and not known
+            small = (holder.bytes or 0) < WORTH_BYTES
+            if holder.pid in ours or maybe_ours or small:
                 continue
             name = holder.name or "a process of another container or user"
             what = f"{name} holds {bytes_text(holder.bytes or 0)} of {gpu.name}"
             where = f"process {holder.pid}"
             yield warn("processes", what, where=where, fix=f"kill {holder.pid}")
+
+
+def workers_of(daemon: int | None) -> frozenset[int]:
+    """The pids of a daemon's children; none where none runs."""
+    if daemon is None:
+        return frozenset()
+    try:
+        return frozenset(child.pid for child in psutil.Process(daemon).children())
+    except psutil.Error:
+        return frozenset()
 
 
 def _is_stray(process: psutil.Process, daemon: int | None, home: str | None) -> bool:

@@ -19,6 +19,7 @@ from wantui.daemon.doctor import examination, trial
 from wantui.daemon.doctor.clock import Clock
 from wantui.daemon.doctor.records import look_alone
 from wantui.daemon.doctor.reference import CHECK, Reference, check_clip, compare
+from wantui.daemon.doctor.strays import workers_of
 from wantui.daemon.listener import holder_of
 from wantui.daemon.machine import Machine, machine_of
 from wantui.errors import SettingsInvalid, WantuiError
@@ -100,7 +101,7 @@ async def _examined(
     daemon = holder_of(paths.lock)
     hardware = await machine.find_out(ask_engine=True)
     readings = await asyncio.to_thread(
-        examination.read, paths, hardware, before, daemon=daemon, ours=()
+        examination.read, paths, hardware, before, daemon=daemon, ours=workers_of(daemon)
     )
     for finding in examination.findings(readings, may_compile=settings.worker.compile):
         yield finding
