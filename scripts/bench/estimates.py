@@ -47,7 +47,9 @@ SIZES = {
 }
 IN_TURNS = Residency(components_stay=False)
 CUT_LAYERS = 6
-CUT_VIDEO = {"width": 256, "height": 256, "frames": 5}
+CUT_VIDEO = {"width": 128, "height": 128, "frames": 5}
+PATIENCE_S = 1800.0
+"""For one latent frame of a whole VAE on two cores that others use, too."""
 AT_WORK = (Stage.ENCODE, Stage.DENOISE, Stage.DECODE)
 
 
@@ -154,7 +156,7 @@ def random_model(
             "device": "cpu" if device.type == "cpu" else "GPU-0",
         }
     )
-    with started() as worker:
+    with started(PATIENCE_S) as worker:
         completed = worker.complete(order.model_copy(update={"plan": chosen}))
     title = f"{recipe.id}, {shape['width']}x{shape['height']}x{shape['frames']}"
     way = f"{title}, {site.dtype}, {costs.way(chosen)}"

@@ -136,12 +136,16 @@ H200 = (
     ("denoise, none stays, compiled", (704, 704, 61), 0, True, 1.8),
 )
 """Measured by `gpu.py` on one NVIDIA H200, 2026-11-27 (RESULTS.md): GB that torch had allocated at
-most, of TI2V-5B with random weights. The first formula was written before it was known."""
+most, of TI2V-5B with random weights. The formula of plain blocks was written before this was known,
+that of compiled ones after it."""
 
 
 def measured() -> None:
     """Estimates beside those peaks, without what torch's counter of allocations cannot see."""
-    print("\nTI2V-5B, measured on an NVIDIA H200 (GB allocated by torch)")
+    print(
+        "\nTI2V-5B, measured on an NVIDIA H200 (GB allocated by torch); the formula of plain blocks"
+    )
+    print("was written before this was known, that of compiled ones after it")
     print("| stage | size | estimated | measured | off |\n|---|---|---|---|---|")
     recipe = CATALOG.model("ti2v-5b")
     for name, (width, height, frames), blocks, compiled, gb in H200:

@@ -17,6 +17,7 @@ _CONTROLS = re.compile(
     r"\ud800-\udfff]"  # half a surrogate pair, from a file's name: no encoder takes it
 )
 _UNITS = ("B", "kB", "MB", "GB", "TB")
+DAY_S = 24 * 60 * 60
 
 
 def clean(text: str) -> str:
@@ -44,9 +45,11 @@ def bytes_text(count: float) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """4.2 s, 1:05, 2:03:04."""
+    """4.2 s, 1:05, 2:03:04; from two days on 63 days."""
     if seconds < 59.95:
         return f"{seconds:.1f} s"
+    if seconds >= 2 * DAY_S:
+        return f"{seconds / DAY_S:.0f} days"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

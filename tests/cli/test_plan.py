@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import document, wantui
+from tests.cli.command import TINY, document, wantui
 
 MINE = """
 extends = "rtx-4090"
@@ -82,3 +82,12 @@ def test_accuracy_is_told_once_jobs_were_measured(
     shown = wantui(environment, "plan", "--accuracy").stdout.splitlines()
     assert shown[0].split()[:4] == ["DEVICE", "MODEL", "STAGE", "JOBS"]
     assert len(shown) == 1 + len(rows)
+
+
+def test_a_job_keeps_how_it_was_accepted_and_what_it_allows(environment: dict[str, str]) -> None:
+    job = document(environment, "generate", "a red circle", *TINY, "--hold", "--allow-degrade")
+    assert job["allow_degrade"] is True
+    assert job["faithful"] is True  # nothing had to change yet
+    assert job["asked_plan"]["decode_dtype"] == "float32"
+    assert job["asked_plan"]["peak_bytes"] > 0
+    wantui(environment, "cancel", str(job["id"]))

@@ -89,6 +89,9 @@ def test_bytes_are_shown_within_five_percent_in_at_most_seven_characters(count: 
         (65, "1:05"),
         (3599.6, "1:00:00"),
         (7384, "2:03:04"),
+        (172799, "47:59:59"),
+        (172800, "2 days"),
+        (5448424, "63 days"),
     ],
 )
 def test_durations_read_like_a_clock(seconds: float, shown: str) -> None:

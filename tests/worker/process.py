@@ -30,7 +30,7 @@ Last = Completed | Stopped | Failed
 class WorkerProcess:
     """Send orders, read reports one at a time; every wait ends with a report or with the pipe."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience_s: float = 100.0) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
@@ -44,7 +44,7 @@ class WorkerProcess:
                 stderr=subprocess.STDOUT,
                 env=environment(),
             )
-        ours.settimeout(100)
+        ours.settimeout(patience_s)
         self._socket = ours
         self._lines: IO[bytes] = ours.makefile("rb")
         self.ready: Ready | None = None
@@ -101,9 +101,12 @@ class WorkerProcess:
 
 
 @contextlib.contextmanager
-def started() -> Iterator[WorkerProcess]:
-    """A worker that is ready; it is killed at the end if it is still there."""
-    worker = WorkerProcess()
+def started(patience_s: float = 100.0) -> Iterator[WorkerProcess]:
+    """A worker that is ready; it is killed at the end if it is still there.
+
+    `patience_s` is how long a report may take.
+    """
+    worker = WorkerProcess(patience_s)
     try:
         worker.ready = worker.wait_for(Ready)
         yield worker

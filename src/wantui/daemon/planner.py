@@ -194,9 +194,9 @@ class Planner:
         return DoesNotFit(error.message, hint=hint, detail=detail)
 
     def _ours(self, device: str) -> Ours:
-        pids = [one.pid for one in self._board.all() if one.device == device and one.pid]
-        held = [one.rss_bytes or 0 for one in self._board.measured().workers]
-        return Ours(pids, sum(held))
+        workers = [one for one in self._board.measured().workers if one.device == device]
+        held = sum(one.rss_bytes or 0 for one in workers)
+        return Ours([one.pid for one in workers if one.pid], held)
 
 
 def _subject(case: Case) -> Subject:

@@ -24,6 +24,8 @@ class Peaks:
 
     def __init__(self) -> None:
         self._stage: Stage | None = None
+        self._known = False
+        """Whether the stage's own peak can be told from that of those before it."""
         self._peaks: dict[Stage, StagePeak] = {}
         self._spared: set[Stage] = set()
 
@@ -32,7 +34,7 @@ class Peaks:
             return
         self._close()
         self._stage = stage
-        _reset()
+        self._known = _reset()
 
     def spare(self, stage: Stage) -> None:
         """It had nothing to do: what it held says nothing of others like it."""
@@ -45,7 +47,7 @@ class Peaks:
         return tuple(self._peaks[stage] for stage in Stage if stage in self._peaks)
 
     def _close(self) -> None:
-        if self._stage is None or (read := _read()) is None:
+        if self._stage is None or not self._known or (read := _read()) is None:
             return
         held, allocated = read
         before = self._peaks.get(self._stage)
@@ -58,12 +60,16 @@ class Peaks:
             )
 
 
-def _reset() -> None:
+def _reset() -> bool:
+    """Begin anew; False where a kernel or a container does not let us."""
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
-        return
-    with contextlib.suppress(OSError):  # a kernel or a container that does not let us
+        return True
+    try:
         _CLEAR_REFS.write_text(_RESET_PEAK)
+    except OSError:
+        return False
+    return True
 
 
 def _read() -> tuple[int, int | None] | None:
