@@ -30,8 +30,8 @@ async def diagnose(paths: Paths, host: str | None, *, quick: bool) -> Diagnosis:
     except CANNOT_START as failure:
         if not own:
             raise
-        what = f"it does not start: {failure.message}"
-        return _with(await _visited(quick=quick), [error("daemon", what, fix=failure.hint)])
+        finding = error("daemon", _not_started(failure), fix=failure.hint)
+        return _with(await _visited(quick=quick), [finding])
     if not own:
         return told
     return _with(told, differences(environment_of(os.environ), told.environment))
@@ -44,6 +44,12 @@ def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> Iterator[
         if mine != its:
             what = f"{name} is {mine} here, and {its} at the daemon"
             yield warn("settings", what, fix="wantui daemon restart")
+
+
+def _not_started(failure: WantuiError) -> str:
+    if isinstance(failure, DaemonStartFailed):
+        return failure.message
+    return f"it is not started: {failure.message}"
 
 
 def _with(diagnosis: Diagnosis, more: Iterator[Finding] | list[Finding]) -> Diagnosis:
