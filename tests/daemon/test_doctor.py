@@ -122,6 +122,19 @@ def test_broken_attention_is_found_without_a_daemon(tmp_path: Path, broken: dict
     assert not (home / "data").exists()
 
 
+def test_an_engine_that_does_not_import_is_found_with_its_own_words(tmp_path: Path) -> None:
+    torch = tmp_path / "modules" / "torch"
+    torch.mkdir(parents=True)
+    said = "libcudart.so.13: cannot open shared object file"
+    (torch / "__init__.py").write_text(f"raise ImportError({said!r})")
+    environment = environment_for(tmp_path / "home") | {"PYTHONPATH": str(torch.parent)}
+    diagnosis = diagnosed(environment, "--quick", exits=1)
+    (engine,) = of(diagnosis, "engine")
+    assert said in engine.what
+    assert engine.fix == "python -m wantui.worker probe"
+    assert errors(diagnosis) == ["engine"]
+
+
 def test_settings_that_no_daemon_starts_with_are_found_with_a_folder_that_is_open(
     tmp_path: Path,
 ) -> None:

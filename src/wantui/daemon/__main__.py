@@ -48,7 +48,10 @@ def _doctor(paths: Paths, *, quick: bool, as_json: bool) -> int:
     """Exits as `wantui doctor` does."""
     from wantui.daemon.doctor.visiting import visit  # noqa: PLC0415 - a daemon does without
 
-    diagnosis = asyncio.run(visit(paths, quick=quick))
+    try:
+        diagnosis = asyncio.run(visit(paths, quick=quick))
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
     if as_json:
         sys.stdout.write(f"{diagnosis.model_dump_json()}\n")
     else:

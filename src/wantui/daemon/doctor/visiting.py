@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from wantui.api.doctor import Diagnosis, Finding, environment_of, error, ok, warn
+from wantui.api.hardware import Hardware
 from wantui.catalog.catalog import DEMO, Catalog
 from wantui.daemon.doctor import examination, trial
 from wantui.daemon.doctor.clock import Clock
@@ -21,13 +22,17 @@ from wantui.daemon.doctor.records import look_alone
 from wantui.daemon.doctor.reference import CHECK, Reference, check_clip, compare
 from wantui.daemon.doctor.strays import workers_of
 from wantui.daemon.listener import holder_of
-from wantui.daemon.machine import Machine, machine_of
+from wantui.daemon.machine import ENGINE_LOG, Machine, machine_of
 from wantui.errors import SettingsInvalid, WantuiError
 from wantui.hardware.profiles import AUTO
 from wantui.paths import Paths, demo_weights, shipped_config
 from wantui.settings import Settings, load_settings
 from wantui.store.scan import scan
 from wantui.store.verdicts import Verdicts
+from wantui.text import one_line
+
+MOST_SAID = 300
+"""Characters of a library's own words."""
 
 
 async def visit(paths: Paths, *, quick: bool) -> Diagnosis:
@@ -52,9 +57,10 @@ async def _found(paths: Paths, before: Clock, *, quick: bool) -> AsyncIterator[F
         for problem in problems:
             yield problem
         try:
-            async for finding in _examined(paths, settings, catalog, machine, before):
+            hardware = _reasoned(await machine.find_out(), folder)
+            async for finding in _examined(paths, settings, catalog, hardware, before):
                 yield finding
-            if not quick:
+            if not quick and holder_of(paths.lock) is None:  # whose worker has the device
                 yield await _clip(paths, settings, catalog, machine, folder)
         finally:
             await machine.close()
@@ -95,11 +101,24 @@ def _unlawful(failure: SettingsInvalid, path: Path) -> Finding:
     return error("settings", what, where=str(path), fix=f"${{EDITOR:-vi}} '{path}'")
 
 
+def _reasoned(hardware: Hardware, folder: Path) -> Hardware:
+    """With what the engine said last when it died: the log goes with the folder."""
+    engine = hardware.engine
+    try:
+        lines = (folder / ENGINE_LOG).read_text("utf-8", "replace").split("\n")
+    except OSError:
+        return hardware
+    last = next((line for line in reversed(lines) if line.strip()), "")
+    if engine is None or engine.error is None or not last:
+        return hardware
+    told = engine.model_copy(update={"error": f"the engine died: {one_line(last, MOST_SAID)}"})
+    return hardware.model_copy(update={"engine": told})
+
+
 async def _examined(
-    paths: Paths, settings: Settings, catalog: Catalog, machine: Machine, before: Clock
+    paths: Paths, settings: Settings, catalog: Catalog, hardware: Hardware, before: Clock
 ) -> AsyncIterator[Finding]:
     daemon = holder_of(paths.lock)
-    hardware = await machine.find_out(ask_engine=True)
     readings = await asyncio.to_thread(
         examination.read, paths, hardware, before, daemon=daemon, ours=workers_of(daemon)
     )
@@ -109,7 +128,7 @@ async def _examined(
         yield ok("daemon", "none runs", str(paths.socket))
         yield await asyncio.to_thread(look_alone, paths.database)
     else:
-        what = f"one runs already (pid {daemon}), which looks after its database itself"
+        what = f"one runs (pid {daemon}), which has the database and the device: ask it"
         yield warn("daemon", what, where=str(paths.socket), fix="wantui doctor")
     known = [
         (recipe, await asyncio.to_thread(scan, recipe, paths.hub_cache, demo_weights(), Verdicts()))
