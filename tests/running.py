@@ -124,7 +124,7 @@ def pid_that_answers(
     path = Paths.from_environment(environment).socket
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
-        if _listens(path):
+        if listens(path):
             pid = int(call(path, "GET", "/api/hello").json()["pid"])
             if pid in wanted:
                 return pid
@@ -134,7 +134,7 @@ def pid_that_answers(
     raise AssertionError("no daemon answers")
 
 
-def _listens(path: Path) -> bool:
+def listens(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))

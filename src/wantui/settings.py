@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from wantui.errors import SettingsInvalid
 from wantui.paths import Paths, shipped_config
@@ -22,9 +22,21 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
+def _absolute(path: str) -> str:
+    if path and not Path(path).expanduser().is_absolute():
+        raise ValueError("is not an absolute path")
+    return path
+
+
 class DaemonSettings(_Section):
     shutdown_grace_s: Seconds
     start_timeout_s: Seconds
+    shared_socket: Annotated[str, AfterValidator(_absolute)]
+
+    @property
+    def group_socket(self) -> Path | None:
+        """Where the users of a group find the daemon, if they may."""
+        return Path(self.shared_socket).expanduser() if self.shared_socket else None
 
 
 class QueueSettings(_Section):
@@ -117,6 +129,11 @@ class LimitSettings(_Section):
     batch_bytes: Count
 
 
+class HookSettings(_Section):
+    job_finished: Annotated[tuple[str, ...], Field(strict=False)]
+    timeout_s: Seconds
+
+
 class LogSettings(_Section):
     file_bytes: Count
     backups: Annotated[int, Field(ge=0)]
@@ -143,6 +160,7 @@ class Settings(_Section):
     events: EventSettings
     limits: LimitSettings
     logs: LogSettings
+    hooks: HookSettings
     tui: TuiSettings
 
 

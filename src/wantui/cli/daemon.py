@@ -1,4 +1,4 @@
-"""`wantui daemon`: run, start, stop, restart, status."""
+"""`wantui daemon`: run, start, stop, restart, status; `install` has a file of its own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typer
 from wantui.api.hello import Hello
 from wantui.cli.describe import show_facts
 from wantui.cli.document import show_document
+from wantui.cli.install import install, uninstall
 from wantui.cli.options import Host, Json
 from wantui.cli.terminal import narrate
 from wantui.client import Address, Client, start_daemon, words
@@ -26,8 +27,10 @@ STOP_TIMEOUT_S = 90.0
 
 
 def register(app: typer.Typer) -> None:
-    family = typer.Typer(help="Run, start, stop and look at the daemon.", rich_markup_mode=None)
-    for verb in (run, start, stop, restart, status):
+    family = typer.Typer(
+        help="Run, start, stop, install and look at the daemon.", rich_markup_mode=None
+    )
+    for verb in (run, start, stop, restart, status, install, uninstall):
         family.command()(verb)
     app.add_typer(family, name="daemon")
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from wantui.api.job import Job, JobState
+from wantui.api.job import Job, JobState, WaitsFor
 from wantui.api.order import in_order
 from wantui.api.queue import Queue
 from wantui.cli.describe import show_jobs
@@ -16,8 +16,8 @@ from wantui.cli.document import show_document
 from wantui.cli.options import Host, Json
 from wantui.cli.session import ask
 from wantui.cli.terminal import narrate
-from wantui.client import Client
-from wantui.client.calls import Query
+from wantui.client import Client, words
+from wantui.client.exchange import Query
 from wantui.client.moments import past_moment
 
 PAGE = 100
@@ -114,10 +114,14 @@ def _narrate_queue(now: Queue, shown: int, *, whole: bool) -> None:
         narrate("no unfinished jobs; finished ones: wantui queue --all" if whole else "no jobs")
     if now.paused:
         narrate("the queue is paused; go on: wantui resume")
+    if WaitsFor.DISK in now.waits_for:
+        narrate(f"the queue rests: {words.NO_ROOM}; it goes on by itself")
 
 
 def _show_queue(now: Queue, *, as_json: bool) -> None:
     if as_json:
         show_document(now)
     else:
-        narrate(f"the queue is {'paused' if now.paused else 'running'}")
+        rests = WaitsFor.DISK in now.waits_for
+        running = f"resting: {words.NO_ROOM}" if rests else "running"
+        narrate(f"the queue is {'paused' if now.paused else running}")

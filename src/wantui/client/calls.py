@@ -5,18 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
 from typing import TypeVar
-from urllib.parse import urlencode
 
 from pydantic import ValidationError
 
 from wantui.api.base import Reply, Request
 from wantui.api.error import ErrorReply
 from wantui.client.address import Address
-from wantui.client.exchange import Answer, exchange
+from wantui.client.exchange import Answer, Query, exchange, target_of
 from wantui.errors import VersionMismatch, WantuiError
 
 R = TypeVar("R", bound=Reply)
-Query = Mapping[str, str | int | float | bool | None]
 
 REQUEST_TIMEOUT_S = 30.0
 
@@ -57,7 +55,7 @@ class Calls:
             headers["Content-Type"] = "application/json"
             body = body.model_dump_json(exclude_unset=True).encode()
         async with self._answer(
-            method, f"{path}{_query(query)}", headers=headers, body=body, silence_s=timeout_s
+            method, target_of(path, query), headers=headers, body=body, silence_s=timeout_s
         ) as answer:
             content = await answer.read()
         try:
@@ -77,21 +75,17 @@ class Calls:
     ) -> AsyncIterator[Answer]:
         """A good answer; raises the daemon's typed error for another one."""
         async with exchange(
-            self.address.socket, method, target, headers=headers, body=body, silence_s=silence_s
+            self.address.socket,
+            method,
+            target,
+            headers=headers,
+            body=body,
+            silence_s=silence_s,
+            owner=self.address.check_owner(),
         ) as answer:
             if not answer.is_success:
                 raise await _error_of(answer)
             yield answer
-
-
-def _query(given: Query | None) -> str:
-    """Of the values that are given; a truth value as JSON has it."""
-    values = {
-        name: str(value).lower() if isinstance(value, bool) else value
-        for name, value in (given or {}).items()
-        if value is not None
-    }
-    return f"?{urlencode(values)}" if values else ""
 
 
 async def _error_of(answer: Answer) -> WantuiError:

@@ -21,6 +21,7 @@ from wantui.api.estimate import Accuracy, Fits, PlanRequest, Plans
 from wantui.api.event import EventId, EventKind
 from wantui.api.hardware import Hardware, ProfileText
 from wantui.api.hello import Hello
+from wantui.api.history import History
 from wantui.api.job import Job, JobRequest, Jobs, JobState
 from wantui.api.log import LogText
 from wantui.api.model import Models, ModelStatus
@@ -32,8 +33,9 @@ from wantui.api.removal import Removals
 from wantui.api.status import Status
 from wantui.api.upload import Upload
 from wantui.api.worker import Workers
-from wantui.client.calls import Calls, Query
+from wantui.client.calls import Calls
 from wantui.client.events import Event, parse_event, raw_events
+from wantui.client.exchange import Query
 from wantui.errors import VersionMismatch
 
 BATCH_TIMEOUT_S = 120.0
@@ -256,8 +258,18 @@ class Client(Calls):
             "POST", "/api/jobs/clean", Cleaning, body=request, query={"dry_run": dry_run}
         )
 
+    async def remove_job(self, job_id: int, *, dry_run: bool) -> Cleaning:
+        """Remove one that has ended, with its video; or say what that would free."""
+        return await self._call(
+            "DELETE", f"/api/jobs/{job_id}", Cleaning, query={"dry_run": dry_run}
+        )
+
     async def job(self, job_id: int) -> Job:
         return await self._get(f"/api/jobs/{job_id}", Job)
+
+    async def history(self, job_id: int) -> History:
+        """What became of a job, and when."""
+        return await self._get(f"/api/jobs/{job_id}/history", History)
 
     async def jobs(
         self, *, state: JobState | None = None, limit: int = 100, before: int | None = None
@@ -298,7 +310,7 @@ class Client(Calls):
         return await self._get(f"/api/jobs/{job_id}/provenance", Provenance)
 
     async def log(self, name: str, offset: int | None = None) -> LogText:
-        """`daemon`, `worker` or a job's id; without an offset the last part of it."""
+        """Of a process (`daemon`, `worker`) or a job by id; without an offset the last part."""
         return await self._get(f"/api/logs/{quote(name, safe='')}", LogText, {"offset": offset})
 
     async def output(self, job_id: int) -> AsyncGenerator[bytes]:

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from wantui.api.history import History
 from wantui.api.job import Job
 from wantui.client import costs, words
+from wantui.text import duration_text
 
 Fact = tuple[str, str]
+
+
+def happened(history: History) -> Iterator[Fact]:
+    """Every entry with the time since the one before it."""
+    before = None
+    for entry in history.entries:
+        since = f"(+{duration_text(max(entry.at - before, 0.0))}) " if before is not None else ""
+        attempt = f", attempt {entry.attempt}" if entry.attempt is not None else ""
+        note = f": {entry.note}" if entry.note else ""
+        label = "" if before is not None else "history"
+        yield label, f"{words.clock(entry.at)} {since}{entry.what}{attempt}{note}"
+        before = entry.at
 
 
 def asked_for(job: Job) -> Iterator[Fact]:

@@ -49,6 +49,10 @@ _WAITS: dict[WaitsFor, str] = {
 }
 
 
+NO_ROOM = "the disk is full, or takes no writes"
+"""Why nothing is handed out, and nothing new is taken."""
+
+
 def state(job: Job) -> str:
     """The state, or what the job was asked to become."""
     if not job.state.finished:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wantui.api.doctor import Severity, lines_of, summary_of
 from wantui.daemon.lifecycle import serve
-from wantui.errors import DaemonRunning, ExitCode, WantuiError
+from wantui.errors import DaemonElsewhere, DaemonRunning, ExitCode, WantuiError
 from wantui.paths import Paths
 from wantui.settings import load_settings
 
@@ -38,7 +38,8 @@ def main() -> int:
             return _doctor(paths, quick=options.quick, as_json=options.json)
         asyncio.run(serve(paths, load_settings(paths)))
     except DaemonRunning as error:
-        return ExitCode.OK if options.if_none else _fail(error)
+        here = not isinstance(error, DaemonElsewhere)
+        return ExitCode.OK if options.if_none and here else _fail(error)
     except WantuiError as error:
         return _fail(error)
     return ExitCode.OK

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from wantui.api.batch import BatchRequest
 from wantui.api.error import ErrorBody, ErrorReply
 from wantui.api.job import JobRequest
-from wantui.errors import InvalidRequest, QueueFull, UnknownField, WantuiError
+from wantui.errors import DiskFull, InvalidRequest, QueueFull, UnknownField, WantuiError
 from wantui.text import nearest, one_line
 
 log = logging.getLogger(__name__)
@@ -39,9 +39,11 @@ def _answer(error: WantuiError, status: int | None = None) -> Response:
     )
 
 
-async def _wantui_error(_: Request, error: Exception) -> Response:
+async def _wantui_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, WantuiError):
         raise error
+    if isinstance(error, DiskFull):
+        request.app.state.parts.disk_is_full()
     return _answer(error)
 
 

@@ -31,6 +31,7 @@ from wantui.daemon.fetch_lane import DISK, NETWORK, REWRITE, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
 from wantui.daemon.forecast import Forecast
 from wantui.daemon.greeting import greeting
+from wantui.daemon.hooks import Hooks
 from wantui.daemon.housekeeping import Housekeeping
 from wantui.daemon.instruments import Instruments
 from wantui.daemon.intake import Intake
@@ -54,7 +55,6 @@ from wantui.daemon.watch import Watch
 from wantui.daemon.weights_cargo import WeightsCargo
 from wantui.daemon.workers import WorkerBoard
 from wantui.database import Database
-from wantui.errors import TimedOut
 from wantui.files import private_folder, sweep
 from wantui.hardware.plan import devices
 from wantui.paths import Paths, demo_weights, shipped_config
@@ -63,8 +63,6 @@ from wantui.settings import Settings
 
 RESCAN_S = 5.0
 """How often weights are looked at while someone listens: other tools write to the cache too."""
-READY_S = 2.0
-"""How long the database may take to say that it is there."""
 
 log = logging.getLogger(__name__)
 
@@ -78,11 +76,16 @@ class Parts:
         self.started_at = time.time()
         self.events = Events(settings.events)
         self.instruments = Instruments()
-        self.database = Database(paths.database)
+        self.database = Database(
+            paths.database, on_network=paths.network is not None, full=self.disk_is_full
+        )
         self.uploads = Uploads(paths.uploads, settings.limits)
         self.jobs = Jobs(self.database, settings.queue, self._job_changed, self._jobs_gone)
         self.backlog = Backlog(
             paths, self.jobs, self.uploads, settings.retention, self._job_is_ready
+        )
+        self.hooks = Hooks(
+            settings.hooks, self.jobs.warn, lambda: rotated(paths.logs / "hooks.log", settings.logs)
         )
         self.board = WorkerBoard(self._worker_changed)
         self.book = VerdictBook(self.database)
@@ -203,6 +206,7 @@ class Parts:
         if interrupted := await self.jobs.start():
             log.info("%d job(s) were interrupted and are queued again", interrupted)
         await self.backlog.start()
+        self.hooks.start(self.jobs.live)
         await self.record.start()
         await self.book.start()
         await self.upstream.start()
@@ -232,6 +236,7 @@ class Parts:
         self._tasks = [asyncio.create_task(lane.run()) for lane in self.lanes]
         self._tasks += [asyncio.create_task(lane.run()) for lane in self.fetch_lanes]
         self._tasks += [asyncio.create_task(run) for run in self.backlog.runs()]
+        self._tasks.append(asyncio.create_task(self.hooks.run()))
         self._tasks.append(asyncio.create_task(self.book.run()))
         self._tasks.append(asyncio.create_task(self.naming.run()))
         self._tasks.append(asyncio.create_task(self._rescan()))
@@ -242,14 +247,6 @@ class Parts:
     async def _ask_engine(self) -> None:
         """Whether it compiles for the GPU, before that decides how a job runs."""
         await self.machine.find_out()
-
-    async def ready(self) -> None:
-        """Returns if jobs can be accepted. Raises DatabaseUnusable or TimedOut."""
-        try:
-            async with asyncio.timeout(READY_S):
-                await self.database.run(lambda connection: connection.execute("SELECT 1"))
-        except TimeoutError:
-            raise TimedOut(f"the database did not answer in {READY_S:g} s") from None
 
     async def failed(self) -> None:
         """Returns never, but raises what a task of ours died of."""
@@ -273,6 +270,7 @@ class Parts:
         if not drained.done():
             drained.cancel()
             log.info("the running job goes back to the queue")
+        await self.hooks.farewell()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -288,6 +286,11 @@ class Parts:
         """There may be something to run."""
         for lane in self.lanes:
             lane.wake()
+
+    def disk_is_full(self) -> None:
+        """Something could not be written: the queue rests until there is room, and looks for it."""
+        self.scheduler.disk_is_full()
+        self.wake()
 
     def stop_job(self, job: Job) -> None:
         """Have a running job that was cancelled or held stop."""
@@ -355,6 +358,7 @@ class Parts:
     def _job_changed(self, job: Job) -> None:
         self.instruments.job(job)
         self.events.publish(EventKind.JOB, self.view(job))
+        self.hooks.heard(job)
         if self.record.ended(job):
             self.inventory.again(job.model)
         if job.state in (JobState.COMPLETED, JobState.CANCELLED):  # a failed one may be retried

@@ -39,8 +39,11 @@ class Retries:
                 hint=f"run: wantui cancel {job_id}, or wait for it",
             )
         draft = await self._intake.draft(await self._request(old, changes), owner)
-        kept = old.checkpoint_step if _makes_the_same(old, draft) else None
-        draft = draft.model_copy(update={"retry_of": old.id, "checkpoint_step": kept})
+        draft = draft.model_copy(update={"retry_of": old.id})
+        if old.checkpoint_step and _makes_the_same(old, draft):
+            # The plan says which arithmetic: blocks that ran compiled go on compiled.
+            kept = {"checkpoint_step": old.checkpoint_step, "plan": old.plan}
+            draft = draft.model_copy(update=kept)
         return (await self._intake.keep([draft], submission))[0]
 
     async def _request(self, old: Job, changes: RetryRequest) -> JobRequest:

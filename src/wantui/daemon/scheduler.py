@@ -20,14 +20,19 @@ from wantui.daemon.engine import missing_packages
 from wantui.daemon.machine import Machine
 from wantui.daemon.planner import Planner, Wanted
 from wantui.daemon.provision import Provision
-from wantui.errors import DiskFull, DoesNotFit, FetchError, UnknownModel, WrongState
+from wantui.daemon.room import lack_of_room
+from wantui.errors import (
+    DiskFull,
+    DoesNotFit,
+    FetchError,
+    UnknownModel,
+    WantuiError,
+    WrongState,
+)
 from wantui.hardware.estimates.video import video_of
 from wantui.hardware.plan import devices
 from wantui.queue.jobs import Jobs
 from wantui.queue.order import Search
-
-ROOM_BYTES = 64 << 20
-"""What must be free before a job is tried again that found the disk full."""
 
 Extent = tuple[str, int, int, int, tuple[LoraUsed, ...], bool]
 """All of a job that decides whether it fits a device."""
@@ -120,6 +125,25 @@ class Scheduler:
         self._disk_full = True
         self._tell()
 
+    async def need_room(self) -> None:
+        """Raises DiskFull for as long as nothing is handed out for want of room."""
+        if self._disk_full:
+            await self._look_for_room(await self._machine.read())
+
+    async def _has_room(self, hardware: Hardware) -> bool:
+        try:
+            await self._look_for_room(hardware)
+        except WantuiError:
+            return False
+        return True
+
+    async def _look_for_room(self, hardware: Hardware) -> None:
+        """Once a disk was full, until it takes writes again. Raises what is wrong with it."""
+        if self._disk_full and (lack := await asyncio.to_thread(lack_of_room, hardware)):
+            raise lack
+        self._disk_full = False
+        self._tell()
+
     def worker_starts(self, device: str, *, well: bool) -> None:
         """Whether a device's worker could be started when it was last tried."""
         (self._without_worker.discard if well else self._without_worker.add)(device)
@@ -162,14 +186,14 @@ class Scheduler:
         id before the claim is committed, so that a cancel that comes meanwhile finds the lane.
         """
         async with self._claiming:
+            if self._disk_full and not await self._has_room(await self._machine.read()):
+                return None
             if self._draining or self._jobs.paused or missing_packages():
                 return None
             hardware = await self._machine.read()
             self._device_gone = device not in devices(hardware)
             if self._device_gone:  # the driver hiccups: what it no longer sees may come back
                 log.warning("no job is started: the driver does not name %s now", device)
-                return None
-            if self._disk_full and not _room(hardware):
                 return None
             try:
                 return await self._first(device, loaded, hardware, chosen)
@@ -274,9 +298,3 @@ def _extent(job: Job) -> Extent:
     params = job.params
     shape = params.width, params.height, params.frames
     return job.model, *shape, params.loras, job.allow_degrade
-
-
-def _room(hardware: Hardware) -> bool:
-    """Whether every disk of ours has room to speak of again."""
-    ours = [disk for disk in hardware.disks if disk.role in ("jobs", "state")]
-    return all(disk.free_bytes >= ROOM_BYTES for disk in ours)

@@ -13,10 +13,14 @@
      +- DependencyFailed          a job that this one comes after did not end well
      +- KeyReused                 an idempotency key came with another request
      +- EngineMissing, WeightsAbsent, WeightsCorrupt, WeightsInUse, DoesNotFit
-     +- QueueFull, DiskFull, CacheFull
+     +- NotAllowed                someone else's job, or something of the daemon's owner
+     +- QueueFull, CacheFull
+     +- DiskFull                  no space left
+     |   +- DiskReadOnly          or nothing may be written at all
      +- SettingsInvalid, FolderUnsafe, DatabaseUnusable
-     +- DaemonUnreachable, DaemonRunning, DaemonStartFailed, VersionMismatch, TimedOut,
-     |  Interrupted
+     +- DaemonUnreachable, DaemonStartFailed, VersionMismatch, TimedOut, Interrupted
+     +- DaemonRunning             another one holds the lock
+     |   +- DaemonElsewhere       on another machine that shares the folder
      +- FetchError                weights did not come, or not as they should
      |   +- HubUnreachable, HubRefused, HubOffline, RateLimited
      |   +- GatedRepository, RepositoryNotFound, RevisionNotFound, FileNotOnHub
@@ -32,6 +36,7 @@ A class is a code; `code`, `message`, `hint` and `detail` are what travels, over
 from __future__ import annotations
 
 from wantui.errors.daemon import (
+    DaemonElsewhere,
     DaemonRunning,
     DaemonStartFailed,
     DaemonUnreachable,
@@ -58,6 +63,7 @@ from wantui.errors.fetch import (
 from wantui.errors.machine import (
     DatabaseUnusable,
     DiskFull,
+    DiskReadOnly,
     DoesNotFit,
     EngineMissing,
     FolderUnsafe,
@@ -73,6 +79,7 @@ from wantui.errors.request import (
     NameTaken,
     NoOutput,
     NoPicture,
+    NotAllowed,
     QueueFull,
     UnknownAdapter,
     UnknownDownload,
@@ -116,6 +123,7 @@ __all__ = [
     "CacheUnusable",
     "CodecMissing",
     "CompileFailed",
+    "DaemonElsewhere",
     "DaemonRunning",
     "DaemonStartFailed",
     "DaemonUnreachable",
@@ -124,6 +132,7 @@ __all__ = [
     "Detail",
     "DigestMismatch",
     "DiskFull",
+    "DiskReadOnly",
     "DoesNotFit",
     "DownloadBusy",
     "EngineMissing",
@@ -146,6 +155,7 @@ __all__ = [
     "NameTaken",
     "NoOutput",
     "NoPicture",
+    "NotAllowed",
     "OutOfMemory",
     "QueueFull",
     "RateLimited",

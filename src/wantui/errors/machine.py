@@ -27,6 +27,13 @@ class DiskFull(WantuiError):
     default_hint = "free some space, then send it again"
 
 
+class DiskReadOnly(DiskFull):
+    """The file system takes no writes: it was mounted so, or the kernel found it damaged."""
+
+    code = "disk_read_only"
+    default_hint = "see why: dmesg; then: mount -o remount,rw MOUNTPOINT"
+
+
 class SettingsInvalid(WantuiError):
     code = "settings_invalid"
     exit_code = ExitCode.USAGE

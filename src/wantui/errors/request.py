@@ -92,7 +92,7 @@ class UnknownAdapter(WantuiError):
 class UnknownLog(WantuiError):
     code = "unknown_log"
     http_status = 404
-    default_hint = "logs are: daemon, worker, or a job's id"
+    default_hint = "logs are: daemon, worker, fetcher, hooks, or a job's id"
 
 
 class NameTaken(WantuiError):
@@ -149,6 +149,14 @@ class KeyReused(WantuiError):
     code = "key_reused"
     http_status = 422
     default_hint = "make a new key for each request; send the same only to send the same again"
+
+
+class NotAllowed(WantuiError):
+    """A guest of the daemon's shared socket asked to change what is not its own. Detail: job."""
+
+    code = "not_allowed"
+    http_status = 403
+    default_hint = "ask the user that the daemon runs as: wantui daemon status"
 
 
 class QueueFull(WantuiError):

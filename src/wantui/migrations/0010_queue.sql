@@ -10,7 +10,7 @@ INSERT INTO job_words (id, owner, words)
 SELECT
     id,
     coalesce(document ->> '$.owner', 0),
-    lower(coalesce(document ->> '$.params.prompt', ''))
+    casefold(coalesce(document ->> '$.params.prompt', '') || char(10))
 FROM jobs WHERE json_valid(document);
 
 -- Whose job was started when: the numbers only rise, and the lowest is whose turn is next.

@@ -13,13 +13,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+from wantui.api.history import History
 from wantui.api.job import Job, JobState, JobWarning, Output, Progress, Timings
 from wantui.api.job import Jobs as Page
 from wantui.api.move import Move
 from wantui.api.plan import Plan
 from wantui.database import Database
-from wantui.errors import QueueFull, UnknownJob, WantuiError, WrongState
-from wantui.queue import batch, history, retention, table, transitions
+from wantui.errors import DiskFull, QueueFull, UnknownJob, WantuiError, WrongState
+from wantui.queue import batch, chronicle, history, retention, table, transitions
 from wantui.queue.batch import Submission
 from wantui.queue.history import Wanted
 from wantui.queue.order import Line, Search
@@ -75,11 +76,15 @@ class Jobs:
             self._place(job)
         running = [job for job in self._live.values() if job.state is JobState.RUNNING]
         most = self._settings.max_interruptions
+
+        def interrupt(job: Job) -> Job:
+            return transitions.interrupted(job, time.time(), max_interruptions=most)
+
         for job in running:
-            await self._change(
-                job.id,
-                lambda job: transitions.interrupted(job, time.time(), max_interruptions=most),
-            )
+            try:
+                await self._change(job.id, interrupt)
+            except DiskFull:  # who reads it again finds it running, and does this again
+                self._show(job, interrupt(job))
         return len(running)
 
     @property
@@ -104,6 +109,10 @@ class Jobs:
     def turns(self) -> tuple[int, ...]:
         """Owners of jobs that were started, the least recently served first."""
         return tuple(sorted(self._turns, key=self._turns.__getitem__))
+
+    async def touch(self) -> None:
+        """Write, without changing anything. Raises DiskFull or DatabaseUnusable."""
+        await self._database.run(table.touch, durable=True)
 
     async def accept(
         self, drafts: Sequence[Job], submission: Submission | None = None
@@ -146,6 +155,12 @@ class Jobs:
         if job is None:
             raise UnknownJob(f"there is no job {job_id}")
         return job
+
+    async def history(self, job_id: int) -> History:
+        """What became of it so far. Raises UnknownJob."""
+        await self.get(job_id)
+        entries = await self._database.run(lambda c: chronicle.of(c, job_id))
+        return History(job=job_id, entries=entries)
 
     def with_lora(self, sha256: str) -> list[int]:
         """The unfinished jobs that a LoRA takes part in."""

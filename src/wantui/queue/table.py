@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from wantui.api.job import Job, JobState
-from wantui.queue import generations
+from wantui.queue import chronicle, generations
 from wantui.queue.transitions import UNFINISHED
 
 
@@ -32,11 +32,20 @@ def insert(connection: sqlite3.Connection, job: Job) -> Job:
     if cursor.lastrowid is None:
         raise AssertionError("an INSERT has a row id")
     numbered = job.model_copy(update={"id": cursor.lastrowid})
-    update(connection, numbered)
+    _write(connection, numbered)
+    chronicle.record(connection, None, numbered)
     return numbered
 
 
 def update(connection: sqlite3.Connection, job: Job) -> None:
+    """Keep a job as it is now, and what that says of it."""
+    before = one(connection, job.id)
+    _write(connection, job)
+    if before is not None:
+        chronicle.record(connection, before, job)
+
+
+def _write(connection: sqlite3.Connection, job: Job) -> None:
     connection.execute(
         "UPDATE jobs SET state = ?, cancel_requested = ?, rev = ?, document = ? WHERE id = ?",
         (job.state, job.cancel_requested, job.rev, job.model_dump_json(), job.id),
@@ -130,6 +139,11 @@ def take_turn(connection: sqlite3.Connection, owner: int, served: int) -> None:
 
 def paused(connection: sqlite3.Connection) -> bool:
     return bool(connection.execute("SELECT paused FROM queue").fetchone()["paused"])
+
+
+def touch(connection: sqlite3.Connection) -> None:
+    """A page is written, with what was in it."""
+    connection.execute("UPDATE queue SET paused = paused")
 
 
 def set_paused(connection: sqlite3.Connection, value: bool) -> None:

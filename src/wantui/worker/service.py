@@ -13,6 +13,7 @@ import torch
 from wantui.api.error import ErrorBody
 from wantui.api.job import Stage
 from wantui.errors import GenerationFailed, WantuiError
+from wantui.log_lines import LineFormatter
 from wantui.pipe.messages import Failed, Loaded, Ready, Report, Stopped, Unloaded
 from wantui.process import leave
 from wantui.text import bytes_text
@@ -33,11 +34,9 @@ log = logging.getLogger(__name__)
 
 def start_logging() -> None:
     """Lines on stderr, wherever that goes at the time; no progress bars, warnings as lines too."""
-    logging.basicConfig(
-        level=logging.INFO,
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LineFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.captureWarnings(capture=True)
     engine.silence_progress_bars()
 

@@ -12,6 +12,7 @@ from fastapi.responses import FileResponse
 from wantui.api.base import Request
 from wantui.api.batch import KEY_HEADER, MAX_KEY_CHARACTERS, Batch, BatchRequest, RetryRequest
 from wantui.api.cleaning import Cleaning, CleanRequest
+from wantui.api.history import History
 from wantui.api.job import Job, JobRequest, Jobs, JobState
 from wantui.api.move import Move
 from wantui.api.provenance import Provenance
@@ -85,6 +86,12 @@ async def jobs(
 @router.get("/{job_id}", response_model=Job)
 async def job(job_id: JobId, parts: PartsOf) -> Response:
     return answer(parts.view(await parts.jobs.get(job_id)))
+
+
+@router.get("/{job_id}/history", response_model=History)
+async def history(job_id: JobId, parts: PartsOf) -> Response:
+    """What became of it, and when: every change of its state, every attempt."""
+    return answer(await parts.jobs.history(job_id))
 
 
 @router.post("/{job_id}/cancel", response_model=Job)
