@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from wantui.api.doctor import Finding, error, ok, warn
 from wantui.api.hardware import Disk
-from wantui.daemon.scheduler import ROOM_BYTES
+from wantui.daemon.room import ROOM_BYTES
 from wantui.text import bytes_text
 
 LITTLE_BYTES = 2 << 30
