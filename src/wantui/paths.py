@@ -33,6 +33,11 @@ def demo_weights() -> Path:
     return _PACKAGE / "demo" / "weights"
 
 
+def demo_reference() -> Path:
+    """Frames that the demo model made on a CPU, with the request for them."""
+    return _PACKAGE / "demo" / "reference"
+
+
 @dataclass(frozen=True)
 class Paths:
     """The folders of one wantui, and the files in them that have a fixed name."""

@@ -60,6 +60,8 @@ def test_the_wheel_carries_settings_recipes_migrations_and_the_demo(wheel: Path)
         "wantui/_config/profiles/rtx-4090.toml",
         "wantui/migrations/0001_jobs.sql",
         "wantui/demo/weights/model_index.json",
+        "wantui/demo/reference/clip.toml",
+        "wantui/demo/reference/00001.png",
         "wantui/py.typed",
     } <= names
 

@@ -21,7 +21,7 @@ from wantui.api.job import JobRequest, Params
 from wantui.api.plan import DType, Residency
 from wantui.catalog.catalog import DEMO, Catalog
 from wantui.catalog.resolve import resolve
-from wantui.paths import demo_weights, shipped_config
+from wantui.paths import demo_reference, demo_weights, shipped_config
 from wantui.pipe.messages import ModelFiles
 from wantui.store.published import SUMS
 from wantui.worker import engine
@@ -68,7 +68,8 @@ def _frames(path: Path) -> Tensor:
 def test_its_files_are_those_of_the_recipe_and_small() -> None:
     content = _content(demo_weights())
     assert content.keys() == {*RECIPE.paths, SUMS}
-    assert sum(map(len, content.values())) <= MAX_BYTES
+    beside = _content(demo_reference())
+    assert sum(map(len, (*content.values(), *beside.values()))) <= MAX_BYTES
 
 
 def test_it_draws_what_it_is_asked_for(worker: WorkerProcess, demo: Desk) -> None:

@@ -33,6 +33,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "loading": ("load", "unload"),
     "hardware": ("hw",),
     "plan": ("plan",),
+    "doctor": ("doctor",),
     "events": ("events",),
     "config": ("config",),
     "daemon": ("daemon",),

@@ -15,6 +15,7 @@ from wantui.api.adapter import (
 from wantui.api.base import API_VERSION
 from wantui.api.batch import KEY_HEADER, Batch, BatchRequest, RetryRequest
 from wantui.api.cleaning import Cleaning, CleanRequest
+from wantui.api.doctor import Diagnosis
 from wantui.api.download import ConvertPlan, Depth, Download, Downloads, PullPlan
 from wantui.api.estimate import Accuracy, Fits, PlanRequest, Plans
 from wantui.api.event import EventId, EventKind
@@ -45,6 +46,8 @@ MEASURING_TIMEOUT_S = 330.0
 """For the engine to be imported from a cold disk."""
 LOAD_TIMEOUT_S = 3600.0
 """For a model that comes from a slow disk: the daemon itself gives up on one that hangs."""
+DOCTORS_TIMEOUT_S = 1800.0
+"""For that, and a clip of the demo on the slowest machine."""
 SENDING_TIMEOUT_S = 300.0
 """For a large file to be taken, hashed, and on the disk."""
 STREAM_SILENCE_S = 60.0
@@ -194,6 +197,13 @@ class Client(Calls):
             Hardware,
             query={"anew": anew},
             timeout_s=MEASURING_TIMEOUT_S,
+        )
+
+    async def doctor(self, *, quick: bool = False) -> Diagnosis:
+        """What is wrong at the daemon's; `quick` makes no clip."""
+        query: Query = {"quick": quick}
+        return await self._call(
+            "POST", "/api/doctor", Diagnosis, query=query, timeout_s=DOCTORS_TIMEOUT_S
         )
 
     async def watch_hardware(self) -> AsyncGenerator[Hardware]:

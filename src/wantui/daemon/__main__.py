@@ -1,4 +1,6 @@
-"""`python -m wantui.daemon run`: the daemon in the foreground; `set-aside`: room for a new one."""
+"""`python -m wantui.daemon run`: the daemon in the foreground. `set-aside`: a database that does
+not open is kept out of the way; `doctor`: why it does not start.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+from wantui.api.doctor import Severity, lines_of, summary_of
 from wantui.daemon.aside import set_aside
 from wantui.daemon.lifecycle import serve
 from wantui.errors import DaemonElsewhere, DaemonRunning, ExitCode, WantuiError
@@ -26,6 +29,10 @@ def main() -> int:
         "--if-none", action="store_true", help="exit with 0 if a daemon is running already"
     )
     commands.add_parser("set-aside", help="keep a database that does not open out of the way")
+    doctor = commands.add_parser("doctor", help="look what is wrong here; needs no daemon")
+    doctor.add_argument("--quick", action="store_true", help="make no clip")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
+    doctor.set_defaults(doctor=True)
     options = parser.parse_args()
     try:
         paths = Paths.from_environment()
@@ -33,6 +40,8 @@ def main() -> int:
             return _set_aside(paths)
         _leave_folder()
         _keep_kernels(paths.kernels)
+        if getattr(options, "doctor", False):
+            return _doctor(paths, quick=options.quick, as_json=options.json)
         asyncio.run(serve(paths, load_settings(paths)))
     except DaemonRunning as error:
         here = not isinstance(error, DaemonElsewhere)
@@ -48,6 +57,23 @@ def _set_aside(paths: Paths) -> int:
     sys.stdout.write(f"{aside}\n")
     sys.stderr.write("the database is kept there; begin with an empty queue: wantui daemon start\n")
     return ExitCode.OK
+
+
+def _doctor(paths: Paths, *, quick: bool, as_json: bool) -> int:
+    """Exits as `wantui doctor` does."""
+    from wantui.daemon.doctor.visiting import visit  # noqa: PLC0415 - a daemon does without
+
+    try:
+        diagnosis = asyncio.run(visit(paths, quick=quick))
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    if as_json:
+        sys.stdout.write(f"{diagnosis.model_dump_json()}\n")
+    else:
+        for finding in diagnosis.findings:
+            sys.stdout.write("\n".join([*lines_of(finding), ""]))
+        sys.stderr.write(f"{summary_of(diagnosis)}\n")
+    return ExitCode.FAILED if diagnosis.severity is Severity.ERROR else ExitCode.OK
 
 
 def _leave_folder() -> None:

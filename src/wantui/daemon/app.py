@@ -16,6 +16,7 @@ from wantui.daemon.routes import (
     adapters,
     cache,
     daemon,
+    doctor,
     downloads,
     events,
     jobs,
@@ -61,6 +62,7 @@ def create_app(parts: Parts, shutdown: asyncio.Event) -> FastAPI:
         metrics,
         plan,
         logs,
+        doctor,
     )
     for noun in nouns:
         app.include_router(noun.router)

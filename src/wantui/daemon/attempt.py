@@ -9,7 +9,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-from wantui.api.job import JobWarning
+from wantui.api.doctor import DOCTORS_LABEL
+from wantui.api.job import Job, JobWarning
 from wantui.api.model import WeightsStatus
 from wantui.api.plan import Plan
 from wantui.catalog.encoding import resolve_encoding
@@ -77,9 +78,7 @@ def order_for(claim: Claim, paths: Paths, settings: Settings, verdicts: Verdicts
         output=str(folder.output),
         checkpoint=str(folder.checkpoint),
         checkpoint_every_s=settings.worker.checkpoint_every_s,
-        embeddings=EmbeddingCache(
-            folder=str(paths.embeddings), most_bytes=settings.cache.embeddings_bytes
-        ),
+        embeddings=_embeddings(job, folder, paths, settings),
         encoding=encoding,
         thumbnail=str(folder.thumbnail),
         frames_folder=str(folder.frames) if encoding.png else None,
@@ -111,6 +110,13 @@ def model_files(
             if part.gguf is not None
         ),
     )
+
+
+def _embeddings(job: Job, folder: JobFolder, paths: Paths, settings: Settings) -> EmbeddingCache:
+    """A doctor wants to see the encoder at work, and leaves nothing that it made to others."""
+    if job.label == DOCTORS_LABEL:
+        return EmbeddingCache(folder=str(folder.path), most_bytes=0)
+    return EmbeddingCache(folder=str(paths.embeddings), most_bytes=settings.cache.embeddings_bytes)
 
 
 class Attempt:

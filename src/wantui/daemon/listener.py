@@ -75,6 +75,24 @@ def _take(handle: int, lock: Path) -> None:
         ) from error
 
 
+def holder_of(lock: Path) -> int | None:
+    """The pid of the daemon that holds the lock; None if none does."""
+    try:
+        handle = os.open(lock, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        said = os.pread(handle, 32, 0).decode("ascii", "replace").split()
+        return int(said[0]) if said and said[0].isdigit() else None
+    except OSError:  # a network filesystem without locks
+        return None
+    finally:
+        os.close(handle)
+    return None
+
+
 @contextlib.contextmanager
 def listening(path: Path) -> Iterator[socket.socket]:
     """A bound and listening socket, mode 0600 in a 0700 folder, removed again at the end.

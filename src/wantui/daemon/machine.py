@@ -21,6 +21,8 @@ FRESH_S = 5.0
 """How old a reading may be for whoever asks every few seconds."""
 PATIENCE_S = 1.0
 """How long they wait for a new one."""
+ENGINE_LOG = "engine.log"
+"""What the engine says on its way, when it is asked."""
 COUNTED_AGAIN_S = 60.0
 """How long the sizes of folders are believed."""
 
@@ -122,11 +124,20 @@ class Machine:
         self._probe.close()
 
 
-def machine_of(paths: Paths, settings: HardwareSettings, recipes: Sequence[Recipe]) -> Machine:
-    """The real one. Raises SettingsInvalid for a profile of the user's that is wrong."""
+def machine_of(
+    paths: Paths,
+    settings: HardwareSettings,
+    recipes: Sequence[Recipe],
+    keeps_in: Path | None = None,
+) -> Machine:
+    """The real one; what is found out is kept among the state, or in a folder that is given.
+
+    Raises SettingsInvalid for a profile of the user's that is wrong.
+    """
     profiles = Profiles.load(shipped_config() / "profiles", paths.profiles, settings.profile)
-    log_file = paths.logs / "engine.log"
-    findings = Findings(paths.findings, log_file, recipes, demo_weights(), _disks_of(paths))
+    log_file = (keeps_in or paths.logs) / ENGINE_LOG
+    file = paths.findings if keeps_in is None else keeps_in / paths.findings.name
+    findings = Findings(file, log_file, recipes, demo_weights(), _disks_of(paths))
     return Machine(paths, profiles, findings)
 
 
