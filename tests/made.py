@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from wantui.api.error import ErrorBody
-from wantui.api.hardware import Cpu, Disk, Gpu, Hardware, Memory
+from wantui.api.hardware import (
+    AttentionBackend,
+    BuiltComponent,
+    Cpu,
+    Disk,
+    EngineFacts,
+    Folder,
+    Gpu,
+    Hardware,
+    Memory,
+    MemoryHolder,
+    PcieLink,
+    ProfileMatch,
+)
 from wantui.api.hello import Hello
 from wantui.api.job import (
     Attempt,
@@ -22,7 +35,6 @@ from wantui.api.job import (
 from wantui.api.model import (
     ComponentStatus,
     Defaults,
-    Health,
     Limits,
     ModelStatus,
     QualityOffer,
@@ -31,6 +43,7 @@ from wantui.api.model import (
 )
 from wantui.api.plan import DType, Plan, Residency
 from wantui.api.queue import Queue
+from wantui.api.report import Health, Metrics, Suitability, Tally
 from wantui.api.status import Status
 from wantui.api.worker import Worker, WorkerState
 
@@ -151,6 +164,19 @@ def failed(id: int = 1, rev: int = 1, message: str = "the worker ended by signal
     )
 
 
+def record(successes: int = 11, failures: int = 1) -> Metrics:
+    """As many generations, of late as ever."""
+    count = successes + failures
+    numbers: dict[str, Any] = {
+        "generations": count,
+        "successes": successes,
+        "failures": failures,
+        "success_rate": successes / count,
+        "mean_seconds": 8.4,
+    }
+    return Metrics(**numbers, last_day=Tally(), last_week=Tally(**numbers))
+
+
 def model(
     id: str = "demo", state: WeightsState = WeightsState.VERIFIED, **fields: Any
 ) -> ModelStatus:
@@ -186,6 +212,10 @@ def model(
         "parameter_count": None if id == "demo" else 28_576_983_168,
         "weights": weights,
         "health": Health(last_error=None, last_verified_at=None),
+        "implemented": True if id == "demo" else None,
+        "estimated_vram_bytes": GB if id == "demo" else None,
+        "hardware": Suitability(recommended_profile="cpu", reasons=("no GPU is used",)),
+        "metrics": record() if id == "demo" else Metrics(),
         "loaded": False,
         "takes_image": True,
         "needs_image": False,
@@ -229,6 +259,15 @@ def gpu(index: int = 0) -> Gpu:
         temperature_c=61.0,
         power_w=512.0,
         power_limit_w=700.0,
+        holders=(
+            MemoryHolder(pid=99, name="python3", bytes=18 * GB),
+            MemoryHolder(pid=4711, name="Xorg", bytes=GB),
+        ),
+        clock_mhz=1755,
+        clock_max_mhz=1980,
+        memory_clock_mhz=2619,
+        pcie=PcieLink(generation=5, lanes=16, max_generation=5, max_lanes=16),
+        ecc=True,
     )
 
 
@@ -237,11 +276,50 @@ def hardware(*gpus: Gpu, at: float = NOW) -> Hardware:
         gpus=gpus,
         driver="580.65" if gpus else None,
         gpu_reason=None if gpus else "no NVIDIA driver answers",
-        cpu=Cpu(name="AMD EPYC 9354", cores=32, utilization_percent=12.0),
+        cpu=Cpu(
+            name="AMD EPYC 9354",
+            cores=32,
+            physical_cores=32,
+            utilization_percent=12.0,
+            extensions=("avx2", "avx512f"),
+        ),
         memory=Memory(total_bytes=64 * GB, available_bytes=41 * GB),
         disks=(
             Disk(role="weights", path="/home/ada/.cache", total_bytes=500 * GB, free_bytes=20 * GB),
             Disk(role="jobs", path="/home/ada/jobs", total_bytes=500 * GB, free_bytes=200 * GB),
+        ),
+        folders=(Folder(role="hub", path="/home/ada/.cache", bytes=57 * GB),),
+        engine=EngineFacts(
+            torch="2.13.0+cu130",
+            cuda="13.0",
+            attention=(
+                AttentionBackend(
+                    name="native",
+                    available=True,
+                    relative_error=0.002,
+                    operations_per_second=4.1e14,
+                ),
+                AttentionBackend(name="sage", available=False, reason="not installed"),
+            ),
+            components=(
+                BuiltComponent(
+                    model="demo",
+                    component="vae",
+                    class_name="AutoencoderKLWan",
+                    parameter_count=1,
+                    expected_count=1,
+                ),
+            ),
+        ),
+        profile=ProfileMatch(
+            name="h100",
+            summary="H100 SXM, 80 GB",
+            why="it is for NVIDIA H100 80GB HBM3",
+            expected_flops=5.9e14,
+            memory_bytes_per_second=3.35e12,
+            host_to_device_bytes_per_second=5.04e10,
+            disk_read_bytes_per_second=3e9,
+            memory_reserve_bytes=GB // 2,
         ),
         measured_at=at,
     )

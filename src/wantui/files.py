@@ -127,6 +127,10 @@ def full_disk_named(target: Path) -> Iterator[None]:
         raise
 
 
+def _temporary(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+
+
 @contextlib.contextmanager
 def atomic_path(target: Path, mode: int = PRIVATE_FILE, *, durable: bool = True) -> Iterator[Path]:
     """A temporary path beside `target` to write to; on success it is synced and renamed over it.
@@ -134,7 +138,7 @@ def atomic_path(target: Path, mode: int = PRIVATE_FILE, *, durable: bool = True)
     Without `durable` it is not synced: whole after a kill, perhaps not after a power cut. Raises
     DiskFull, also for what the writing itself raises.
     """
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+    temporary = _temporary(target)
     try:
         with full_disk_named(target):
             yield temporary
@@ -154,6 +158,22 @@ def write_atomic(
     """Replace a whole file: temporary name, sync, rename, sync of the folder. Raises DiskFull."""
     with atomic_path(target, mode, durable=durable) as temporary:
         temporary.write_bytes(content)
+
+
+def link(source: Path, target: Path) -> None:
+    """Have a file under a second name, in the place of what has that name. Raises OSError.
+
+    Of the file nothing changes but the number of its names, and its ctime.
+    """
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        temporary = _temporary(target)
+        try:
+            os.link(source, temporary)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def sweep(folder: Path) -> int:

@@ -71,6 +71,16 @@ class Paths:
         return self.config / "qualities"
 
     @property
+    def profiles(self) -> Path:
+        """The user's own profiles of machines, a TOML file each."""
+        return self.config / "profiles"
+
+    @property
+    def findings(self) -> Path:
+        """What was found out about the machine once."""
+        return self.state / "machine.json"
+
+    @property
     def database(self) -> Path:
         return self.state / "wantui.db"
 

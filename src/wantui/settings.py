@@ -88,6 +88,10 @@ class StoreSettings(_Section):
     converted_bytes: Annotated[int, Field(ge=0)]
 
 
+class HardwareSettings(_Section):
+    profile: str
+
+
 class EventSettings(_Section):
     history: Count
     subscriber_buffer: Count
@@ -123,6 +127,7 @@ class Settings(_Section):
     preview: PreviewSettings
     video: VideoSettings
     store: StoreSettings
+    hardware: HardwareSettings
     events: EventSettings
     limits: LimitSettings
     logs: LogSettings

@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import socketserver
+import threading
+from collections.abc import Iterator
+from pathlib import Path
 
-from tests.cli.command import CTRL_C, TINY, document, in_terminal, wantui
+from tests.cli.command import CTRL_C, PATIENCE_S, TINY, document, in_terminal, wantui
+from tests.running import RunningDaemon
 
 HOSTILE = "\x1b]0;owned\x07\x1b[31mred\x9b2J \u202ecircle"
+
+
+@contextlib.contextmanager
+def mute_daemon(path: Path, hello: bytes) -> Iterator[threading.Event]:
+    """One that says hello, and is silent once it was sent a job: then the event is set."""
+    asked, over = threading.Event(), threading.Event()
+
+    class Half(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            if self.rfile.readline().startswith(b"GET /api/hello "):
+                head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(hello)}\r\n\r\n"
+                self.wfile.write(head.encode() + hello)
+            else:
+                asked.set()
+                over.wait()
+
+    with socketserver.ThreadingUnixStreamServer(str(path), Half) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            yield asked
+        finally:
+            over.set()
+            server.shutdown()
 
 
 def test_progress_is_one_line_rewritten_in_place(environment: dict[str, str]) -> None:
@@ -33,6 +62,21 @@ def test_ctrl_c_detaches_and_the_job_goes_on(environment: dict[str, str], paused
     assert "Traceback" not in shown
     assert document(environment, "job", job_id)["state"] == "queued"
     wantui(environment, "cancel", job_id)
+
+
+def test_ctrl_c_before_the_daemon_has_answered_says_that_there_may_be_a_job(
+    daemon: RunningDaemon, tmp_path: Path
+) -> None:
+    with mute_daemon(tmp_path / "mute", daemon.call("GET", "/api/hello").content) as asked:
+        environment = {**daemon.environment, "WANTUI_HOST": f"unix://{tmp_path}/mute"}
+        with in_terminal(environment, "generate", "a red circle", *TINY) as terminal:
+            assert asked.wait(PATIENCE_S)
+            terminal.type(CTRL_C)
+            shown = terminal.rest()
+            assert terminal.process.returncode == 130
+    assert "it may have the job all the same" in shown
+    assert "wantui queue" in shown
+    assert "Traceback" not in shown
 
 
 def test_ctrl_c_ends_a_waiting_command_the_same_way(environment: dict[str, str], held: int) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import PATIENCE_S, TINY, WANTUI, document, wantui
+from tests.cli.command import PATIENCE_S, TINY, WANTUI, document, in_terminal, wantui
 from tests.running import running_daemon, tiny
 from wantui import __version__
 from wantui.api.status import MAX_UNFINISHED
@@ -35,6 +35,31 @@ def test_show_takes_an_alias_and_names_the_files_that_are_missing(
     assert "1280x720, 81 frames at 16 fps, 40 steps" in shown
     assert "34.4 B" in shown
     assert document(environment, "show", "t2v-A14B")["id"] == "t2v-a14b"
+
+
+def test_show_tells_of_the_engine_the_machine_and_the_jobs_so_far(
+    environment: dict[str, str], finished: int
+) -> None:
+    told = document(environment, "show", "t2v-a14b")
+    assert told["implemented"] is True  # all 34 billion, without a byte of weights
+    assert told["parameter_count"] == 34_384_786_035
+    demo = document(environment, "show", "demo")
+    assert demo["metrics"]["successes"] >= 1
+    assert demo["hardware"]["recommended_profile"]
+    shown = wantui(environment, "show", "demo").stdout
+    assert "implemented   yes: built AutoencoderKLWan, UMT5EncoderModel" in shown
+    generations = next(line for line in shown.splitlines() if line.startswith("generations"))
+    assert f"{demo['metrics']['generations']}, " in generations
+
+
+@pytest.mark.parametrize("verb", [("show", "t2v-a14b"), ("show", "ti2v-5b"), ("ls",)])
+def test_no_line_is_wider_than_a_terminal_of_80_columns(
+    environment: dict[str, str], verb: tuple[str, ...]
+) -> None:
+    with in_terminal({**environment, "NO_COLOR": "1"}, *verb, columns=80) as terminal:
+        lines = terminal.rest().splitlines()
+    assert len(lines) > 3
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_model_that_nobody_knows_is_an_error_in_both_shapes(environment: dict[str, str]) -> None:

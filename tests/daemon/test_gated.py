@@ -57,7 +57,10 @@ async def test_a_pull_that_is_not_let_in_is_told_until_one_is(
         assert (await client.model("ti2v-5b")).upstream is None
         failed = await when(client, (await client.pull("ti2v-5b")).id, ended)
         assert failed.error is not None
-        assert (failed.error.code, failed.error.detail) == ("gated_repository", {"page": page})
+        assert (failed.error.code, failed.error.detail) == (
+            "gated_repository",
+            {"page": page, "repository": repository.id},
+        )
         told = await upstream(client)
         assert (told.gated, told.accept_at) == (True, page)
         assert told.commit == (None if secret else repository.commit)

@@ -24,12 +24,12 @@ VAE = "vae/diffusion_pytorch_model.safetensors"
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
 
-def own_model(home: Path, base: str) -> Path:
-    """`BASE:q8`, whose expert is this file."""
+def own_model(home: Path, base: str, id: str = "q8") -> Path:
+    """`BASE:ID`, whose expert is this file."""
     file = home / "models" / "expert.gguf"
     folder = home / "config" / "models"
-    folder.mkdir(parents=True)
-    text = f'id = "{base}:q8"\nextends = "{base}"\n\n[gguf]\ntransformer = "{file}"\n'
+    folder.mkdir(parents=True, exist_ok=True)
+    text = f'id = "{base}:{id}"\nextends = "{base}"\n\n[gguf]\ntransformer = "{file}"\n'
     (folder / "mine.toml").write_text(text, "utf-8")
     return file
 

@@ -14,12 +14,14 @@ import pytest
 
 from tests.daemon.test_api import picture
 from tests.hub import Hub
+from tests.planners import planner
 from tests.pulling import daemon_with, hub_with_ti2v, when
 from tests.running import RunningDaemon, job_when, queue_when, running_daemon, tiny
 from tests.unit.machines import GIB, gpu, machine
 from wantui.api.download import DownloadState
 from wantui.api.hardware import Hardware
 from wantui.api.job import Job, JobRequest, JobState, JobWarning, WaitsFor
+from wantui.api.report import Metrics
 from wantui.api.worker import WorkerState
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
@@ -27,10 +29,14 @@ from wantui.catalog.resolve import resolve
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.fetch_lane import NETWORK, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
+from wantui.daemon.findings import Findings
 from wantui.daemon.inventory import Inventory
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.machine import Machine
+from wantui.daemon.naming import Naming
+from wantui.daemon.prospects import MachineProspects
 from wantui.daemon.provision import Provision
+from wantui.daemon.reports import Reports
 from wantui.daemon.scheduler import Scheduler
 from wantui.daemon.upstream import UpstreamBook
 from wantui.daemon.verdict_book import VerdictBook
@@ -38,6 +44,7 @@ from wantui.daemon.weights_cargo import WeightsCargo
 from wantui.database import Database
 from wantui.errors import DiskFull, QueueFull
 from wantui.files import TEMPORARY_SUFFIX
+from wantui.hardware.profiles import Profiles
 from wantui.paths import Paths, demo_weights, shipped_config
 from wantui.queue.jobs import Jobs
 from wantui.settings import QueueSettings, load_settings
@@ -203,6 +210,7 @@ async def _pull_over_a_full_disk(
         store.downloads,
         cargo_of=lambda _: cargo,
         book=store.book,
+        naming=Naming(database, store.inventory, store.downloads),
         log_file=store.log_file,
     )
     asked = await store.provision.pull(recipe)
@@ -230,9 +238,14 @@ class Store:
             paths.hub_cache,
             demo_weights(),
             self.book,
-            self.upstream,
+            Reports(
+                CATALOG,
+                self.upstream,
+                loaded=lambda _: False,
+                metrics=lambda _: Metrics(),
+                prospects=MachineProspects(planner(paths.state), lambda: machine(gpu(24 * GIB))),
+            ),
             converted=paths.converted,
-            loaded=lambda _: False,
             changed=ignore,
         )
         self.downloads = Downloads(database, ignore)
@@ -284,7 +297,8 @@ class Flickering(Machine):
     """A machine whose driver names its GPU only when `named`."""
 
     def __init__(self, paths: Paths) -> None:
-        super().__init__(paths)
+        findings = Findings(paths.findings, paths.logs, (), paths.hub_cache, {})
+        super().__init__(paths, Profiles.load(shipped_config() / "profiles"), findings)
         self.named = True
 
     async def read(self) -> Hardware:
@@ -298,7 +312,12 @@ async def test_a_driver_that_hiccups_fails_no_job(
     paths = Paths.from_environment({"WANTUI_HOME": str(tmp_path)})
     made = Flickering(paths)
     scheduler = Scheduler(
-        jobs, CATALOG, Store(database, paths).provision, made, changed=lambda: None
+        jobs,
+        CATALOG,
+        Store(database, paths).provision,
+        made,
+        planner=planner(tmp_path),
+        changed=lambda: None,
     )
     scheduler.start({"GPU-1"})
     made.named = False

@@ -12,7 +12,8 @@ import pytest
 from wantui.daemon.verdict_book import VerdictBook
 from wantui.database import Database
 from wantui.files import boot_id
-from wantui.pipe.fetch import Checked, Outcome, StatKey
+from wantui.pipe.fetch import Checked, Outcome
+from wantui.pipe.file import StatKey
 from wantui.store import verdicts as table
 from wantui.store.verdicts import Verdict
 
@@ -105,3 +106,19 @@ async def test_another_file_in_its_place_is_synced_for_nobody_else(
         await synced(database, last.key)
     kept = {verdict.key for verdict in await database.run(lambda c: table.load(c, "later"))}
     assert kept == {last.key}
+
+
+async def test_a_file_whose_name_was_removed_is_synced_under_the_one_it_has_left(
+    database: Database, tmp_path: Path
+) -> None:
+    book = await book_of(database)
+    told = report(tmp_path / "removed")
+    left = tmp_path / "left"
+    left.hardlink_to(tmp_path / "removed")
+    before = StatKey.of(left.stat())
+    await book.learn(told.model_copy(update={"key": before}))
+    (tmp_path / "removed").unlink()
+    now = StatKey.of(left.stat())
+    await book.carry_over(before, now, left)
+    async with at_work(book):
+        await synced(database, now)

@@ -435,12 +435,38 @@ async def test_prune_takes_what_nobody_names_and_leaves_a_cache_that_others_read
         (twin,) = (item for item in plan.removals if item.repository == TWIN)
         assert (twin.revisions, twin.orphans, twin.freed_bytes) == (("e" * 40,), 1, 1002)
         assert (await client.prune(dry_run=False)).freed_bytes == plan.freed_bytes
-        assert (await state_of(client, "twin")).usable  # what the kill left untold is read again
+        assert await state_of(client, "twin") is WeightsState.VERIFIED
         assert (await client.prune(dry_run=True)).removals == ()
     successor.stop()
     seen = huggingface_hub.scan_cache_dir(house.cache)
     assert not seen.warnings
     assert {(repo.repo_id, len(repo.revisions)) for repo in seen.repos} >= {(TWIN, 1)}
+
+
+@pytest.mark.parametrize("killed", ["daemon", "fetcher"])
+@pytest.mark.parametrize("state", [WeightsState.VERIFIED, WeightsState.CORRUPT])
+async def test_a_name_that_a_kill_left_untold_has_its_file_read_again_unasked(
+    house: House, killed: str, state: WeightsState
+) -> None:
+    async with house.daemon.client() as client:
+        await pulled(client, "twin")
+        house.hub.faults = [Fault(TOKENIZER, stall_after=100)]
+        asked = await client.pull("tiny")
+        await when(client, asked.id, lambda download: download.bytes_done > 0)
+    (fetcher,) = psutil.Process(house.daemon.pid).children()
+    os.kill(house.daemon.pid if killed == "daemon" else fetcher.pid, signal.SIGKILL)
+    blob = house.blob(repository=TWIN)
+    os.link(blob, house.home / "untold")  # the last that the fetcher did
+    if state is WeightsState.CORRUPT:
+        spoil(blob)
+    daemon = house.daemon.restart() if killed == "daemon" else house.daemon
+    async with daemon.client() as client:
+        await client.pause_download(asked.id)
+        async for _ in client.follow():
+            if (seen := await state_of(client, "twin")) is not WeightsState.UNVERIFIED:
+                break
+        assert seen is state
+    daemon.stop()
 
 
 async def test_weights_that_do_not_load_are_read_again_once_and_then_the_job_fails(

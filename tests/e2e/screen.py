@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import subprocess
+import termios
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -52,6 +53,22 @@ class Screen:
             piece = read_terminal(self._master)
             assert piece, f"it ended before {wanted}"
             seen += piece
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Meanwhile nothing is taken that the program draws, as after Ctrl-S."""
+        side = os.open(f"/proc/{self.process.pid}/fd/0", os.O_RDWR | os.O_NOCTTY)
+        termios.tcflow(side, termios.TCOOFF)
+        try:
+            yield
+        finally:
+            termios.tcflow(side, termios.TCOON)
+            os.close(side)
+
+    def echoes(self) -> bool:
+        """Whether the terminal shows what is typed, as it does for a shell."""
+        local_modes: int = termios.tcgetattr(self._master)[3]
+        return bool(local_modes & termios.ECHO)
 
     def ends(self) -> int:
         """Wait until the program has ended, and its exit status."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.e2e.screen import Screen, screen_of
+from tests.e2e.screen import PATIENCE_S, Screen, screen_of
 from tests.running import call, environment_for, job_when
 from wantui.api.job import Job, JobState
 from wantui.client import Address, Client
@@ -59,6 +59,30 @@ def test_a_signal_gives_the_terminal_back(environment: dict[str, str]) -> None:
         assert screen.ends() == 128 + signal.SIGTERM
 
 
+def test_a_signal_ends_the_tui_on_a_terminal_that_takes_nothing(
+    environment: dict[str, str],
+) -> None:
+    with screen_of(WANTUI, environment) as screen:
+        screen.shows("● connected")
+        with screen.stopped():
+            screen.process.terminate()
+            assert screen.process.wait(PATIENCE_S) == 128 + signal.SIGTERM
+
+
+def test_a_tui_that_was_stopped_and_continued_gives_the_terminal_back(
+    environment: dict[str, str],
+) -> None:
+    with screen_of(WANTUI, environment) as screen:
+        screen.shows("● connected")
+        screen.process.send_signal(signal.SIGSTOP)
+        screen.process.send_signal(signal.SIGCONT)
+        screen.type(ESCAPE)
+        screen.shows("1-6 areas")
+        screen.type("q")
+        assert screen.ends() == 0
+        assert screen.echoes()
+
+
 async def test_the_tui_makes_a_clip_and_shows_it(environment: dict[str, str]) -> None:
     with screen_of(WANTUI, environment) as screen:
         type_prompt(screen)
@@ -86,7 +110,7 @@ async def test_the_tui_makes_a_clip_and_shows_it(environment: dict[str, str]) ->
 async def test_a_closed_window_ends_neither_the_daemon_nor_the_job(
     environment: dict[str, str],
 ) -> None:
-    with screen_of(WANTUI, environment) as screen:
+    with screen_of(WANTUI, environment, columns=100, lines=30) as screen:
         type_prompt(screen)
         screen.shows("▶ 1 running")
         pid = daemon_pid(environment)
@@ -94,16 +118,6 @@ async def test_a_closed_window_ends_neither_the_daemon_nor_the_job(
         screen.hang_up()
     assert (await finished(environment, 1)).state is JobState.COMPLETED
     assert daemon_pid(environment) == pid
-
-
-async def test_a_window_that_nobody_read_for_a_job_s_length_ends_the_tui_when_it_is_closed(
-    environment: dict[str, str],
-) -> None:
-    with screen_of(WANTUI, environment) as screen:
-        type_prompt(screen)
-        screen.shows("▶ 1 running")
-        await finished(environment, 1)  # and nobody reads what is drawn meanwhile
-        screen.hang_up()
 
 
 async def test_a_lost_line_under_generate_costs_nothing(environment: dict[str, str]) -> None:

@@ -72,10 +72,13 @@ class Fetcher:
         return self.cache / f"models--{REPOSITORY.replace('/', '--')}"
 
     def order(self, paths: Sequence[str], **fields: Any) -> None:
-        values = {
-            "repository": REPOSITORY,
-            "revision": None,
+        wanted = {
+            "repository": fields.pop("repository", REPOSITORY),
+            "revision": fields.pop("revision", None),
             "paths": tuple(paths),
+        }
+        values = {
+            "wanted": (wanted,),
             "hub_cache": str(self.cache),
             "connections": 4,
             "bytes_a_second": None,

@@ -21,7 +21,8 @@ from tests.hub import Fault, File, Hub, Repository, running_hub
 from wantui.api.download import Depth
 from wantui.errors import DownloadBusy, WeightsUnreadable
 from wantui.fetcher.steady import read_steadily
-from wantui.pipe.fetch import Checked, FileToVerify, Outcome, Proven, StatKey, VerifyFiles
+from wantui.pipe.fetch import Checked, FileToVerify, Outcome, Proven, VerifyFiles
+from wantui.pipe.file import StatKey
 from wantui.store.alone import alone, drop_staging
 from wantui.store.digest import digest_of
 

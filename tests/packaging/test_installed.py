@@ -57,6 +57,7 @@ def test_the_wheel_carries_settings_recipes_migrations_and_the_demo(wheel: Path)
         "wantui/_config/wantui.toml",
         "wantui/_config/models/t2v-a14b.toml",
         "wantui/_config/qualities/faithful.toml",
+        "wantui/_config/profiles/rtx-4090.toml",
         "wantui/migrations/0001_jobs.sql",
         "wantui/demo/weights/model_index.json",
         "wantui/py.typed",

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests import made
 from wantui.api.job import ImageUsed
+from wantui.api.lora import LoraExpert, LoraUsed
 from wantui.api.model import WeightsState
 from wantui.errors import InvalidRequest, WantuiError, WeightsAbsent
 from wantui.tui import form
@@ -18,7 +19,7 @@ from wantui.tui.state import Snapshot, State, reduce
 EMPTY = dict.fromkeys(
     (
         *("prompt", "model", "size", "frames", "steps", "guidance", "sampler", "shift", "seed"),
-        *("negative_prompt", "image"),
+        *("negative_prompt", "image", "loras"),
     ),
     "",
 )
@@ -62,6 +63,16 @@ def test_a_job_is_typed_again_as_it_was() -> None:
     assert (request.guidance, request.guidance_low, request.seed) == (5.0, 3.0, 7)
     assert request.image == "ab" * 32
     assert (request.sampler, request.shift) == ("euler", 3.3)
+
+
+def test_a_job_s_loras_are_typed_again_by_their_ids() -> None:
+    used = LoraUsed(
+        sha256="ab" * 32, name="film", bytes=1, rank=4, strength=0.3, expert=LoraExpert.HIGH
+    )
+    job = made.job(1, params=made.params(loras=(used,)))
+    (use,) = form.request_of(form.values_of(job), None).loras
+    assert (use.adapter, use.strength, use.expert) == ("ab" * 6, 0.3, LoraExpert.HIGH)
+    assert "film" not in form.not_carried(job, made.model())
 
 
 def test_a_number_is_typed_again_to_its_last_digit() -> None:

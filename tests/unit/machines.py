@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from wantui.api.hardware import Cpu, Gpu, Hardware, Memory
-from wantui.hardware.nvml import DeviceMemory, NvmlDevice, NvmlError
+from wantui.hardware.nvml import Clocks, DeviceMemory, Holder, Link, NvmlDevice, NvmlError
 
 T = TypeVar("T")
 GIB = 1 << 30
+IDLE_CLOCKS = Clocks(345, 1980, 2619)
+IDLE_LINK = Link(1, 16, 5, 16)
 
 
 def told(value: T | None) -> T:
@@ -32,6 +35,10 @@ class MadeDevice:
     told_temperature: float | None = 40.0
     told_power: float | None = 70.5
     told_power_limit: float | None = 700.0
+    told_clocks: Clocks | None = IDLE_CLOCKS
+    told_link: Link | None = IDLE_LINK
+    told_ecc: bool | None = True
+    told_holders: Sequence[Holder] | None = ()
 
     def uuid(self) -> str:
         return told(self.told_uuid)
@@ -60,6 +67,18 @@ class MadeDevice:
     def power_limit_w(self) -> float:
         return told(self.told_power_limit)
 
+    def clocks(self) -> Clocks:
+        return told(self.told_clocks)
+
+    def link(self) -> Link:
+        return told(self.told_link)
+
+    def ecc(self) -> bool:
+        return told(self.told_ecc)
+
+    def holders(self) -> Sequence[Holder]:
+        return told(self.told_holders)
+
 
 @dataclass
 class MadeNvml:
@@ -69,6 +88,10 @@ class MadeNvml:
     failure: str | None = None
     opened: int = 0
     closed: int = 0
+    looked: int = 0
+    """How often its devices were listed."""
+    hangs: threading.Event | None = None
+    """While it is not set the listing of devices does not come back."""
     sessions: int = field(default=0, init=False)
 
     def open(self) -> None:
@@ -88,6 +111,9 @@ class MadeNvml:
     def devices(self) -> Sequence[NvmlDevice]:
         self._answer()
         assert self.sessions == 1
+        self.looked += 1
+        if self.hangs is not None:
+            self.hangs.wait()
         return self.made
 
     def _answer(self) -> None:

@@ -64,6 +64,7 @@ CODES = {
     "weights_changed": "WeightsChanged",
     "weights_unreadable": "WeightsUnreadable",
     "latents_not_finite": "LatentsNotFinite",
+    "compile_failed": "CompileFailed",
     "codec_missing": "CodecMissing",
     "adapter_unusable": "AdapterUnusable",
     "generation_failed": "GenerationFailed",
@@ -73,7 +74,12 @@ CODES = {
 def tree(cls: type[WantuiError] = WantuiError) -> list[type[WantuiError]]:
     """Those of `wantui.errors`, each once."""
     found = [cls, *(deeper for sub in cls.__subclasses__() for deeper in tree(sub))]
-    return [each for each in dict.fromkeys(found) if each.__module__ == errors.__name__]
+    return [each for each in dict.fromkeys(found) if in_errors(each)]
+
+
+def in_errors(cls: type[WantuiError]) -> bool:
+    """Whether the class is one that `wantui.errors` exports, under its own name."""
+    return getattr(errors, cls.__name__, None) is cls
 
 
 def test_the_exported_codes_are_these_and_each_names_one_class() -> None:
@@ -85,7 +91,12 @@ def test_no_error_lives_outside_the_tree() -> None:
     def everywhere(cls: type[WantuiError]) -> set[str]:
         return {cls.__module__}.union(*(everywhere(sub) for sub in cls.__subclasses__()))
 
-    assert everywhere(WantuiError) == {"wantui.errors"}
+    assert {module.rpartition(".")[0] for module in everywhere(WantuiError)} == {"wantui.errors"}
+
+
+def test_all_that_is_exported_is_listed() -> None:
+    assert {*CODES.values(), "Detail", "ExitCode", "error_from_wire"} == set(errors.__all__)
+    assert len(errors.__all__) == len(set(errors.__all__))
 
 
 def test_the_docstring_draws_every_class_once() -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.synthetic import NAMES, synthetic
 from tests.unit.machines import GIB, MadeDevice, MadeNvml
-from wantui.api.hardware import Hardware
-from wantui.hardware.cpu import CpuMeter, cpu_name
+from wantui.api.hardware import Hardware, PcieLink
+from wantui.hardware.cpu import CpuMeter, cpu_extensions, cpu_name
 from wantui.hardware.memory import read_memory
-from wantui.hardware.nvml import DriverNvml, NvmlError
+from wantui.hardware.nvml import DriverNvml, Holder, NvmlError
 from wantui.hardware.probe import NO_DEVICES, Probe
 
 
@@ -34,6 +36,10 @@ def test_every_gpu_is_listed_with_what_it_tells() -> None:
     assert (first.memory_total_bytes, first.memory_used_bytes) == (80 * GIB, GIB)
     assert (first.utilization_percent, first.temperature_c) == (12.0, 40.0)
     assert (first.power_w, first.power_limit_w) == (70.5, 700.0)
+    assert (first.clock_mhz, first.clock_max_mhz, first.memory_clock_mhz) == (345, 1980, 2619)
+    assert first.pcie == PcieLink(generation=1, lanes=16, max_generation=5, max_lanes=16)
+    assert first.ecc is True
+    assert first.holders == ()
     assert (second.index, second.compute_capability) == (1, "12.1")
     assert nvml.sessions == 0
 
@@ -46,10 +52,38 @@ def test_a_reading_that_the_driver_refuses_is_none_and_the_gpu_stays() -> None:
         told_temperature=None,
         told_power=None,
         told_power_limit=None,
+        told_clocks=None,
+        told_link=None,
+        told_ecc=None,
+        told_holders=None,
     )
     (gpu,) = look(MadeNvml([quiet])).gpus
     assert gpu.compute_capability is None
     assert {gpu.utilization_percent, gpu.temperature_c, gpu.power_w, gpu.power_limit_w} == {None}
+    assert {gpu.clock_mhz, gpu.clock_max_mhz, gpu.memory_clock_mhz, gpu.pcie, gpu.ecc} == {None}
+    assert gpu.holders == ()
+
+
+def test_who_holds_a_gpus_memory_is_named_the_largest_first() -> None:
+    gone = 1 << 30  # above any kernel's pid_max
+    told = [Holder(gone, 5 * GIB), Holder(os.getpid(), 7 * GIB), Holder(os.getppid(), None)]
+    (gpu,) = look(MadeNvml([MadeDevice(told_holders=told)])).gpus
+    assert [holder.bytes for holder in gpu.holders] == [7 * GIB, 5 * GIB, None]
+    assert [holder.pid for holder in gpu.holders] == [os.getpid(), gone, os.getppid()]
+    assert gpu.holders[0].name == psutil.Process().name()
+    assert gpu.holders[1].name == ""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_probe_of_a_synthetic_machine_tells_what_its_data_sheet_does(name: str) -> None:
+    known = synthetic(name)
+    probed = look(known.nvml())
+    assert len(probed.gpus) == len(known.gpus)
+    for gpu, sheet in zip(probed.gpus, known.hardware.gpus, strict=True):
+        telling = {"utilization_percent", "temperature_c", "power_w", "clock_mhz"}
+        told = gpu.model_dump(exclude={*telling, "memory_clock_mhz"})
+        assert told == sheet.model_dump(exclude={*telling, "memory_clock_mhz"})
+    assert bool(probed.gpu_reason) == (not known.gpus)
 
 
 def test_without_a_driver_the_reason_is_the_drivers() -> None:
@@ -74,6 +108,7 @@ def test_a_gpu_that_is_split_by_mig_is_left_out_with_the_reason() -> None:
     assert [gpu.uuid for gpu in beside.gpus] == ["GPU-2"]
     assert beside.gpus[0].index == 1
     assert beside.gpu_reason is None
+    assert "MIG" in beside.gpu_notes[0]
 
 
 @pytest.mark.parametrize("lost", [{"told_uuid": None}, {"told_name": None}, {"told_memory": None}])
@@ -95,6 +130,26 @@ def test_a_driver_that_dies_and_comes_back_is_found_again() -> None:
     probe.close()
     probe.close()
     assert (nvml.opened, nvml.closed) == (2, 2)
+
+
+def test_a_driver_that_hangs_is_waited_for_once_and_found_again_when_it_comes_back() -> None:
+    nvml = MadeNvml([MadeDevice()], hangs=threading.Event())
+    assert nvml.hangs is not None
+    probe = Probe(nvml, driver_s=0.05)
+    for _ in range(3):
+        hardware = probe.read({})
+        assert hardware.gpus == ()
+        assert hardware.gpu_reason == "the NVIDIA driver has not answered for 0.05 s: it hangs"
+        assert hardware.cpu.cores >= 1
+    assert nvml.looked == 1
+    probe.close()  # does not wait either
+    assert nvml.closed == 0
+    nvml.hangs.set()
+    while not (gpus := probe.read({}).gpus):
+        pass
+    assert gpus[0].uuid == "GPU-1"
+    probe.close()
+    assert (nvml.opened, nvml.closed) == (1, 1)
 
 
 def test_the_session_stays_open_between_looks() -> None:
@@ -181,6 +236,17 @@ def test_the_processors_name_is_the_kernels_or_the_platforms(tmp_path: Path) -> 
     assert cpu_name(tmp_path / "absent")
 
 
+def test_of_the_processors_instructions_those_are_told_that_torch_computes_with(
+    tmp_path: Path,
+) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("processor\t: 0\nflags\t\t: fpu sse2 avx avx2 avx512_bf16 amx_tile\n")
+    assert cpu_extensions(cpuinfo) == ("avx", "avx2", "avx512_bf16", "amx_tile")
+    cpuinfo.write_text("processor\t: 0\nFeatures\t: fp asimd sve bf16\n")
+    assert cpu_extensions(cpuinfo) == ("asimd", "sve", "bf16")
+    assert cpu_extensions(tmp_path / "absent") == ()
+
+
 def cgroup(root: Path, self_cgroup: str, files: dict[str, str]) -> Path:
     for name, content in {"proc/self/cgroup": self_cgroup, **files}.items():
         path = root / name
@@ -247,6 +313,8 @@ def test_a_containers_limit_is_the_memory_there_is(
 ) -> None:
     memory = read_memory(cgroup(tmp_path, self_cgroup, files))
     assert (memory.total_bytes, memory.available_bytes) == (total, available)
+    assert memory.machine_bytes == psutil.virtual_memory().total
+    assert memory.limit == ("cgroup v1" if f"{V1}/" in "".join(files) else "cgroup v2")
 
 
 @pytest.mark.parametrize(
@@ -265,3 +333,11 @@ def test_without_a_limit_it_is_the_machines(
 ) -> None:
     memory = read_memory(cgroup(tmp_path, self_cgroup, files))
     assert memory.total_bytes == psutil.virtual_memory().total
+    assert memory.limit is None
+
+
+def test_swap_is_the_machines(tmp_path: Path) -> None:
+    root = cgroup(tmp_path, "", {"proc/meminfo": "SwapTotal:  2048 kB\nSwapFree:  512 kB\n"})
+    memory = read_memory(root)
+    assert (memory.swap_total_bytes, memory.swap_used_bytes) == (2048 * 1024, 1536 * 1024)
+    assert read_memory(tmp_path / "absent").swap_total_bytes == 0

@@ -155,6 +155,16 @@ def test_the_channels_tell_image_to_video_from_text_to_video() -> None:
         (diffusers_shapes(16, (40,), **A14B), "it has 40 blocks and no blocks.40.attn1.to_q"),
         (diffusers_shapes(16, (0,), 5120, 14_336), "blocks.0.ffn.net.0.proj is 13824 x 5120"),
         (
+            diffusers_shapes(16, (0,), **A14B)
+            | {"transformer.patch_embedding.lora_A.weight": (16, 36 * 4),
+               "transformer.patch_embedding.lora_B.weight": (5120, 16)},
+            "patch_embedding is 5120 x 36 x 1 x 2 x 2: the LoRA's down is 16 x 144",
+        ),
+        (
+            diffusers_shapes() | {"transformer.blocks.0.attn1.to_q.lora_A.weight": (4, DIM, 1, 1)},
+            f"the LoRA's down is 4 x {DIM} x 1 x 1",
+        ),
+        (
             diffusers_shapes() | {"transformer.blocks.0.attn1.to_q.diff": (DIM, DIM - 1)},
             f"the LoRA's diff is {DIM} x {DIM - 1}",
         ),

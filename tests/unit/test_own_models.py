@@ -68,6 +68,40 @@ def test_gguf_files_can_lie_in_the_model_s_own_folder_or_repository(
     assert not any("transformer/diffusion" in path for path in mine.paths)
 
 
+def test_gguf_files_can_come_from_a_repository_of_their_own(tmp_path: Path) -> None:
+    """As its publisher has them: nothing else is there."""
+    text = 'id = "x"\nextends = "{}"\n[gguf]\nrepository = "Quant/{}"\ntransformer = "H/a.gguf"\n'
+    mine = load(tmp_path, text.format("ti2v-5b", "TI2V")).model("x")
+    base = Catalog.load(shipped_config()).model("ti2v-5b")
+    own, quantised = mine.sources
+    assert (own.repository, quantised) == (base.repository, ("Quant/TI2V", ("H/a.gguf",)))
+    assert own.paths == tuple(path for path in base.paths if "transformer/diffusion" not in path)
+    assert mine.brings("H/a.gguf")
+    located = mine.located("/cache")
+    assert located.components[0].paths == ("transformer/config.json", "/cache/H/a.gguf")
+    assert "/cache/H/a.gguf" in located.paths
+    demo = load(tmp_path, text.format("demo", "Demo")).model("x")
+    assert (demo.repository, demo.get_command) == (None, "wantui pull x")
+    assert [source.repository for source in demo.sources] == ["Quant/Demo"]
+
+
+def test_a_repository_that_has_all_of_the_model_is_one_source(tmp_path: Path) -> None:
+    text = 'id = "x"\nextends = "demo"\nrepository = "a/b"\n[gguf]\nrepository = "a/b"\n'
+    (source,) = load(tmp_path, f'{text}transformer = "q8/a.gguf"\n').model("x").sources
+    assert "q8/a.gguf" in source.paths
+    assert "vae/config.json" in source.paths
+
+
+def test_models_that_have_other_files_of_a_repository_share_its_revision(tmp_path: Path) -> None:
+    text = 'id = "{}"\nextends = "demo"\n[gguf]\nrepository = "a/b"\ntransformer = "{}.gguf"\n'
+    (tmp_path / "q4.toml").write_text(text.format("q4", "q4"), "utf-8")
+    (tmp_path / "same.toml").write_text(text.format("same", "q4"), "utf-8")
+    catalog = Catalog.load(shipped_config(), tmp_path)
+    assert not catalog.shares(catalog.model("q4").sources[0])
+    catalog = load(tmp_path, text.format("q8", "q8"))
+    assert all(catalog.shares(catalog.model(id).sources[0]) for id in ("q4", "q8", "same"))
+
+
 def test_without_a_folder_of_one_s_own_there_are_the_shipped_models(tmp_path: Path) -> None:
     shipped = Catalog.load(shipped_config())
     assert Catalog.load(shipped_config(), tmp_path / "none").recipes == shipped.recipes
@@ -99,6 +133,15 @@ def test_without_a_folder_of_one_s_own_there_are_the_shipped_models(tmp_path: Pa
         ),
         ('id = "x"\nextends = "demo"\n[gguf]\ntransformer = 3', "is no .gguf file"),
         ('id = "x"\nextends = "demo"\ngguf = "/w/a.gguf"', "it names a file for each expert"),
+        ('id = "x"\nextends = "demo"\n[gguf]\nrepository = "a/b"', "a file for each expert"),
+        (
+            'id = "x"\nextends = "demo"\n[gguf]\nrepository = "b"\ntransformer = "a.gguf"',
+            "gguf: b is no repository: owner/name",
+        ),
+        (
+            'id = "x"\nextends = "demo"\n[gguf]\nrepository = "a/b"\ntransformer = "/w/a.gguf"',
+            "/w/a.gguf is not in a/b: say its path there",
+        ),
         (
             'id = "x"\nextends = "demo"\n[gguf]\ntransformer = "a.gguf"',
             "a.gguf: say where it is, as ~/a.gguf",

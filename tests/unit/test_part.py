@@ -34,11 +34,10 @@ def power_cut(folder: Path, journal: str) -> None:
 
 def test_what_was_written_counts_after_a_kill(tmp_path: Path) -> None:
     part = begun(tmp_path)
-    part.write(part.segments[0], bytes(300))
-    part.save()
-    part.write(part.segments[0], bytes(100))  # not in the journal yet
-    assert begun_bytes(tmp_path, "digest", SIZE) == 300
-    assert begun(tmp_path).present == 300
+    for came in range(100, 500, 100):
+        part.write(part.segments[0], bytes(100))
+        assert begun_bytes(tmp_path, "digest", SIZE) == came
+    assert begun(tmp_path).present == 400
     part.close()
 
 
@@ -48,14 +47,12 @@ def test_what_was_synced_counts_after_a_power_cut(tmp_path: Path, journal: str) 
     part.write(part.segments[0], bytes(200))
     part.sync()
     part.write(part.segments[0], bytes(300))
-    part.save()
     part.close()
     assert begun_bytes(tmp_path, "digest", SIZE) == 500
     power_cut(tmp_path, journal)
     again = begun(tmp_path)
     assert again.present == 200
     again.write(again.segments[0], bytes(50))
-    again.save()
     assert begun_bytes(tmp_path, "digest", SIZE) == 250
     again.close()
 
@@ -102,13 +99,22 @@ def test_what_the_disk_refused_does_not_count(tmp_path: Path) -> None:
         part.sync()
         fill(below.seen / "filling")
         part.write(part.segments[0], os.urandom(6 << 20))
-        part.save()
         assert begun_bytes(folder, "digest", size) == 7 << 20
         with pytest.raises((OSError, DiskFull)):
             part.sync()
-        part.save()
         part.close()
         assert begun_bytes(folder, "digest", size) == 1 << 20
+
+
+def test_what_a_full_disk_cut_short_counts(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 1 << 20) as disk:
+        part = Part(disk.seen, "digest", 4 << 20, segments=1)
+        part.write(part.segments[0], bytes(1 << 16))
+        with pytest.raises(DiskFull):
+            part.write(part.segments[0], bytes(2 << 20))
+        part.close()
+        there = (disk.seen / "digest.part").stat().st_size
+        assert begun_bytes(disk.seen, "digest", 4 << 20) == there > 1 << 16
 
 
 def test_what_is_on_its_way_is_synced_now_and_then(
@@ -120,7 +126,6 @@ def test_what_is_on_its_way_is_synced_now_and_then(
         part.write(part.segments[0], bytes(400))
         synced = tmp_path / "digest.synced.json"
         wait_until(lambda: synced.exists() and '"at":400' in synced.read_text())
-    part.save()
     power_cut(tmp_path, "whole")
     assert begun_bytes(tmp_path, "digest", SIZE) == 400
     part.close()

@@ -31,7 +31,6 @@ def scenario(folder: Path) -> None:
         for number in range(rounds):
             for segment in part.segments:
                 part.write(segment, CONTENT[segment.at : segment.at + 10_000])
-                part.save()
             if number == 0:
                 part.sync()
         if rounds == 1:

@@ -13,6 +13,7 @@ from wantui.api.error import ErrorBody
 from wantui.api.job import Output, Params, Sampler, Stage, Timings
 from wantui.api.plan import DType, Plan, Residency
 from wantui.api.video import Codec, Encoding
+from wantui.pipe.file import KnownFile, StatKey
 from wantui.pipe.framing import MAX_LINE_BYTES, decode_order, decode_report, encode
 from wantui.pipe.messages import (
     Began,
@@ -33,7 +34,6 @@ from wantui.pipe.messages import (
     Stopped,
     Unloaded,
     Warned,
-    WeightsFile,
 )
 from wantui.pipe.preview import LatentRgb, PreviewOrder, Projection
 
@@ -50,7 +50,7 @@ def generate(prompt: str = "a cat", seed: int = 7) -> Generate:
             pipeline="WanPipeline",
             expand_timesteps=True,
             text_tokens=64,
-            files=(WeightsFile(path="/w/a", size=1, mtime_ns=2**60, inode=3, digest="ab"),),
+            files=(KnownFile(path="/w/a", key=StatKey(2, 3, 1, 2**60, 0), digest="ab"),),
         ),
         plan=Plan(
             device="cpu",
@@ -115,7 +115,7 @@ REPORTS: tuple[Report, ...] = (
     Checkpointed(job=1, step=4),
     Previewed(job=1, rev=3),
     Warned(job=1, code="c", message="m"),
-    Completed(job=1, output=OUTPUT, timings=TIMINGS, peak_device_bytes=None),
+    Completed(job=1, output=OUTPUT, timings=TIMINGS, peaks=()),
     Stopped(job=1),
     Failed(job=1, error=ERROR, ends=True),
 )

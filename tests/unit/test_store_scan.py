@@ -18,7 +18,8 @@ from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.errors import WeightsAbsent
 from wantui.paths import demo_weights, shipped_config
-from wantui.pipe.fetch import Outcome, StatKey
+from wantui.pipe.fetch import Outcome
+from wantui.pipe.file import StatKey
 from wantui.store.scan import scan, weights_files
 from wantui.store.structure import problems
 from wantui.store.verdicts import Verdict, Verdicts
@@ -310,12 +311,7 @@ def test_weights_files_are_absolute_with_the_stat_of_what_they_lead_to(
         str(repository.snapshot() / path) for path in TI2V.paths
     ]
     for file in files:
-        info = Path(file.path).resolve().stat()
-        assert (file.size, file.mtime_ns, file.inode) == (
-            info.st_size,
-            info.st_mtime_ns,
-            info.st_ino,
-        )
+        assert file.is_still(Path(file.path).resolve().stat())
 
 
 def test_a_file_that_went_is_named_with_the_command_that_fetches_it(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from wantui.api.job import ImageUsed, Params, Sampler
 from wantui.api.lora import LoraExpert, LoraUsed
 from wantui.api.plan import DType, Plan, Residency
 from wantui.api.video import Codec, Encoding
-from wantui.pipe.messages import EmbeddingCache, Generate, LoraFile, ModelFiles, WeightsFile
+from wantui.pipe.file import KnownFile
+from wantui.pipe.messages import EmbeddingCache, Generate, LoraFile, ModelFiles
 from wantui.pipe.preview import LatentRgb, PreviewOrder, Projection
 
 ENCODING = Encoding(codec=Codec.H264, crf=17, preset="medium", png=False)
@@ -66,15 +67,8 @@ class Tiny:
         return params.model_copy(update=changes)
 
 
-def weights_file(path: Path) -> WeightsFile:
-    info = path.stat()
-    return WeightsFile(
-        path=str(path),
-        size=info.st_size,
-        mtime_ns=info.st_mtime_ns,
-        inode=info.st_ino,
-        digest=hashlib.sha256(path.read_bytes()).hexdigest(),
-    )
+def weights_file(path: Path) -> KnownFile:
+    return KnownFile.at(str(path), path.stat(), hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def plan(dtype: DType = DType.FLOAT32) -> Plan:

@@ -55,11 +55,11 @@ def test_the_architecture_is_the_models(recipe: Recipe) -> None:
         ]
         for name in weights
     }
-    assert {name: size.outputs * size.inputs for name, size in own.items()} == {
+    assert {name: math.prod(size.weight) for name, size in own.items()} == {
         name: math.prod(tensor.shape) for name, tensor in weights.items()
     }
-    linear = [name for name, tensor in weights.items() if tensor.ndim == 2]
-    assert all(tuple(weights[name].shape) == own[name] for name in linear)
+    layers = [name for name, tensor in weights.items() if tensor.ndim in (2, 5)]
+    assert all(tuple(weights[name].shape) == own[name].weight for name in layers)
 
 
 def test_the_demo_s_architecture_is_that_of_the_weights_that_ship() -> None:

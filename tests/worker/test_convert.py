@@ -24,16 +24,15 @@ from wantui.pipe.fetch import (
     ConvertFiles,
     Fetching,
     FetchReport,
-    SourceFile,
-    StatKey,
 )
+from wantui.pipe.file import KnownFile, StatKey
 from wantui.pipe.messages import ConvertedFolder, ModelFiles
 from wantui.pipe.serving import Stopped
 from wantui.store.converted import KEPT_IN_FP32
 from wantui.store.header import read_header
 from wantui.worker import convert, engine
 from wantui.worker.checkpoint import fingerprint
-from wantui.worker.convert import Conversions
+from wantui.worker.convert import Rewriting
 from wantui.worker.load import LoadedModel, LoadKey, load
 
 CLASSES = {
@@ -61,7 +60,7 @@ class Office:
                 dtype=DType.BFLOAT16,
                 kept_in_fp32=KEPT_IN_FP32[class_name],
             ),
-            files=tuple(SourceFile(path=str(path), key=StatKey.of(path.stat())) for path in files),
+            files=tuple(KnownFile.at(str(path), path.stat()) for path in files),
         )
 
     @property
@@ -80,7 +79,7 @@ class Office:
 
     def convert(self, *components: str) -> None:
         self.reports = []
-        Conversions(self.order(*components), self.reports.append).run()
+        Rewriting(self.order(*components), self.reports.append).run()
 
     @property
     def written(self) -> int:
@@ -211,7 +210,7 @@ def _stopped_after(office: Office, shard: int) -> int:
         if len(begun) >= shard:
             work.stop()
 
-    work = Conversions(office.order("transformer"), tell)
+    work = Rewriting(office.order("transformer"), tell)
     with pytest.raises(Stopped):
         work.run()
     return next(each.total for each in office.reports if isinstance(each, Fetching))
@@ -244,7 +243,7 @@ def test_sources_that_changed_since_they_were_proven_are_not_converted(office: O
     shard = min((office.model / "transformer").glob("*.safetensors"))
     shard.write_bytes(shard.read_bytes())
     with pytest.raises(WeightsChanged, match=shard.name):
-        Conversions(order, office.reports.append).run()
+        Rewriting(order, office.reports.append).run()
     assert not office.folder("transformer").exists()
 
 

@@ -16,25 +16,16 @@ import torch
 from torch import Tensor
 
 from tests import tiny_models
-from tests.gguf_files import BF16, F32, Q8_0, Weights, q8_0_where_it_fits, weights_of, write_gguf
+from tests.gguf_files import F32, Weights, weights_of, write_gguf
 from tests.loras import diffusers_shapes
-from tests.tiny_models import TEXT_TOKENS
 from tests.worker import loras
+from tests.worker.both_ways import Theirs, latents, loaded
 from tests.worker.orders import Desk, Tiny, lora_file, weights_file
 from tests.worker.process import WorkerProcess
-from wantui.api.job import Params
 from wantui.api.plan import DType, Residency
 from wantui.errors import AdapterUnusable, WeightsUnreadable
 from wantui.pipe.messages import GgufExpert, LoraFile, ModelFiles
-from wantui.worker.condition import conditioning
-from wantui.worker.decode import decode
-from wantui.worker.denoise import denoise
-from wantui.worker.encode import encode
-from wantui.worker.load import LoadedModel, LoadKey, load
-from wantui.worker.lora import loras_on
-from wantui.worker.stop import StopFlag
 
-CPU = torch.device("cpu")
 EXPERTS = ("transformer", "transformer_2")
 DIM = 32
 """Of the quantisable model's tokens, and of its feed-forward."""
@@ -78,130 +69,20 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Quantised:
     return made.rewritten(root / "files", lambda weights: weights)
 
 
-def loaded(
-    model: Tiny, dtype: DType = DType.FLOAT32, residency: Residency = Residency.RESIDENT
-) -> LoadedModel:
-    return load(LoadKey(model.files, dtype, residency, CPU), StopFlag().check)
-
-
-def latents(model: LoadedModel, params: Params, *used: LoraFile) -> Tensor:
-    stop = StopFlag()
-    with torch.inference_mode():
-        prompts = encode(model, params, stop)
-        steering = conditioning(model, params, None, stop)
-        with loras_on(model, used, stop.check):
-            return denoise(model, params, prompts, steering, stop=stop, on_step=lambda _state: None)
-
-
-def theirs(model: Quantised, dtype: torch.dtype = torch.float32) -> Any:
+def theirs(model: Quantised, dtype: DType = DType.FLOAT32) -> Theirs:
     """Diffusers' pipeline, as its documentation loads experts from GGUF files."""
+    compute = getattr(torch, dtype.value)
     experts = {
         name: _diffusers.WanTransformer3DModel.from_single_file(
             str(model.file(name)),
             config=str(model.folder),
             subfolder=name,
-            quantization_config=_diffusers.GGUFQuantizationConfig(compute_dtype=dtype),
-            dtype=dtype,
+            quantization_config=_diffusers.GGUFQuantizationConfig(compute_dtype=compute),
+            dtype=compute,
         )
         for name in EXPERTS
     }
-    pipeline = _diffusers.WanPipeline.from_pretrained(
-        model.folder, dtype={"default": dtype, "vae": torch.float32}, **experts
-    )
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
-
-
-def run(pipeline: Any, params: Params, output_type: str) -> Any:
-    pipeline.scheduler = type(pipeline.scheduler).from_config(
-        pipeline.scheduler.config, flow_shift=params.shift
-    )
-    return pipeline(
-        prompt=params.prompt,
-        negative_prompt=params.negative_prompt,
-        height=params.height,
-        width=params.width,
-        num_frames=params.frames,
-        num_inference_steps=params.steps,
-        guidance_scale=params.guidance,
-        guidance_scale_2=params.guidance_low,
-        generator=torch.Generator().manual_seed(params.seed),
-        max_sequence_length=TEXT_TOKENS,
-        output_type=output_type,
-    ).frames
-
-
-def test_latents_and_frames_equal_those_of_diffusers_loading_of_the_same_files(
-    model: Quantised,
-) -> None:
-    params, pipeline = model.params(), theirs(model)
-    ours = loaded(model)
-    made = latents(ours, params)
-    with torch.inference_mode():
-        frames = np.concatenate(list(decode(ours, made, StopFlag())))
-    assert torch.equal(made, run(pipeline, params, "latent"))
-    pictures = run(pipeline, params, "pil")[0]
-    assert [frame.tobytes() for frame in frames] == [picture.tobytes() for picture in pictures]
-    assert not torch.equal(made, latents(loaded(Tiny("t2v", model.folder)), params))
-
-
-def test_in_bf16_too(model: Quantised) -> None:
-    params = model.params()
-    made = latents(loaded(model, DType.BFLOAT16), params)
-    assert torch.equal(made, run(theirs(model, torch.bfloat16), params, "latent"))
-
-
-def test_names_of_diffusers_own_are_read_as_well(model: Quantised, tmp_path: Path) -> None:
-    renamed = model.rewritten(tmp_path, lambda weights: weights, name=str)
-    params = model.params()
-    assert torch.equal(latents(loaded(renamed), params), latents(loaded(model), params))
-
-
-def test_leading_dimensions_of_one_may_be_left_out(model: Quantised, tmp_path: Path) -> None:
-    """As ggml's own tools write tensors, though diffusers does not read them so."""
-
-    def squeezed(weights: Weights) -> Weights:
-        tables = {key: table[0] for key, table in weights.items() if "scale_shift" in key}
-        return weights | tables
-
-    params = model.params()
-    changed = model.rewritten(tmp_path, squeezed)
-    assert torch.equal(latents(loaded(changed), params), latents(loaded(model), params))
-
-
-def test_what_is_quantised_and_no_linear_layer_is_decoded_as_it_is_read(
-    model: Quantised, tmp_path: Path
-) -> None:
-    """Diffusers computes with a convolution's encoded bytes; in F32 it is the same numbers."""
-
-    def rounded(weights: Weights) -> Weights:
-        for key in weights:
-            if key.startswith("patch_embedding.weight"):
-                weights[key] = torch.from_numpy(weights[key]).bfloat16().float().numpy()
-        return weights
-
-    def in_bf16(key: str, tensor: Any) -> Any:
-        return BF16 if key == "patch_embedding.weight" else q8_0_where_it_fits(key, tensor)
-
-    plain = model.rewritten(tmp_path / "plain", rounded)
-    encoded = model.rewritten(tmp_path / "encoded", rounded, encoding=in_bf16)
-    params = model.params()
-    assert torch.equal(latents(loaded(encoded), params), latents(loaded(plain), params))
-
-
-def test_what_stays_fp32_is_decoded_to_it(model: Quantised, tmp_path: Path) -> None:
-    """As diffusers does, whose warning is of that."""
-
-    def all_that_fits(_key: str, tensor: Any) -> Any:
-        return Q8_0 if tensor.ndim == 2 and tensor.shape[-1] % 32 == 0 else F32
-
-    quantised = model.rewritten(tmp_path, lambda weights: weights, encoding=all_that_fits)
-    params = model.params()
-    ours = loaded(quantised, DType.BFLOAT16)
-    made = latents(ours, params)
-    time_embedder = ours.transformer.condition_embedder.time_embedder
-    assert time_embedder.linear_1.weight.dtype is torch.float32
-    assert torch.equal(made, run(theirs(quantised, torch.bfloat16), params, "latent"))
+    return Theirs.of(model, dtype, **experts)
 
 
 @pytest.mark.parametrize("blocks", [0, 1, None])
@@ -233,11 +114,11 @@ def test_a_lora_goes_beside_quantised_layers_as_diffusers_has_it(
     lora = made_lora(tmp_path)
     pipeline = theirs(model)
     for name, second in (("hi", {}), ("lo", {"load_into_transformer_2": True})):
-        pipeline.load_lora_weights(lora.file.path, adapter_name=name, **second)
+        pipeline.pipeline.load_lora_weights(lora.file.path, adapter_name=name, **second)
     ours = loaded(model)
     before = latents(ours, params)
     made = latents(ours, params, lora)
-    assert torch.equal(made, run(pipeline, params, "latent"))
+    assert torch.equal(made, pipeline.run(params))
     assert not torch.equal(made, before)
     assert torch.equal(latents(ours, params), before)
     few = Residency(resident_blocks=0, components_stay=False)

@@ -9,15 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tests.loras import diffusers_shapes
-from tests.tiny_models import TEXT_TOKENS
 from tests.worker import loras
+from tests.worker.both_ways import Theirs, latents, loaded
 from tests.worker.orders import Desk, Tiny, lora_file
 from tests.worker.process import WorkerProcess
 from wantui.api.job import Params
@@ -25,41 +24,17 @@ from wantui.api.lora import LoraExpert
 from wantui.api.plan import DType, Residency
 from wantui.errors import AdapterUnusable
 from wantui.pipe.messages import LoraFile
-from wantui.worker.condition import conditioning
-from wantui.worker.denoise import denoise
-from wantui.worker.encode import encode
-from wantui.worker.load import LoadedModel, LoadKey, load
+from wantui.worker.load import LoadedModel
 from wantui.worker.lora import loras_on, shifted
 from wantui.worker.stop import StopFlag, StopOrdered
 
-WanPipeline: Any = diffusers.WanPipeline
 HIGH, LOW, BOTH = LoraExpert.HIGH, LoraExpert.LOW, LoraExpert.BOTH
-
-
-def loaded(
-    model: Tiny, dtype: DType = DType.FLOAT32, residency: Residency = Residency.RESIDENT
-) -> LoadedModel:
-    key = LoadKey(model.files, dtype, residency, torch.device("cpu"))
-    return load(key, StopFlag().check)
-
-
-def latents(model: LoadedModel, params: Params, *loras: LoraFile) -> Tensor:
-    stop = StopFlag()
-    with torch.inference_mode():
-        prompts = encode(model, params, stop)
-        steering = conditioning(model, params, None, stop)
-        with loras_on(model, loras, stop.check):
-            return denoise(model, params, prompts, steering, stop=stop, on_step=lambda _state: None)
 
 
 def theirs(model: Tiny, params: Params, used: list[LoraFile], dtype: DType) -> Tensor:
     """As diffusers' documentation loads LoRAs into the experts of Wan 2.2."""
-    types = {"default": getattr(torch, dtype.value), "vae": torch.float32}
-    pipeline = WanPipeline.from_pretrained(model.folder, dtype=types)
-    pipeline.set_progress_bar_config(disable=True)
-    pipeline.scheduler = type(pipeline.scheduler).from_config(
-        pipeline.scheduler.config, flow_shift=params.shift
-    )
+    both = Theirs.of(model, dtype)
+    pipeline = both.pipeline
     for component, expert, second in (("transformer", HIGH, False), ("transformer_2", LOW, True)):
         names, strengths = [], []
         for number, lora in enumerate(used):
@@ -71,19 +46,7 @@ def theirs(model: Tiny, params: Params, used: list[LoraFile], dtype: DType) -> T
             pipeline.load_lora_weights(lora.file.path, adapter_name=names[-1], **extra)
         if names:
             getattr(pipeline, component).set_adapters(names, strengths)
-    frames: Tensor = pipeline(
-        prompt=params.prompt,
-        negative_prompt=params.negative_prompt,
-        height=params.height,
-        width=params.width,
-        num_frames=params.frames,
-        num_inference_steps=params.steps,
-        guidance_scale=params.guidance,
-        guidance_scale_2=params.guidance_low,
-        generator=torch.Generator().manual_seed(params.seed),
-        max_sequence_length=TEXT_TOKENS,
-        output_type="latent",
-    ).frames
+    frames: Tensor = both.run(params)
     return frames
 
 
@@ -222,6 +185,25 @@ def test_fp8_files_and_convolutions_are_added_as_well(
     changed = weights_with(loaded(model), {"patch_embedding.weight": product})
     torch.testing.assert_close(ours, latents(changed, params))
     assert not torch.equal(ours, latents(loaded(model), params))
+
+
+def test_a_convolution_s_halves_that_are_flattened_are_refused_as_diffusers_does(
+    tinies: dict[str, Tiny], tmp_path: Path
+) -> None:
+    """Before the worker is asked `lora add` refuses them, by the same rule."""
+    model = tinies["ti2v"]
+    content = {
+        "transformer.patch_embedding.lora_A.weight": torch.ones(4, 48 * 4),
+        "transformer.patch_embedding.lora_B.weight": torch.ones(24, 4),
+    }
+    path = loras.save(tmp_path / "flat.safetensors", content)
+    with (
+        pytest.raises(AdapterUnusable, match="patch_embedding is 24 x 48 x 1 x 2 x 2, not"),
+        loras_on(loaded(model), [lora_file(path)], StopFlag().check),
+    ):
+        raise AssertionError("it was added")
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        Theirs.of(model).pipeline.load_lora_weights(path)
 
 
 def trace(module: Any) -> dict[str, Any]:

@@ -151,6 +151,16 @@ def test_files_that_changed_since_are_not_read(own: Tiny, residency: Residency) 
     assert _is_absent(model.transformer)
 
 
+def test_files_that_get_another_name_are_still_the_same(own: Tiny) -> None:
+    """As a pull gives them that finds in them what another repository has too."""
+    model = _load(own, STREAMED)
+    for file in (own.folder / "vae").iterdir():
+        (own.folder.parent / file.name).hardlink_to(file)
+    model.placement.bring("vae")
+    assert _is_whole(model.vae)
+    assert own.files == model.key.files, "the next job would load it anew"
+
+
 @pytest.mark.parametrize("residency", [Residency.RESIDENT, STREAMED, WAITING])
 def test_a_load_can_be_stopped_and_done_again(
     tinies: dict[str, Tiny], residency: Residency
@@ -185,6 +195,32 @@ def test_what_is_expected_is_read_while_another_is_at_work(own: Tiny, residency:
     model.placement.bring("transformer_2")
     assert next(tensors) == last + 1, "it was read again"
     assert _is_whole(model.modules["transformer_2"])
+
+
+@pytest.mark.parametrize("residency", [Residency.RESIDENT, WAITING])
+def test_what_a_stop_kept_from_being_read_ahead_is_read_ahead_for_the_next_job(
+    tinies: dict[str, Tiny], residency: Residency
+) -> None:
+    model, stopped, read = _load(tinies["t2v"], residency), threading.Event(), threading.Event()
+    tensors = iter(range(10_000))
+    last = len(list(model.modules["transformer_2"].parameters())) - 1
+
+    def stop() -> None:
+        stopped.set()
+        raise StopOrdered
+
+    def note_the_last() -> None:
+        if next(tensors) == last:
+            read.set()
+
+    model.placement.attend(stop)
+    model.placement.expect("transformer_2")
+    assert stopped.wait(60)
+    model.placement.attend(note_the_last)
+    while not read.wait(0.01):  # every step expects it
+        model.placement.expect("transformer_2")
+    model.placement.bring("transformer_2")
+    assert next(tensors) == last + 1, "it was read again"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked in Linux's way")

@@ -6,27 +6,20 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import diffusers
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from tests.tiny_models import TEXT_TOKENS
+from tests.worker.both_ways import Theirs, latents, loaded
 from tests.worker.orders import Tiny
 from wantui.api.job import Params, Sampler
-from wantui.api.plan import DType, Residency
-from wantui.worker.condition import conditioning
-from wantui.worker.denoise import denoise, scheduler_for
-from wantui.worker.encode import encode
-from wantui.worker.image import first_frame
-from wantui.worker.load import LoadedModel, LoadKey, load
-from wantui.worker.stop import StopFlag
+from wantui.api.plan import DType
+from wantui.worker.denoise import scheduler_for
+from wantui.worker.load import LoadedModel
 
 # diffusers' DPM++ copies a tensor into an array in a way that numpy means to end
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-_diffusers: Any = diffusers
 
 
 class Way(NamedTuple):
@@ -37,12 +30,6 @@ class Way(NamedTuple):
 
 
 WAYS = (Way("t2v", False), Way("i2v", True), Way("ti2v", False), Way("ti2v", True))
-SHIFTS = {
-    Sampler.UNIPC: (_diffusers.UniPCMultistepScheduler, "flow_shift"),
-    Sampler.DPM: (_diffusers.DPMSolverMultistepScheduler, "flow_shift"),
-    Sampler.EULER: (_diffusers.FlowMatchEulerDiscreteScheduler, "shift"),
-}
-"""The class, and what it calls the flow shift."""
 STEPS = (1, 2, 3, 5, 8)
 GUIDANCE: tuple[tuple[float, float | None], ...] = (
     (5.0, 3.0),  # both experts guided
@@ -66,48 +53,19 @@ class Both:
     def __init__(self, tiny: Tiny) -> None:
         self.tiny = tiny
         self._ours: dict[DType, LoadedModel] = {}
-        self._theirs: dict[tuple[str, DType], Any] = {}
+        self._theirs: dict[tuple[bool, DType], Theirs] = {}
 
     def ours(self, params: Params, picture: Path | None, dtype: DType) -> torch.Tensor:
         if dtype not in self._ours:
-            key = LoadKey(self.tiny.files, dtype, Residency.RESIDENT, torch.device("cpu"))
-            self._ours[dtype] = load(key, StopFlag().check)
-        model, stop = self._ours[dtype], StopFlag()
-        image = first_frame(picture, None, params.width, params.height) if picture else None
-        with torch.inference_mode():
-            prompts = encode(model, params, stop)
-            steering = conditioning(model, params, image, stop)
-            return denoise(model, params, prompts, steering, stop=stop, on_step=lambda *_: None)
+            self._ours[dtype] = loaded(self.tiny, dtype)
+        return latents(self._ours[dtype], params, picture=picture)
 
     def theirs(self, params: Params, picture: Path | None, dtype: DType) -> torch.Tensor:
-        name = "WanImageToVideoPipeline" if picture else "WanPipeline"
-        if (name, dtype) not in self._theirs:
-            dtypes = {"default": getattr(torch, dtype.value), "vae": torch.float32}
-            made = getattr(_diffusers, name).from_pretrained(
-                self.tiny.folder, dtype=dtypes, expand_timesteps=self.tiny.kind == "ti2v"
-            )
-            made.set_progress_bar_config(disable=True)
-            self._theirs[name, dtype] = made, made.scheduler.config
-        pipeline, config = self._theirs[name, dtype]
-        scheduler, shift = SHIFTS[params.sampler]
-        pipeline.scheduler = scheduler.from_config(config, **{shift: params.shift})
-        pipeline.register_to_config(boundary_ratio=params.boundary)
-        extra = {"image": Image.open(picture).convert("RGB")} if picture else {}
-        latents: torch.Tensor = pipeline(
-            prompt=params.prompt,
-            negative_prompt=params.negative_prompt,
-            height=params.height,
-            width=params.width,
-            num_frames=params.frames,
-            num_inference_steps=params.steps,
-            guidance_scale=params.guidance,
-            guidance_scale_2=params.guidance_low,
-            generator=torch.Generator().manual_seed(params.seed),
-            max_sequence_length=TEXT_TOKENS,
-            output_type="latent",
-            **extra,
-        ).frames
-        return latents
+        key = picture is not None, dtype
+        if key not in self._theirs:
+            self._theirs[key] = Theirs.of(self.tiny, dtype, with_image=picture is not None)
+        made: torch.Tensor = self._theirs[key].run(params, picture=picture)
+        return made
 
 
 @pytest.fixture(scope="module")
@@ -195,15 +153,14 @@ def test_the_shift_that_counts_is_the_jobs_and_the_process_is_a_flow(
 ) -> None:
     """A folder may hold the configuration of another scheduler, or one without a word on flows."""
     tiny = both["t2v"].tiny
-    key = LoadKey(tiny.files, DType.FLOAT32, Residency.RESIDENT, torch.device("cpu"))
-    loaded = load(key, StopFlag().check)
+    model = loaded(tiny)
     timesteps = []
-    for config in (dict(loaded.scheduler_config), {"_class_name": "UniPCMultistepScheduler"}):
-        loaded.scheduler_config.clear()
-        loaded.scheduler_config.update(config)
+    for config in (dict(model.scheduler_config), {"_class_name": "UniPCMultistepScheduler"}):
+        model.scheduler_config.clear()
+        model.scheduler_config.update(config)
         for shift in (3.0, 12.0):
             params = tiny.params(sampler=sampler, shift=shift, steps=10)
-            timesteps.append(scheduler_for(loaded, params).timesteps.tolist())
+            timesteps.append(scheduler_for(model, params).timesteps.tolist())
     first, shifted, *same = timesteps
     assert same == [first, shifted]
     assert all(before <= after for before, after in zip(first, shifted, strict=True))

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from tests.worker.orders import Tiny
 from wantui.api.plan import DType, Residency
-from wantui.hardware import plan
+from wantui.hardware.estimates import weights
 from wantui.worker.condition import conditioning
 from wantui.worker.denoise import denoise
 from wantui.worker.encode import encode
@@ -251,7 +251,7 @@ def test_a_start_that_fails_leaves_the_blocks_as_they_were() -> None:
 
 
 def test_plans_count_as_many_slots_as_there_are() -> None:
-    assert plan.SLOTS == SLOTS
+    assert weights.SLOTS == SLOTS
 
 
 @given(st.integers(1, 60), st.integers(0, 60))

@@ -52,6 +52,15 @@ class DownloadState(StrEnum):
         return self in (DownloadState.QUEUED, DownloadState.RUNNING, DownloadState.PAUSED)
 
 
+class Source(Reply):
+    """A repository at the commit that files of it are brought from."""
+
+    repository: str
+    commit: str
+    license: str | None
+    gated: bool
+
+
 class Download(Reply):
     id: int
     rev: int
@@ -69,6 +78,8 @@ class Download(Reply):
     """Whether the hub wants terms accepted first."""
     commit: str | None = None
     """Resolved when it begins, and kept from then on, whatever happens to the branch."""
+    also: tuple[Source, ...] = ()
+    """Further repositories that it brings files from, resolved with the first."""
     state: DownloadState
     bytes_done: int = 0
     """Of the files that are wanted: those that were there before included, or were read."""
@@ -83,6 +94,14 @@ class Download(Reply):
     def subject(self) -> str:
         """What it is about: a model's id, or what an adapter is called."""
         return self.adapter.called if self.adapter else self.model or ""
+
+    @property
+    def commits(self) -> dict[str, str]:
+        """Of each repository that is resolved."""
+        also = {source.repository: source.commit for source in self.also}
+        if self.repository is None or self.commit is None:
+            return also
+        return {self.repository: self.commit, **also}
 
 
 class Downloads(Reply):
@@ -100,6 +119,8 @@ class PullPlan(Reply):
     gated: bool
     accept_at: str | None
     """The page on which to accept the terms, if the hub does not give the files to us."""
+    also: tuple[Source, ...] = ()
+    """Further repositories that files would come from."""
     files: int
     """To be fetched."""
     bytes_total: int

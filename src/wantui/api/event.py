@@ -19,6 +19,9 @@ class EventKind(StrEnum):
     DOWNLOAD = "download"
     WORKER = "worker"
     QUEUE = "queue"
+    HARDWARE = "hardware"
+    """A reading of the machine, for those who ask for this kind: without an id, for it is soon old,
+    and without `engine` while that is as it was."""
     RESYNC = "resync"
     """Events were missed: start over from `/api/status`."""
     GOODBYE = "goodbye"

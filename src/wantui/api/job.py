@@ -40,6 +40,8 @@ class WaitsFor(StrEnum):
     DISK = "disk"
     WORKER = "worker"
     """No worker starts: it is tried again, less and less often."""
+    MEMORY = "memory"
+    """It fits the device, but not beside what others hold of it now."""
 
 
 class Stage(StrEnum):
@@ -91,6 +93,8 @@ class JobRequest(Request):
     png: bool = False
     """Keep every frame as a PNG too, as it was before the codec."""
     loras: Annotated[tuple[LoraUse, ...], Field(max_length=MAX_LORAS, strict=False)] = ()
+    allow_degrade: bool = False
+    """Where it fits in no other way, arithmetic may change too: its VAE decodes in bf16."""
     hold: bool = False
     """Accept it, but do not run it before it is released."""
     fetch: bool = False
@@ -212,7 +216,12 @@ class Job(Reply):
     """Its weights are pulled or repaired if need be."""
     unverified: bool = False
     """It may load weights that nobody has proven."""
+    allow_degrade: bool = False
+    """Its arithmetic may change where it fits in no other way."""
+    asked_plan: Plan | None = None
+    """By which it was accepted: what the machine could do for it with all of its memory."""
     plan: Plan | None = None
+    """By which it runs, made when it was started."""
     progress: Progress | None = None
     checkpoint_step: int | None = None
     """Denoising steps that need not be done again, whatever happens."""

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from wantui.api.base import Reply
 from wantui.api.plan import DType
+from wantui.api.report import Health, Metrics, Suitability
 
 
 class WeightsState(StrEnum):
@@ -28,7 +29,7 @@ class WeightsState(StrEnum):
 
 class FileStatus(Reply):
     path: str
-    """Relative to the repository; whole, if it is nowhere in it."""
+    """Relative to the model's repository; whole, if it is nowhere in it."""
     state: WeightsState
     bytes: int | None
     """None when it is absent."""
@@ -68,6 +69,16 @@ class ConvertedStatus(Reply):
     """Their paths are relative to `folder`."""
 
 
+class SnapshotStatus(Reply):
+    """A revision of a repository that is here."""
+
+    repository: str
+    folder: str
+    revision: str
+    pinned: bool
+    kept: bool
+
+
 class WeightsStatus(Reply):
     state: WeightsState
     bytes_present: int
@@ -79,6 +90,8 @@ class WeightsStatus(Reply):
     """Whether a pull of wantui's keeps this revision from being pruned."""
     kept: bool = False
     """Whether `wantui keep` protects it from removal."""
+    also: tuple[SnapshotStatus, ...] = ()
+    """Of further repositories that files of it are in, when they are here."""
     components: tuple[ComponentStatus, ...]
     files: tuple[FileStatus, ...] = ()
     """Every file that a load needs, in the recipe's order."""
@@ -99,15 +112,6 @@ class WeightsStatus(Reply):
     @property
     def converted_bytes(self) -> int:
         return sum(part.bytes for part in self.converted)
-
-
-class Health(Reply):
-    """What is known of a model's weights, and since when."""
-
-    last_error: str | None
-    """The first bad file's problem."""
-    last_verified_at: float | None
-    """When the file that was proven longest ago was; None unless all are."""
 
 
 class Upstream(Reply):
@@ -168,6 +172,8 @@ class ModelStatus(Reply):
     summary: str
     tasks: tuple[str, ...]
     repository: str | None
+    gguf_repository: str | None = None
+    """Where its quantised weights are from, if from another than all else."""
     license: str
     aliases: tuple[str, ...]
     parameter_count: int | None
@@ -175,8 +181,18 @@ class ModelStatus(Reply):
     """Whether its weights are not the published numbers: nothing made with it is faithful."""
     weights: WeightsStatus
     health: Health
+    implemented: bool | None = None
+    """Whether the engine imported the real classes and built every component without memory, with
+    as many parameters as the catalog says; None before it was asked."""
+    estimated_vram_bytes: int | None = None
+    """Of a device at the most, for a video of the official size and length, as `hardware` says it
+    would be loaded; of host memory without a GPU."""
+    hardware: Suitability = Suitability()
+    metrics: Metrics = Metrics()
     upstream: Upstream | None = None
-    """None if the hub was never asked, or the model is in no repository."""
+    """None if the hub was never asked, or the model is in no repository. Of several repositories
+    the one that something is to be done about.
+    """
     stale: bool = False
     """The publisher has moved on from the revision that is here; a pull brings the new one."""
     loaded: bool

@@ -53,7 +53,11 @@ class Plan(Reply):
     dtype: DType
     residency: Residency
     tiled_decode: bool = False
-    """The VAE decodes tile by tile, which takes less memory and gives other pixels."""
+    """The VAE decodes tile by tile, which takes less memory and gives other pixels: only where it
+    would not fit otherwise."""
+    decode_dtype: DType = DType.FLOAT32
+    """Of the VAE while it decodes; another than fp32 changes arithmetic, and is only taken where a
+    job allows it and nothing else fits."""
     compiled: bool = False
     """An expert's blocks are compiled before the first step: fewer passes over memory, and other
     last bits."""
@@ -62,5 +66,11 @@ class Plan(Reply):
     device_bytes: int
     """Weights on the device at once, at most; activations come on top."""
     device_total_bytes: int
+    peak_bytes: int | None = None
+    """Of the device, what the job is expected to take at its highest; None of an older daemon."""
+    host_bytes: int | None = None
+    """Of host memory, likewise."""
+    seconds: float | None = None
+    """That the job is expected to take, its first load of the model included."""
     reason: str
     """Why this way, in one sentence for people."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wantui.api.base import Reply
+from wantui.api.estimate import Crowd
 from wantui.api.job import Job, JobState, WaitsFor
 
 
@@ -24,6 +25,8 @@ class Queue(Reply):
     waits_for: tuple[WaitsFor, ...] = ()
     """What keeps every queued job from running."""
     lacking: tuple[Lacking, ...] = ()
+    crowded: tuple[Crowd, ...] = ()
+    """Queued jobs of these kinds wait for memory, and who holds it."""
     rev: int
 
     def reasons(self, job: Job) -> tuple[WaitsFor, ...]:
@@ -31,7 +34,9 @@ class Queue(Reply):
         if job.state is not JobState.QUEUED:
             return ()
         weights = (WaitsFor.WEIGHTS,) if Lacking.like(job) in self.lacking else ()
-        return (*self.waits_for, *weights) or (WaitsFor.DEVICE,)
+        is_crowded = any(crowd.is_of(job) for crowd in self.crowded)
+        memory = (WaitsFor.MEMORY,) if is_crowded else ()
+        return (*self.waits_for, *weights, *memory) or (WaitsFor.DEVICE,)
 
     def explain(self, job: Job) -> Job:
         """With the reasons why it waits now."""

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from wantui.catalog.own import own_qualities, own_recipes
-from wantui.catalog.recipe import Quality, Recipe
+from wantui.catalog.recipe import Quality, Recipe, Source
 from wantui.errors import InvalidRequest, UnknownModel
 from wantui.text import nearest, one_line
 
@@ -56,14 +56,15 @@ class Catalog:
             )
         return recipe
 
-    def shares(self, recipe: Recipe) -> bool:
-        """Whether another model has more files of its repository: then it stays at the revision
+    def shares(self, source: Source) -> bool:
+        """Whether another model has more files of a repository: then it stays at the revision
         that is here, which is the other's to leave.
         """
-        wanted = set(recipe.repository_paths)
-        others = (other for other in self.recipes if other.repository == recipe.repository)
-        return recipe.repository is not None and any(
-            not wanted.issuperset(other.repository_paths) for other in others
+        wanted = set(source.paths)
+        others = (other for recipe in self.recipes for other in recipe.sources)
+        return any(
+            other.repository == source.repository and not wanted.issuperset(other.paths)
+            for other in others
         )
 
     def quality(self, name: str) -> Quality:

@@ -14,6 +14,13 @@ extends = "t2v-a14b"
 [gguf]
 transformer = "~/models/HighNoise-Q8_0.gguf"
 transformer_2 = "~/models/LowNoise-Q8_0.gguf"
+
+These may be a repository's, which is pulled with the rest:
+
+[gguf]
+repository = "owner/name"
+transformer = "HighNoise/HighNoise-Q8_0.gguf"
+transformer_2 = "LowNoise/LowNoise-Q8_0.gguf"
 """
 
 from __future__ import annotations
@@ -27,7 +34,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from wantui.catalog.gguf import TABLE as GGUF
-from wantui.catalog.gguf import are_whole, with_gguf
+from wantui.catalog.gguf import need_no_place, with_gguf
 from wantui.catalog.recipe import Quality, Recipe
 from wantui.errors import SettingsInvalid
 from wantui.pipe.gguf import SUFFIX as GGUF_SUFFIX
@@ -83,7 +90,7 @@ def _names(entry: Entry) -> list[str]:
 def _recipe(path: Path, bases: Mapping[str, Entry]) -> Recipe:
     entry = _entry(path)
     files, has_place = entry.pop(GGUF, None), not entry.keys().isdisjoint(_PLACES)
-    borrows = not has_place and EXTENDS in entry and are_whole(files)
+    borrows = not has_place and EXTENDS in entry and need_no_place(files)
     extended = _extended(path, entry, bases, but=_NOT_INHERITED if borrows else _PLACELESS)
     recipe = _validated(path, Recipe, _quantised(path, extended, files, has_place=has_place))
     _check_id(path, recipe.id, "ti2v-5b:mine")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import cached_property
-from typing import Literal, Self
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -42,15 +43,26 @@ class Weights(_Entry):
         )
 
 
+class Source(NamedTuple):
+    """What comes from one repository of the hub."""
+
+    repository: str
+    paths: tuple[str, ...]
+    """Relative to it."""
+
+
 class Component(_Entry):
     name: str
     class_name: str
     files: tuple[str, ...]
     """Besides the weights, relative to the component's folder."""
     parameter_count: int | None = None
+    config: dict[str, Any] | None = None
+    """What of the published `config.json` decides the module's shape: for building it without
+    memory before any file is here. None where a file beside the weights says it."""
     weights: Weights | None = None
     gguf: str | None = None
-    """The GGUF file that has the weights instead: whole, or relative to the repository."""
+    """The GGUF file that has the weights instead: whole, or relative to its repository."""
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
@@ -58,6 +70,12 @@ class Component(_Entry):
         weights = self.weights.files if self.weights else ()
         inside = tuple(f"{self.name}/{name}" for name in (*self.files, *weights))
         return inside if self.gguf is None else (*inside, self.gguf)
+
+    def located(self, folder: Path) -> Self:
+        """With its GGUF file, if it has one, in this folder."""
+        if self.gguf is None:
+            return self
+        return self.model_validate({**_fields(self), "gguf": str(folder / self.gguf)})
 
     @property
     def has_weights(self) -> bool:
@@ -87,6 +105,21 @@ class Architecture(_Entry):
         return 2 * attention + feed_forward + norm + modulation
 
 
+class Decoder(_Entry):
+    """The sizes of a Wan VAE's decoder, by which it is told what decoding takes."""
+
+    dim: int
+    """Of its last layers: `decoder_base_dim` of the VAE's configuration, or `base_dim`."""
+    dim_mult: tuple[int, ...]
+    res_blocks: int
+    latent_channels: int
+    out_channels: int
+    residual: bool
+    """The VAE of 2.2, whose levels have shortcuts and do not halve as they upsample."""
+    upsamples_frames: tuple[bool, ...]
+    """Of each level but the last, from the latents up."""
+
+
 class RecipeDefaults(Defaults):
     """The official parameters as TOML has them, where what is absent is None."""
 
@@ -105,6 +138,8 @@ class Recipe(_Entry):
     repository: str | None = None
     folder: str | None = None
     """Weights that lie in a folder of the user's in Diffusers layout, instead of a repository."""
+    gguf_repository: str | None = None
+    """Where its GGUF files are, if they are in another repository than all else."""
     license: str
     aliases: tuple[str, ...]
     pipeline: Literal["WanPipeline", "WanImageToVideoPipeline"]
@@ -124,6 +159,8 @@ class Recipe(_Entry):
     limits: Limits
     architecture: Architecture | None = None
     """None where nobody wrote it down: no adapter is told to fit."""
+    decoder: Decoder | None = None
+    """None where nobody wrote it down: decoding is taken to be as heavy as any of Wan's."""
     components: tuple[Component, ...]
 
     @cached_property
@@ -133,8 +170,36 @@ class Recipe(_Entry):
 
     @cached_property
     def repository_paths(self) -> tuple[str, ...]:
-        """Those of them that a repository has, or the model's folder."""
-        return tuple(path for path in self.paths if not path.startswith("/"))
+        """Those of them that its repository has, or its folder: not what is elsewhere."""
+        elsewhere = self._gguf_paths if self.gguf_repository else ()
+        return tuple(
+            path for path in self.paths if not path.startswith("/") and path not in elsewhere
+        )
+
+    @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """What is fetched; all else ships with wantui, or is the user's own."""
+        found = []
+        if self.repository is not None:
+            found.append(Source(self.repository, self.repository_paths))
+        if self.gguf_repository is not None:
+            found.append(Source(self.gguf_repository, self._gguf_paths))
+        return tuple(found)
+
+    @property
+    def _gguf_paths(self) -> tuple[str, ...]:
+        return tuple(part.gguf for part in self.components if part.gguf is not None)
+
+    def brings(self, path: str) -> bool:
+        """Whether a file comes with the model, rather than being the user's own, elsewhere."""
+        return self.gguf_repository is not None or path in self.repository_paths
+
+    def located(self, gguf_folder: Path | str) -> Self:
+        """With the GGUF files of their own repository whole, as they lie in this folder."""
+        if self.gguf_repository is None:
+            return self
+        parts = tuple(part.located(Path(gguf_folder)) for part in self.components)
+        return self.model_validate({**_fields(self), "components": parts})
 
     @property
     def is_quantised(self) -> bool:
@@ -149,7 +214,12 @@ class Recipe(_Entry):
     @property
     def get_command(self) -> str | None:
         """What fetches the weights; None when they ship with wantui."""
-        return f"wantui pull {self.id}" if self.repository else None
+        return f"wantui pull {self.id}" if self.sources else None
+
+
+def _fields(entry: _Entry) -> dict[str, object]:
+    """Without what was computed of them: `model_copy` takes that along."""
+    return {name: getattr(entry, name) for name in type(entry).model_fields}
 
 
 class QualityDefaults(_Entry):

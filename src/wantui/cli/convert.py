@@ -9,12 +9,9 @@ import typer
 
 from wantui.api.download import ConvertPlan, Download
 from wantui.api.plan import DType
-from wantui.cli.confirm import Yes, confirm, someone_to_ask
-from wantui.cli.describe import show_facts
-from wantui.cli.document import show_document
+from wantui.cli.confirm import Yes
 from wantui.cli.options import Host, Json
-from wantui.cli.session import ask
-from wantui.cli.weights import Detach, Model, follow
+from wantui.cli.weights import Detach, Model, agreed, follow
 from wantui.client import Client
 from wantui.text import bytes_text, duration_text
 
@@ -48,16 +45,16 @@ def convert(
     as_json: Json = False,
 ) -> None:
     """Rewrite a model's weights for faster loads. The published files stay; Ctrl-C detaches."""
-    if dry_run or (someone_to_ask() and not (yes or detach or as_json)):
-        plan = ask(lambda client: _planned(client, model, dtype.dtype), host)
-        if dry_run and as_json:
-            show_document(plan)
-            return
-        show_facts(list(_facts(plan)))
-        if dry_run:
-            return
-        if plan.components:
-            confirm("convert them?")
+    if not agreed(
+        lambda client: _planned(client, model, dtype.dtype),
+        _facts,
+        lambda plan: "convert them?" if plan.components else None,
+        dry_run=dry_run,
+        unasked=yes or detach or as_json,
+        host=host,
+        as_json=as_json,
+    ):
+        return
 
     async def begin(client: Client) -> Download:
         return await client.convert((await client.model(model)).id, dtype.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +24,7 @@ from wantui.client import Client, words
 from wantui.client.picture import read_picture
 from wantui.client.repeat import Clip, overridden
 from wantui.client.saving import check_target, save_output
-from wantui.errors import DiskFull, InvalidRequest, WantuiError
+from wantui.errors import DiskFull, Interrupted, InvalidRequest, WantuiError
 from wantui.paths import Paths
 from wantui.settings import load_settings
 
@@ -80,6 +81,10 @@ def generate(
     unverified: Annotated[
         bool, typer.Option("--unverified", help="Load weights that nobody has proven.")
     ] = False,
+    allow_degrade: Annotated[
+        bool,
+        typer.Option("--allow-degrade", help="Decode in bf16 rather than fail for want of memory."),
+    ] = False,
     hold: Annotated[bool, typer.Option("--hold", help="Queue it; run it once released.")] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the video here.")
@@ -116,6 +121,7 @@ def generate(
         png=png or None,
         fetch=pull or None,
         unverified=unverified or None,
+        allow_degrade=allow_degrade or None,
         hold=hold or None,
     )
     loras = [read_option(text) for text in lora or ()]
@@ -145,7 +151,15 @@ async def _submit(
     if picture is not None:
         upload = await client.upload(picture)
         request = request.model_copy(update={"image": upload.id})
-    return await (client.submit(request) if clip is None else submit_again(client, clip, request))
+    try:
+        return await (
+            client.submit(request) if clip is None else submit_again(client, clip, request)
+        )
+    except asyncio.CancelledError:  # which is how asyncio.run hands on Ctrl-C
+        raise Interrupted(
+            "stopped before the daemon answered: it may have the job all the same",
+            hint="see: wantui queue",
+        ) from None
 
 
 def _wait(

@@ -4,43 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from wantui.api.lora import MAX_STRENGTH, LoraUse
+from wantui.api.lora import LoraUse
 from wantui.cli.lora import send_lora
 from wantui.cli.terminal import narrate
 from wantui.client import Client
+from wantui.client.lora_text import BEHIND, read_lora
 from wantui.errors import InvalidRequest, UnknownAdapter
 from wantui.text import one_line
 
-_OPTION = re.compile(
-    r"(?P<adapter>(?:.*/)?(?:[^/:@]+|[^/]+\.safetensors))"  # a file's name may hold anything
-    r"(?::(?P<strength>[^:@/]*))?(?:@(?P<expert>[^:@/]*))?",
-    re.DOTALL | re.IGNORECASE,
-)
-_ALLOWED = (
-    "a name or id of `wantui lora ls`, or a .safetensors file; then :STRENGTH, "
-    f"-{MAX_STRENGTH:g} to {MAX_STRENGTH:g}, and @high or @low, where they are wanted"
-)
+_ALLOWED = f"a name or id of `wantui lora ls`, or a .safetensors file; {BEHIND}"
 
 
 def read_option(text: str) -> LoraUse:
     """Raises InvalidRequest."""
-    match = _OPTION.fullmatch(text)
-    try:
-        if match is None:
-            raise ValueError("nothing is named")
-        given = {name: part for name, part in match.groupdict().items() if part is not None}
-        if "strength" in given:
-            return LoraUse.model_validate(given | {"strength": float(given["strength"])})
-        return LoraUse.model_validate(given)
-    except (ValueError, ValidationError):
-        problem = f"cannot read {one_line(text, 200)!r}"
-        raise InvalidRequest.for_field("lora", problem, allowed=_ALLOWED) from None
+    return read_lora(text, _ALLOWED)
 
 
 async def with_files_kept(client: Client, uses: Iterable[LoraUse]) -> tuple[LoraUse, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 import typer
@@ -12,25 +12,37 @@ from wantui.api.model import (
     ComponentStatus,
     FileStatus,
     ModelStatus,
+    SnapshotStatus,
     WeightsState,
     WeightsStatus,
 )
-from wantui.cli.describe import show_facts
+from wantui.api.report import HealthState
+from wantui.cli.describe import LABEL_WIDTH, show_facts
 from wantui.cli.document import show_document
 from wantui.cli.options import Host, Json
 from wantui.cli.session import ask
-from wantui.cli.table import Cell, Colour, Column, table
+from wantui.cli.table import GAP, Cell, Colour, Column, table
 from wantui.cli.terminal import colours_wanted, columns, narrate, show
-from wantui.client import words
+from wantui.client import Client, report, words
 from wantui.text import bytes_text
 
 WORDS_WIDTH = 64
+MIN_WIDTH = 20
+"""Of a value that is wrapped, however narrow the terminal."""
 _COLOURS: dict[WeightsState, Colour] = {
     WeightsState.UNVERIFIED: Colour.YELLOW,
     WeightsState.VERIFIED: Colour.GREEN,
     WeightsState.CORRUPT: Colour.RED,
     WeightsState.PARTIAL: Colour.YELLOW,
     WeightsState.ABSENT: Colour.DIM,
+}
+_HEALTH_COLOURS: dict[HealthState, Colour] = {
+    HealthState.READY: Colour.GREEN,
+    HealthState.UNVERIFIED: Colour.YELLOW,
+    HealthState.INCOMPLETE: Colour.YELLOW,
+    HealthState.UNFIT: Colour.RED,
+    HealthState.BROKEN: Colour.RED,
+    HealthState.CORRUPT: Colour.RED,
 }
 _MODEL_COLUMNS = (
     Column("MODEL"),
@@ -53,7 +65,6 @@ _FILE_COLUMNS = (
     Column("STATE"),
     Column("SIZE", right=True),
     Column("READ"),
-    Column("PROBLEM", flexible=True),
 )
 
 
@@ -92,8 +103,8 @@ def show_model(
     host: Host = None,
     as_json: Json = False,
 ) -> None:
-    """Show a model: its components and files, defaults and limits."""
-    model = ask(lambda client: client.model(name), host)
+    """Show a model: health, machine, record, components and files, defaults and limits."""
+    model = ask(lambda client: _reported(client, name), host)
     if as_json:
         show_document(model)
         return
@@ -101,8 +112,18 @@ def show_model(
     show([""])
     rows = [_component_row(component) for component in model.weights.components]
     show(table(_COMPONENT_COLUMNS, rows, width=columns(), colours=colours_wanted()))
-    rows = [_file_row(file) for file in model.weights.files]
+    rows = list(_file_rows(model.weights.files, short=columns() is not None))
     show(["", *table(_FILE_COLUMNS, rows, width=columns(), colours=colours_wanted())])
+
+
+async def _reported(client: Client, name: str) -> ModelStatus:
+    """With what the engine says of it, which is asked once in an environment."""
+    model = await client.model(name)
+    if model.implemented is not None:
+        return model
+    narrate("asking the engine what it can build, once: that takes some seconds")
+    await client.measure_hardware()
+    return await client.model(name)
 
 
 def _next_step(model: ModelStatus) -> str | None:
@@ -116,43 +137,81 @@ def _next_step(model: ModelStatus) -> str | None:
 
 
 def _facts(model: ModelStatus) -> Iterator[tuple[str, str | Cell]]:
-    weights, defaults, limits = model.weights, model.defaults, model.limits
     yield "model", f"{model.id}: {model.name}"
     yield "summary", model.summary
-    yield "tasks", ", ".join(model.tasks)
-    if model.aliases:
-        yield "aliases", ", ".join(model.aliases)
-    yield "license", model.license
-    if model.parameter_count is not None:
-        yield "parameters", words.parameters(model.parameter_count)
+    yield "health", Cell(report.health(model), _HEALTH_COLOURS[model.health.state])
+    for file in model.weights.bad:
+        yield "bad file", Cell(_wrapped(f"{file.path}: {file.problem}"), Colour.RED)
+    told = (*model.hardware.reasons, *(file.problem for file in model.weights.bad))
+    if model.health.last_error is not None and model.health.last_error not in told:
+        yield "", Cell(_wrapped(model.health.last_error), Colour.RED)
+    if (mend := _next_step(model)) is not None:
+        yield "get it", mend
+    yield "loaded", "yes" if model.loaded else "no"
+    yield from ((name, _wrapped(text)) for name, text in report.machine_facts(model))
+    yield from report.record_facts(model.metrics)
+    yield from _weights_facts(model)
+    yield from _catalog_facts(model)
+
+
+def _weights_facts(model: ModelStatus) -> Iterator[tuple[str, str | Cell]]:
+    """Where they are, whose, and since when they are proven."""
+    weights = model.weights
     yield "weights", _state(weights.state)
     yield "size", words.have(weights)
     yield from _converted_facts(weights)
     if weights.folder:
         yield "folder", weights.folder
-    if weights.revision:
-        yield "revision", weights.revision
-        pins = [
-            word for word, is_so in (("pinned", weights.pinned), ("kept", weights.kept)) if is_so
-        ]
-        yield "", ", ".join(pins) or "not pinned"
+    yield from _revision_facts(weights)
     if model.upstream is not None:
-        yield "upstream", words.upstream(model, model.upstream)
+        yield "upstream", _wrapped(words.upstream(model, model.upstream))
     if model.health.last_verified_at is not None:
         yield "verified", words.clock(model.health.last_verified_at)
-    if model.health.last_error is not None:
-        yield "bad", Cell(model.health.last_error, Colour.RED)
-    if (mend := _next_step(model)) is not None:
-        yield "get it", mend
-    yield "loaded", "yes" if model.loaded else "no"
+    if model.health.checked_at is not None:
+        yield "looked at", words.clock(model.health.checked_at)
+
+
+def _catalog_facts(model: ModelStatus) -> Iterator[tuple[str, str]]:
+    """What it is, and what may be asked of it."""
+    defaults, limits = model.defaults, model.limits
+    if model.parameter_count is not None:
+        yield "parameters", words.parameters(model.parameter_count)
+    yield "license", model.license
+    yield "tasks", ", ".join(model.tasks)
+    if model.aliases:
+        yield "aliases", _wrapped(", ".join(model.aliases))
     yield from _word_facts(model)
-    yield "qualities", ", ".join(map(words.quality, model.qualities))
+    yield "qualities", _wrapped(", ".join(map(words.quality, model.qualities)))
     low = "" if defaults.guidance_low is None else f",{defaults.guidance_low:g}"
     yield "defaults", f"{words.size(defaults)}, {defaults.steps} steps"
     yield "", f"guidance {defaults.guidance:g}{low}, shift {defaults.shift:g}"
-    yield "sizes", f"{', '.join(limits.sizes)}, or any in steps of {limits.size_multiple}"
+    sizes = f"{', '.join(limits.sizes)}, or any in steps of {limits.size_multiple}"
+    yield "sizes", _wrapped(sizes)
     frames = f"{limits.max_frames} frames ({limits.frame_stride}n + 1)"
     yield "limits", f"{limits.max_pixels} pixels, {frames}, {limits.max_steps} steps"
+
+
+def _wrapped(text: str) -> str:
+    """In lines that fit beside the names, where that is a terminal."""
+    width = columns()
+    if width is None:
+        return text
+    room = max(width - LABEL_WIDTH - len(GAP), MIN_WIDTH)
+    return textwrap.fill(text, room, break_long_words=False, break_on_hyphens=False)
+
+
+def _revision_facts(weights: WeightsStatus) -> Iterator[tuple[str, str]]:
+    if weights.revision:
+        yield "revision", weights.revision
+        yield "", _pins(weights)
+    for also in weights.also:
+        yield "and of", f"{also.repository}: {also.revision}"
+        yield "", _pins(also)
+
+
+def _pins(snapshot: WeightsStatus | SnapshotStatus) -> str:
+    marks = (("pinned", snapshot.pinned), ("kept", snapshot.kept))
+    return ", ".join(word for word, is_so in marks if is_so) or "not pinned"
 
 
 def _word_facts(model: ModelStatus) -> Iterator[tuple[str, str]]:
@@ -181,13 +240,23 @@ def _component_row(component: ComponentStatus) -> tuple[str | Cell, ...]:
     )
 
 
-def _file_row(file: FileStatus) -> tuple[str | Cell, ...]:
+def _file_rows(files: Iterable[FileStatus], *, short: bool) -> Iterator[tuple[str | Cell, ...]]:
+    """A row a file; in a terminal, which may be narrow, its folder has a row of its own."""
+    heading = ""
+    for file in files:
+        folder, _, name = file.path.rpartition("/")
+        if short and folder != heading:
+            heading = folder
+            yield (f"{folder}/", "", "", "")
+        yield _file_row(file, name if short else file.path)
+
+
+def _file_row(file: FileStatus, name: str) -> tuple[str | Cell, ...]:
     return (
-        file.path,
+        name,
         _state(file.state),
         "" if file.bytes is None else bytes_text(file.bytes),
         "" if file.checked_at is None else words.clock(file.checked_at),
-        file.problem or "",
     )
 
 

@@ -123,11 +123,12 @@ def live_line(left: str, share: float | None, right: str, width: int, *, blocks:
     right = f"{share:4.0%}  {right}".rstrip()
     room = width - display_width(left) - display_width(right) - 4
     cells = min(room, BAR_CELLS[-1])
-    bar = _bar(share, cells, blocks=blocks) if cells in BAR_CELLS else ""
-    return cut("  ".join(part for part in (left, bar, right) if part), width)
+    shown = bar(share, cells, blocks=blocks) if cells in BAR_CELLS else ""
+    return cut("  ".join(part for part in (left, shown, right) if part), width)
 
 
-def _bar(share: float, cells: int, *, blocks: bool) -> str:
+def bar(share: float, cells: int, *, blocks: bool) -> str:
+    """`share` of 0 to 1 in so many cells."""
     full, empty = ("█", "░") if blocks else ("#", "-")
     done = round(share * cells)
     return full * done + empty * (cells - done)

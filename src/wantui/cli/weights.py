@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 
+from wantui.api.base import Reply
 from wantui.api.download import Depth, Download, DownloadState, PullPlan
 from wantui.cli.confirm import Yes, confirm, someone_to_ask
 from wantui.cli.describe import show_facts
@@ -31,6 +32,8 @@ _COLUMNS = (
 )
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="An id or alias of `wantui ls`.")]
+Plan = TypeVar("Plan", bound=Reply)
+"""Of what would be done."""
 Detach = Annotated[bool, typer.Option("--detach", help="Ask for it; do not wait.")]
 
 
@@ -59,16 +62,16 @@ def pull(
     as_json: Json = False,
 ) -> None:
     """Get a model's weights, proven byte for byte. Goes on where it stopped; Ctrl-C detaches."""
-    if dry_run or (someone_to_ask() and not (yes or detach or as_json)):
-        plan = ask(lambda client: _planned(client, model), host)
-        if dry_run and as_json:
-            show_document(plan)
-            return
-        show_facts(list(_plan_facts(plan)))
-        if dry_run:
-            return
-        if plan.bytes_to_fetch:
-            confirm("pull them?")
+    if not agreed(
+        lambda client: _planned(client, model),
+        _plan_facts,
+        lambda plan: "pull them?" if plan.bytes_to_fetch else None,
+        dry_run=dry_run,
+        unasked=yes or detach or as_json,
+        host=host,
+        as_json=as_json,
+    ):
+        return
 
     async def begin(client: Client) -> Download:
         return await client.pull((await client.model(model)).id)
@@ -159,6 +162,7 @@ def _plan_facts(plan: PullPlan) -> list[tuple[str, str]]:
         ("model", plan.model),
         ("repository", f"{plan.repository} at {plan.commit[:12]}"),
         ("license", f"{plan.license or 'not stated'}, {gated}"),
+        *(("and", f"{more.repository} at {more.commit[:12]}") for more in plan.also),
         ("to fetch", f"{bytes_text(plan.bytes_to_fetch)} in {plan.files} files"),
         ("in all", bytes_text(plan.bytes_total)),
         ("free", bytes_text(plan.free_bytes)),
@@ -171,6 +175,32 @@ def _offer_conversion(model: str, host: str | None) -> None:
         plan = ask(lambda client: client.convert_plan(model), host)
         if (offer := words.conversion_offer(plan)) is not None:
             narrate(offer)
+
+
+def agreed(
+    plan_of: Callable[[Client], Coroutine[Any, Any, Plan]],
+    facts: Callable[[Plan], Sequence[tuple[str, str]]],
+    question: Callable[[Plan], str | None],
+    *,
+    dry_run: bool,
+    unasked: bool,
+    host: str | None,
+    as_json: bool,
+) -> bool:
+    """Whether to begin: what it would take is shown for a dry run, or to whom can be asked.
+
+    Exits if they say no. A plan without a question is agreed to.
+    """
+    if not dry_run and (unasked or not someone_to_ask()):
+        return True
+    plan = ask(plan_of, host)
+    if dry_run and as_json:
+        show_document(plan)
+        return False
+    show_facts(list(facts(plan)))
+    if not dry_run and (asked := question(plan)) is not None:
+        confirm(asked)
+    return not dry_run
 
 
 def follow(

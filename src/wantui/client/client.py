@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping, Sequence
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
@@ -18,8 +18,9 @@ from wantui.api.adapter import (
 from wantui.api.base import API_VERSION, Reply, Request
 from wantui.api.download import ConvertPlan, Depth, Download, Downloads, PullPlan
 from wantui.api.error import ErrorReply
+from wantui.api.estimate import Accuracy, Fits, PlanRequest, Plans
 from wantui.api.event import EventId, EventKind
-from wantui.api.hardware import Hardware
+from wantui.api.hardware import Hardware, ProfileText
 from wantui.api.hello import Hello
 from wantui.api.job import Job, JobRequest, Jobs, JobState
 from wantui.api.log import LogText
@@ -42,6 +43,8 @@ Query = Mapping[str, str | int | bool | None]
 REQUEST_TIMEOUT_S = 30.0
 HUB_TIMEOUT_S = 300.0
 """For an answer that the daemon has to ask the hub for, with all its patience."""
+MEASURING_TIMEOUT_S = 330.0
+"""For the engine to be imported from a cold disk."""
 SENDING_TIMEOUT_S = 300.0
 """For a large file to be taken, hashed, and on the disk."""
 STREAM_SILENCE_S = 60.0
@@ -175,6 +178,43 @@ class Client:
     async def hardware(self) -> Hardware:
         return await self._get("/api/hardware", Hardware)
 
+    async def measure_hardware(self, *, anew: bool = False) -> Hardware:
+        """With all that is found out once, found out now if it is not known."""
+        return await self._call(
+            "POST",
+            "/api/hardware/measure",
+            Hardware,
+            query={"anew": anew},
+            timeout_s=MEASURING_TIMEOUT_S,
+        )
+
+    async def watch_hardware(self) -> AsyncGenerator[Hardware]:
+        """A reading a second, each whole, while somebody takes them; ends when the daemon does."""
+        known = await self.hardware()
+        yield known
+        async with contextlib.aclosing(self.events(kinds=(EventKind.HARDWARE,))) as events:
+            async for event in events:
+                if isinstance(reading := event.object, Hardware):
+                    engine = reading.engine or known.engine
+                    known = reading.model_copy(update={"engine": engine})
+                    yield known
+
+    async def exported_profile(self, device: str | None = None) -> ProfileText:
+        """The daemon's machine as a profile."""
+        return await self._get("/api/hardware/profile", ProfileText, {"device": device})
+
+    async def plan(self, request: PlanRequest) -> Plans:
+        """The ways to make a video, what each costs, and the one that a job would get."""
+        return await self._call("POST", "/api/plan", Plans, body=request)
+
+    async def fits(self, *, device: str | None = None, profile: str | None = None) -> Fits:
+        """Every model by its official sizes."""
+        return await self._get("/api/fits", Fits, {"device": device, "profile": profile})
+
+    async def accuracy(self) -> Accuracy:
+        """How far past estimates were off."""
+        return await self._get("/api/plan/accuracy", Accuracy)
+
     async def workers(self) -> Workers:
         return await self._get("/api/workers", Workers)
 
@@ -247,14 +287,17 @@ class Client:
         async for piece in self._pieces(f"/api/jobs/{job_id}/frames/{number}"):
             yield piece
 
-    async def events(self, after: str | None = None) -> AsyncGenerator[Event]:
+    async def events(
+        self, after: str | None = None, kinds: Sequence[EventKind] = ()
+    ) -> AsyncGenerator[Event]:
         """What happens from now on, or after the event id `after` (of a Status or an Event).
 
-        Ends when the daemon ends it; raises DaemonUnreachable when the line breaks.
+        Of these kinds, by default of all but hardware. Ends when the daemon ends it; raises
+        DaemonUnreachable when the line breaks.
         """
         headers = {"Last-Event-ID": after} if after else {}
         async with self._answer(
-            "GET", "/api/events", headers=headers, silence_s=STREAM_SILENCE_S
+            "GET", f"/api/events{_several(kinds)}", headers=headers, silence_s=STREAM_SILENCE_S
         ) as answer:
             async for raw in raw_events(answer.pieces()):
                 event = parse_event(raw)
@@ -342,6 +385,10 @@ def _query(given: Query | None) -> str:
         if value is not None
     }
     return f"?{urlencode(values)}" if values else ""
+
+
+def _several(kinds: Sequence[EventKind]) -> str:
+    return f"?{urlencode([('kind', kind.value) for kind in kinds])}" if kinds else ""
 
 
 async def _error_of(answer: Answer) -> WantuiError:

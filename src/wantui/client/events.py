@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from wantui.api.base import Reply
 from wantui.api.download import Download
 from wantui.api.event import EventId, EventKind, Notice
+from wantui.api.hardware import Hardware
 from wantui.api.job import Job
 from wantui.api.model import ModelStatus
 from wantui.api.queue import Queue
@@ -26,6 +27,7 @@ _OBJECTS: dict[EventKind, type[Reply]] = {
     EventKind.DOWNLOAD: Download,
     EventKind.WORKER: Worker,
     EventKind.QUEUE: Queue,
+    EventKind.HARDWARE: Hardware,
     EventKind.RESYNC: Notice,
     EventKind.GOODBYE: Notice,
 }
@@ -36,7 +38,7 @@ class Event:
     id: EventId | None
     kind: EventKind
     object: Reply
-    """A Job, ModelStatus, Download, Worker, Queue or Notice, as `kind` says."""
+    """A Job, ModelStatus, Download, Worker, Queue, Hardware or Notice, as `kind` says."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wantui.api.job import Job
-from wantui.client import words
+from wantui.client import costs, words
 
 Fact = tuple[str, str]
 
@@ -33,6 +33,8 @@ def ran(job: Job) -> Iterator[Fact]:
     """Where, when, and how long every stage took."""
     if job.plan:
         yield "device", f"{job.plan.device_name}: {job.plan.reason}"
+        asked, ran_by = (costs.way(plan) for plan in (job.asked_plan or job.plan, job.plan))
+        yield "loaded", ran_by if asked == ran_by else f"{ran_by} (accepted as: {asked})"
     yield "created", words.clock(job.created_at)
     if job.started_at is not None:
         yield "started", words.clock(job.started_at)

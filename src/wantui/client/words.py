@@ -43,6 +43,7 @@ _WAITS: dict[WaitsFor, str] = {
     WaitsFor.ENGINE: "waits for the engine",
     WaitsFor.DISK: "waits for disk space",
     WaitsFor.WORKER: "waits for a worker that starts (see: wantui logs worker)",
+    WaitsFor.MEMORY: "waits for memory that others hold (see: wantui hw)",
 }
 
 

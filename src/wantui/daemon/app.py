@@ -11,6 +11,7 @@ from wantui.api.error import ErrorReply
 from wantui.daemon.body_limit import BodyLimit
 from wantui.daemon.failures import add_failures
 from wantui.daemon.parts import Parts
+from wantui.daemon.request_meter import RequestMeter
 from wantui.daemon.routes import (
     adapters,
     cache,
@@ -20,8 +21,10 @@ from wantui.daemon.routes import (
     jobs,
     logs,
     machine,
+    metrics,
     models,
     pictures,
+    plan,
     queue,
     uploads,
 )
@@ -41,6 +44,7 @@ def create_app(parts: Parts, shutdown: asyncio.Event) -> FastAPI:
     app.state.parts = parts
     app.state.shutdown = shutdown
     app.add_middleware(BodyLimit, limits=parts.settings.limits)
+    app.add_middleware(RequestMeter, instruments=parts.instruments)
     add_failures(app)
     nouns = (
         daemon,
@@ -54,6 +58,8 @@ def create_app(parts: Parts, shutdown: asyncio.Event) -> FastAPI:
         events,
         uploads,
         machine,
+        metrics,
+        plan,
         logs,
     )
     for noun in nouns:

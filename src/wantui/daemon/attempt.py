@@ -40,7 +40,7 @@ from wantui.pipe.messages import (
 from wantui.queue.jobs import Jobs
 from wantui.settings import Settings
 from wantui.store.converted import loadable
-from wantui.store.scan import converted_folder, weights_files
+from wantui.store.scan import converted_folder, located, weights_files
 from wantui.store.verdicts import Verdicts
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def order_for(claim: Claim, paths: Paths, settings: Settings, verdicts: Verdicts
 
     Raises WeightsAbsent, UnknownAdapter, FolderUnsafe or DiskFull.
     """
-    job, recipe = claim.job, claim.recipe
+    job, recipe = claim.job, located(claim.recipe, claim.weights)
     folder = JobFolder(paths.job(job.id))
     folder.sweep()
     image = folder.image(job)
@@ -118,6 +118,8 @@ class Attempt:
         self._holds = holds
         self._asked_to_stop = asked_to_stop
         self._meter = Meter()
+        self.completed: Completed | None = None
+        """What the worker said when it was done."""
         self.worker_is_good = False
         """Whether the worker ended the attempt itself, and takes the next."""
         self.killed_worker = False
@@ -164,6 +166,7 @@ class Attempt:
         """Act on one report; whether it ended the attempt."""
         match report:
             case Completed(output=output, timings=timings):
+                self.completed = report
                 await settle(lambda: self._jobs.complete(self._job_id, output, timings))
                 return True
             case Stopped():

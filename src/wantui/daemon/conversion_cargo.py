@@ -9,13 +9,12 @@ from wantui.catalog.recipe import Recipe
 from wantui.daemon.conversions import Conversions
 from wantui.daemon.fetch_orders import FetchOrders
 from wantui.daemon.inventory import Inventory, need_whole
-from wantui.errors import DiskFull, UnknownModel, WantuiError
+from wantui.daemon.model_cargo import ModelCargo
+from wantui.errors import DiskFull, WantuiError
 from wantui.pipe.fetch import Fetched, FetchOrder, Listed
 
 
-class ConversionCargo:
-    """`landed` is called when a model's weights may be other than they were."""
-
+class ConversionCargo(ModelCargo):
     def __init__(
         self,
         inventory: Inventory,
@@ -24,17 +23,15 @@ class ConversionCargo:
         *,
         landed: Callable[[Recipe], Awaitable[None]],
     ) -> None:
-        self._inventory = inventory
+        super().__init__(inventory, orders, landed=landed)
         self._conversions = conversions
-        self._orders = orders
-        self._landed = landed
 
     async def order(self, download: Download) -> FetchOrder:
         """Raises UnknownModel, WeightsAbsent or WeightsCorrupt."""
-        recipe = self._recipe(download)
-        weights = await self._inventory.weights(recipe)
+        recipe = self.recipe(download)
+        weights = await self.inventory.weights(recipe)
         if not weights.checked:
-            return self._orders.verify(recipe, weights, Depth.CONTENT)
+            return self.orders.verify(recipe, weights, Depth.CONTENT)
         return await self._conversions.order(recipe)
 
     async def listed(self, download: Download, report: Listed) -> None:
@@ -42,8 +39,8 @@ class ConversionCargo:
 
     async def land(self, download: Download, fetched: Fetched) -> Mapping[str, object] | None:
         """Raises WeightsCorrupt or WeightsAbsent for what turned out bad on the way."""
-        recipe = self._recipe(download)
-        weights = await self._inventory.weights(recipe)
+        recipe = self.recipe(download)
+        weights = await self.inventory.weights(recipe)
         need_whole(recipe, weights)
         return None if fetched.folder == weights.folder else {}
 
@@ -53,20 +50,6 @@ class ConversionCargo:
             return DiskFull(error.message, hint=hint, detail=error.detail)
         return error
 
-    async def over(self, download: Download) -> None:
-        try:
-            recipe = self._recipe(download)
-        except UnknownModel:
-            return
-        await self._landed(recipe)
-
     async def drop(self, download: Download) -> None:
-        try:
-            recipe = self._recipe(download)
-        except UnknownModel:
-            return
-        await self._conversions.drop_unfinished(recipe)
-
-    def _recipe(self, download: Download) -> Recipe:
-        """Raises UnknownModel."""
-        return self._inventory.catalog.model(download.subject)
+        if (recipe := self.recipe_if_known(download)) is not None:
+            await self._conversions.drop_unfinished(recipe)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass
 
 from wantui.api.base import Reply
@@ -13,23 +13,33 @@ from wantui.api.event import EventId, EventKind, Notice
 from wantui.errors import QueueFull
 from wantui.settings import EventSettings
 
+READINGS = frozenset({EventKind.HARDWARE})
+"""Sent only to those who asked for them: they are taken for who watches, and soon old."""
+TO_ALL = frozenset({EventKind.RESYNC, EventKind.GOODBYE})
+
 
 @dataclass(frozen=True)
 class _Sent:
     seq: int
+    kind: EventKind
     frame: bytes
 
 
 class _Subscriber:
     """One listener's backlog. One that is full is dropped whole: its owner starts over."""
 
-    def __init__(self, backlog: list[_Sent], most: int) -> None:
-        self._frames = deque(sent.frame for sent in backlog)
+    def __init__(self, kinds: Collection[EventKind], backlog: list[_Sent], most: int) -> None:
+        self.kinds = frozenset(kinds)
+        self._frames = deque(sent.frame for sent in backlog if self.takes(sent.kind))
         self._most = most
         self._more = asyncio.Event()
         self.fell_behind = False
         if self._frames:
             self._more.set()
+
+    def takes(self, kind: EventKind) -> bool:
+        """Without kinds it takes all but readings."""
+        return kind in (self.kinds or frozenset(EventKind) - READINGS) or kind in TO_ALL
 
     def push(self, frame: bytes) -> None:
         if len(self._frames) >= self._most:
@@ -62,46 +72,67 @@ class Events:
         self._sent: deque[_Sent] = deque(maxlen=settings.history)
         self._subscribers: set[_Subscriber] = set()
         self._watched = asyncio.Event()
+        self._read = asyncio.Event()
         self._closed = False
 
     @property
     def last_id(self) -> EventId:
         return EventId(self.boot, self._seq)
 
+    @property
+    def listeners(self) -> int:
+        return len(self._subscribers)
+
     async def watched(self) -> None:
         """Returns once anyone listens."""
         await self._watched.wait()
 
+    async def readings_wanted(self) -> None:
+        """Returns once anyone listens for readings."""
+        await self._read.wait()
+
     def publish(self, kind: EventKind, item: Reply) -> None:
-        """Tell everyone; the object is dumped once."""
+        """Tell everyone who takes such; the object is dumped once."""
         self._seq += 1
         frame = _frame(kind, item, self.last_id)
-        self._sent.append(_Sent(self._seq, frame))
+        self._sent.append(_Sent(self._seq, kind, frame))
+        self._push(kind, frame)
+
+    def publish_reading(self, kind: EventKind, item: Reply) -> None:
+        """Tell those who asked. It has no number, and nobody who comes later hears of it."""
+        self._push(kind, _frame(kind, item))
+
+    def _push(self, kind: EventKind, frame: bytes) -> None:
         for subscriber in self._subscribers:
-            subscriber.push(frame)
+            if subscriber.takes(kind):
+                subscriber.push(frame)
 
     def close(self, reason: str) -> None:
         """Say goodbye and end every stream."""
         self._closed = True
         self.publish(EventKind.GOODBYE, Notice(reason=reason))
 
-    def subscribe(self, after: EventId | None) -> AsyncGenerator[bytes]:
+    def subscribe(
+        self, after: EventId | None, kinds: Collection[EventKind] = ()
+    ) -> AsyncGenerator[bytes]:
         """Frames from now on, or from after an event that is still known; else `resync` first.
 
-        Raises QueueFull when too many listen already.
+        Of these kinds, or of all but readings. Raises QueueFull when too many listen already.
         """
         if len(self._subscribers) >= self._settings.max_subscribers:
             raise QueueFull(
                 f"{len(self._subscribers)} clients listen already",
                 hint="close some, or raise [events] max_subscribers",
             )
-        return self._stream(after)
+        return self._stream(after, kinds)
 
-    async def _stream(self, after: EventId | None) -> AsyncGenerator[bytes]:
+    async def _stream(
+        self, after: EventId | None, kinds: Collection[EventKind]
+    ) -> AsyncGenerator[bytes]:
         missed = self._since(after)
-        subscriber = _Subscriber(missed or [], self._settings.subscriber_buffer)
+        subscriber = _Subscriber(kinds, missed or [], self._settings.subscriber_buffer)
         self._subscribers.add(subscriber)
-        self._watched.set()
+        self._count()
         try:
             yield b": wantui\n\n"
             if missed is None:
@@ -119,8 +150,16 @@ class Events:
                     return
         finally:
             self._subscribers.discard(subscriber)
-            if not self._subscribers:
-                self._watched.clear()
+            self._count()
+
+    def _count(self) -> None:
+        """Tell who waits for listeners that there are some, or none any more."""
+        reading = any(not READINGS.isdisjoint(each.kinds) for each in self._subscribers)
+        for event, wanted in ((self._watched, bool(self._subscribers)), (self._read, reading)):
+            if wanted:
+                event.set()
+            else:
+                event.clear()
 
     def _since(self, after: EventId | None) -> list[_Sent] | None:
         """What was sent after an id; None if it is of another boot or too long ago."""
@@ -135,5 +174,6 @@ class Events:
         return _frame(EventKind.RESYNC, Notice(reason=reason), self.last_id)
 
 
-def _frame(kind: EventKind, item: Reply, id: EventId) -> bytes:
-    return f"event: {kind}\nid: {id}\ndata: {item.model_dump_json()}\n\n".encode()
+def _frame(kind: EventKind, item: Reply, id: EventId | None = None) -> bytes:
+    number = "" if id is None else f"id: {id}\n"
+    return f"event: {kind}\n{number}data: {item.model_dump_json()}\n\n".encode()

@@ -52,6 +52,8 @@ class Fetch:
         self._halt = asyncio.Event()
         self._over = asyncio.Event()
         self._done = -1
+        self.cut_short = False
+        """Whether a process ended without a last word: what it did just before is untold."""
 
     async def run(self) -> Fetched | Halted:
         """A fetcher that dies costs what it did not report or write down, not the whole.
@@ -88,11 +90,12 @@ class Fetch:
         except OSError as error:
             raise FetcherCrashed(f"{module} cannot be started: {error}") from error
         halting = asyncio.create_task(self._halt_on_request(child))
-        fetched = False
+        fetched, ended = False, False
         try:
             child.send(order)
             while (line := await child.line()) is not None:
                 report = _parsed(line)
+                ended = isinstance(report, Fetched | FetchFailed | Halted)
                 if isinstance(report, FetchFailed):
                     raise report.error.to_error()
                 if isinstance(report, Fetched | Halted):
@@ -105,6 +108,7 @@ class Fetch:
                 return Halted()
             raise FetcherCrashed(f"the fetcher {await child.ending()}")
         finally:
+            self.cut_short |= not ended
             halting.cancel()
             if fetched:
                 child.dismiss()

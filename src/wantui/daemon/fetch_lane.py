@@ -10,6 +10,7 @@ from wantui.api.download import Download, DownloadAction, DownloadState
 from wantui.daemon.cargo import Cargo
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.fetch import Fetch, Telling
+from wantui.daemon.naming import Naming
 from wantui.daemon.pace import Pace
 from wantui.daemon.settle import settle
 from wantui.daemon.verdict_book import VerdictBook
@@ -34,12 +35,14 @@ class FetchLane:
         *,
         cargo_of: Callable[[Download], Cargo],
         book: VerdictBook,
+        naming: Naming,
         log_file: Callable[[], Path],
     ) -> None:
         self._actions = actions
         self._downloads = downloads
         self._cargo_of = cargo_of
         self._book = book
+        self._naming = naming
         self._log_file = log_file
         self._news = downloads.news()
 
@@ -65,7 +68,7 @@ class FetchLane:
         except WantuiError as error:
             state, failure = DownloadState.FAILED, await cargo.failed(download, error)
             if isinstance(error, RevisionNotFound):  # the next try takes what the hub has then
-                facts = {"commit": None}
+                facts = {"commit": None, "also": ()}
         if facts is None:
             return  # whoever halted it has said what it is now
         outcome = facts
@@ -88,25 +91,28 @@ class FetchLane:
             await self._told(download_id, cargo, report, pace)
 
         fetch = Fetch(order, self._log_file, told)
-        if not await settle(lambda: self._downloads.begin(download_id, fetch)):
-            return None
-        try:
-            while not isinstance(report := await fetch.run(), Halted):
-                facts = await cargo.land(self._downloads.get(download_id), report)
-                if facts is not None:
-                    return facts
-        finally:
-            self._downloads.over(download_id)
+        async with self._naming.under_way(f"download {download_id}", lambda: fetch.cut_short):
+            if not await settle(lambda: self._downloads.begin(download_id, fetch)):
+                return None
+            try:
+                while not isinstance(report := await fetch.run(), Halted):
+                    facts = await cargo.land(self._downloads.get(download_id), report)
+                    if facts is not None:
+                        return facts
+            finally:
+                self._downloads.over(download_id)
         return None
 
     async def _told(self, download_id: int, cargo: Cargo, report: Telling, pace: Pace) -> None:
         match report:
             case Listed():
                 await cargo.listed(self._downloads.get(download_id), report)
+                first, *also = report.sources
                 facts = {
-                    "commit": report.commit,
-                    "license": report.license,
-                    "gated": report.gated,
+                    "commit": first.commit,
+                    "license": first.license,
+                    "gated": first.gated,
+                    "also": tuple(also),
                     "bytes_total": report.total,
                 }
                 await settle(lambda: self._downloads.learn(download_id, **facts))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from wantui.api.adapter import PulledAdapter
 from wantui.api.download import Depth, Download
 from wantui.api.model import FileStatus, WeightsStatus
-from wantui.catalog.recipe import Recipe
+from wantui.catalog.recipe import Recipe, Source
 from wantui.daemon.verdict_book import VerdictBook
 from wantui.errors import InvalidRequest, WeightsAbsent
 from wantui.paths import Paths
-from wantui.pipe.fetch import FileToVerify, PullAdapter, PullFiles, VerifyFiles
+from wantui.pipe.fetch import FileToVerify, PullAdapter, PullFiles, VerifyFiles, Wanted
 from wantui.settings import Settings
 
 
@@ -25,13 +25,21 @@ class FetchOrders:
         self._book = book
 
     def pull(
-        self, recipe: Recipe, revision: str | None = None, *, only_list: bool = False
+        self, recipe: Recipe, revisions: Mapping[str, str], *, only_list: bool = False
     ) -> PullFiles:
-        """Raises InvalidRequest for a model that is in no repository."""
+        """`revisions` by repository; of others, what the hub has now.
+
+        Raises InvalidRequest for a model that is in no repository.
+        """
         return PullFiles(
-            repository=repository_of(recipe),
-            revision=revision,
-            paths=recipe.repository_paths,
+            wanted=tuple(
+                Wanted(
+                    repository=source.repository,
+                    revision=revisions.get(source.repository),
+                    paths=source.paths,
+                )
+                for source in sources_of(recipe)
+            ),
             hub_cache=str(self._paths.hub_cache.absolute()),
             connections=self._settings.connections,
             bytes_a_second=self._settings.max_bytes_per_second or None,
@@ -82,11 +90,11 @@ def _files(weights: WeightsStatus) -> Iterator[tuple[str, FileStatus]]:
         yield from ((f"{part.folder}/{file.path}", file) for file in part.files)
 
 
-def repository_of(recipe: Recipe) -> str:
-    """Raises InvalidRequest for a model that is in none."""
-    if recipe.repository is None:
+def sources_of(recipe: Recipe) -> tuple[Source, ...]:
+    """One at least. Raises InvalidRequest for a model that is in no repository."""
+    if not recipe.sources:
         raise InvalidRequest(
             f"the weights of {recipe.id} are in no repository",
             hint="install wantui again" if recipe.folder is None else "see its recipe",
         )
-    return recipe.repository
+    return recipe.sources

@@ -12,12 +12,14 @@ from wantui.api.removal import Removals
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.conversions import Conversions
 from wantui.daemon.downloads import Downloads
-from wantui.daemon.fetch_orders import repository_of
+from wantui.daemon.fetch_orders import sources_of
 from wantui.daemon.inventory import Inventory
+from wantui.daemon.naming import Naming
 from wantui.daemon.verdict_book import VerdictBook
 from wantui.errors import WeightsAbsent, WeightsInUse
-from wantui.pipe.fetch import StatKey
+from wantui.pipe.file import StatKey
 from wantui.queue.jobs import Jobs
+from wantui.store.cache import file_at
 from wantui.store.removal import (
     NOTHING,
     Removal,
@@ -27,6 +29,7 @@ from wantui.store.removal import (
     plan_removal,
     with_converted,
 )
+from wantui.store.scan import revisions_of
 
 
 class Housekeeping:
@@ -38,6 +41,7 @@ class Housekeeping:
         conversions: Conversions,
         jobs: Jobs,
         book: VerdictBook,
+        naming: Naming,
         hub_cache: Path,
         loaded: Callable[[str], bool],
     ) -> None:
@@ -46,26 +50,28 @@ class Housekeeping:
         self._conversions = conversions
         self._jobs = jobs
         self._book = book
+        self._naming = naming
         self._hub_cache = hub_cache
         self._loaded = loaded
 
     async def remove(self, recipe: Recipe, *, dry_run: bool) -> Removals:
-        """The revision that a model is made of. Raises WeightsInUse, WeightsAbsent, InvalidRequest.
+        """The revisions that a model is made of.
 
-        Other revisions of the repository stay, and what they share with it. What was converted from
-        it goes, unless another model's files convert to the same.
+        Other ones of their repositories stay, and what they share with them. What was converted
+        from them goes, unless another model's files convert to the same. Raises WeightsInUse,
+        WeightsAbsent, InvalidRequest.
         """
-        repository = repository_of(recipe)
-        for other in self._repositories()[repository]:
+        models = self._repositories()
+        sharing = [other for source in sources_of(recipe) for other in models[source.repository]]
+        for other in sharing:
             self._need_unused(other)
-        weights = await self._inventory.weights(recipe)
-        if weights.revision is None:
-            raise WeightsAbsent(f"there are no weights of {recipe.id}", hint="see: wantui ls")
-        revision = weights.revision
-        plan = await asyncio.to_thread(plan_removal, self._hub_cache, repository, revision)
-        converted = await self._conversions.only_of(self._repositories()[repository])
-        plan = await asyncio.to_thread(with_converted, plan, converted)
-        return await self._carry_out([plan], dry_run=dry_run)
+        first, *more = [
+            await asyncio.to_thread(plan_removal, self._hub_cache, repository, revision)
+            for repository, revision in (await self._here(recipe)).items()
+        ]
+        converted = await self._conversions.only_of(sharing)
+        first = await asyncio.to_thread(with_converted, first, converted)
+        return await self._carry_out([first, *more], dry_run=dry_run)
 
     async def prune(self, *, dry_run: bool) -> Removals:
         """In the repositories of the catalog: what is not whole, or nobody names any more.
@@ -85,13 +91,17 @@ class Housekeeping:
 
     async def keep(self, recipe: Recipe, *, kept: bool) -> ModelStatus:
         """Whether a model's weights may be removed. Raises WeightsAbsent or InvalidRequest."""
-        repository = repository_of(recipe)
-        weights = await self._inventory.weights(recipe)
-        if kept and weights.revision is None:
-            raise WeightsAbsent(f"there are no weights of {recipe.id}", hint="see: wantui ls")
-        revision = weights.revision if kept else None
-        await asyncio.to_thread(keep, self._hub_cache, repository, revision)
+        none = dict.fromkeys(source.repository for source in sources_of(recipe))
+        for repository, revision in (await self._here(recipe) if kept else none).items():
+            await asyncio.to_thread(keep, self._hub_cache, repository, revision)
         return await self._inventory.model(recipe)
+
+    async def _here(self, recipe: Recipe) -> dict[str, str]:
+        """The revisions, by repository. Raises WeightsAbsent where there is none."""
+        found = revisions_of(recipe, await self._inventory.weights(recipe))
+        if not found:
+            raise WeightsAbsent(f"there are no weights of {recipe.id}", hint="see: wantui ls")
+        return found
 
     def _need_unused(self, recipe: Recipe) -> None:
         """Raises WeightsInUse."""
@@ -111,8 +121,8 @@ class Housekeeping:
     def _repositories(self) -> dict[str, list[Recipe]]:
         found: dict[str, list[Recipe]] = {}
         for recipe in self._inventory.catalog.recipes:
-            if recipe.repository is not None:
-                found.setdefault(recipe.repository, []).append(recipe)
+            for source in recipe.sources:
+                found.setdefault(source.repository, []).append(recipe)
         return found
 
     async def _carry_out(self, plans: Iterable[Removal], *, dry_run: bool) -> Removals:
@@ -143,7 +153,11 @@ class Housekeeping:
 
     async def _one(self, plan: Removal) -> None:
         """A file that another repository has as well stays proven, though its stat changes."""
-        before = {path: StatKey.of(path.stat()) for path in plan.shared}
-        await asyncio.to_thread(carry_out, plan, self._hub_cache)
-        for path, key in before.items():
-            await self._book.carry_over(key, StatKey.of(path.stat()))
+        before = {path: info for path in plan.shared if (info := file_at(path)) is not None}
+        async with self._naming.under_way(f"removal from {plan.repository}", lambda: False):
+            try:
+                await asyncio.to_thread(carry_out, plan, self._hub_cache)
+            finally:  # of a removal that failed on its way some names are gone
+                for path, was in before.items():
+                    if (now := file_at(path)) is not None:
+                        await self._book.carry_over(StatKey.of(was), StatKey.of(now), path)

@@ -17,9 +17,10 @@ from wantui.daemon.engine import GGUF_PACKAGES, LORA_PACKAGES, need_engine
 from wantui.daemon.inventory import Inventory, need_own_files, need_whole
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.loras import choose_loras, misplaced
-from wantui.daemon.machine import Machine
+from wantui.daemon.planner import Planner, Wanted
 from wantui.daemon.uploads import Uploads
 from wantui.errors import DiskFull, FolderUnsafe, UnknownUpload
+from wantui.hardware.estimates.video import video_of
 from wantui.paths import Paths
 from wantui.queue.jobs import Jobs
 from wantui.settings import VideoSettings
@@ -36,7 +37,7 @@ class Intake:
         *,
         paths: Paths,
         inventory: Inventory,
-        machine: Machine,
+        planner: Planner,
         uploads: Uploads,
         adapters: Adapters,
         jobs: Jobs,
@@ -46,7 +47,7 @@ class Intake:
     ) -> None:
         self._paths = paths
         self._inventory = inventory
-        self._machine = machine
+        self._planner = planner
         self._uploads = uploads
         self._adapters = adapters
         self._jobs = jobs
@@ -72,9 +73,12 @@ class Intake:
         )
         weights = await self._inventory.weights(recipe)
         need_own_files(recipe, weights)
-        if not (request.fetch and recipe.repository):
+        if not (request.fetch and recipe.sources):
             need_whole(recipe, weights)
-        await self._machine.best_plan(recipe, weights, params, self._inventory.catalog.recipes)
+        recipes = self._inventory.catalog.recipes
+        asked_plan = await self._planner.asked(
+            Wanted(recipe, weights, video_of(recipe, params), request.allow_degrade), recipes
+        )
         with self._adapters.held(lora.sha256 for lora in loras):
             job = await self._jobs.accept(
                 model=recipe.id,
@@ -82,6 +86,7 @@ class Intake:
                 faithful=quality.faithful and not recipe.is_quantised,
                 params=params,
                 encoding=encoding,
+                asked_plan=asked_plan,
                 warnings=(
                     *misplaced(self._adapters, recipe, loras),
                     *notes(recipe, params.prompt),
@@ -90,6 +95,7 @@ class Intake:
                 hold=request.hold,
                 fetch=request.fetch,
                 unverified=request.unverified,
+                allow_degrade=request.allow_degrade,
             )
         await self._prepare(job)
         self._wake()

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from wantui.api.model import (
-    Defaults,
-    Health,
-    ModelStatus,
-    QualityOffer,
-    Upstream,
-    WeightsState,
-    WeightsStatus,
-)
+from wantui.api.model import ModelStatus, WeightsState, WeightsStatus
 from wantui.api.plan import DType
 from wantui.catalog.catalog import DEMO, Catalog
-from wantui.catalog.recipe import Quality, Recipe
-from wantui.daemon.upstream import UpstreamBook
+from wantui.catalog.recipe import Recipe
+from wantui.daemon.reports import Reports
 from wantui.daemon.verdict_book import VerdictBook
 from wantui.errors import WeightsAbsent, WeightsCorrupt
 from wantui.store.cache import file_at
 from wantui.store.converted import look
-from wantui.store.scan import scan
+from wantui.store.scan import revisions_of, scan
 from wantui.store.verdicts import Verdicts
 from wantui.text import bytes_text
 
 
 class Inventory:
-    """Scans the disk off the loop; `changed` is called for a model that is no longer as it was.
-
-    `loaded` says whether a worker holds a model now.
-    """
+    """Scans the disk off the loop; `changed` is called for a model that is no longer as it was."""
 
     def __init__(
         self,
@@ -41,10 +31,9 @@ class Inventory:
         hub_cache: Path,
         demo_weights: Path,
         book: VerdictBook,
-        upstream: UpstreamBook,
+        reports: Reports,
         *,
         converted: Path,
-        loaded: Callable[[str], bool],
         changed: Callable[[ModelStatus], None],
     ) -> None:
         self.catalog = catalog
@@ -52,8 +41,7 @@ class Inventory:
         self._demo_weights = demo_weights
         self._converted = converted
         self._book = book
-        self._upstream = upstream
-        self._loaded = loaded
+        self._reports = reports
         self._changed = changed
         self._scanner = ThreadPoolExecutor(1, "scan")
         """A mount that hangs holds up this, and nothing else."""
@@ -63,22 +51,36 @@ class Inventory:
     def verdicts(self) -> Verdicts:
         return self._book.verdicts
 
+    async def known(self) -> tuple[ModelStatus, ...]:
+        """All of them as they were when somebody last looked."""
+        known = [self._known.get(recipe.id) for recipe in self.catalog.recipes]
+        found = tuple(model for model in known if model is not None)
+        return found if len(found) == len(known) else await self.models()
+
     async def models(self) -> tuple[ModelStatus, ...]:
         """All of them, scanned now."""
         return tuple([await self.model(recipe) for recipe in self.catalog.recipes])
 
     async def model(self, recipe: Recipe) -> ModelStatus:
         """One of them, scanned now."""
-        weights = await self.weights(recipe)
-        before = self._known.get(recipe.id)
-        upstream = self._upstream.of(recipe.repository)
-        loaded = self._loaded(recipe.id)
-        now = _status(recipe, weights, self.catalog, upstream, loaded=loaded)
-        if before is not None and now == before.model_copy(update={"rev": now.rev}):
-            return before
-        now = now.model_copy(update={"rev": before.rev + 1 if before else 1})
-        self._known[recipe.id] = now
+        return self._show(recipe, await self.weights(recipe), time.time())
+
+    def again(self, model: str) -> None:
+        """Tell anew of a model of which something but the weights has changed."""
+        before = self._known.get(model)
         if before is not None:
+            looked_at = before.health.checked_at or time.time()
+            self._show(self.catalog.model(model), before.weights, looked_at)
+
+    def _show(self, recipe: Recipe, weights: WeightsStatus, looked_at: float) -> ModelStatus:
+        """What is known now: another revision if it is other than before, and then it is told."""
+        before = self._known.get(recipe.id)
+        now = self._reports.of(recipe, weights, looked_at)
+        same = before is not None and _alike(before, now)
+        rev = before.rev + (0 if same else 1) if before else 1
+        now = now.model_copy(update={"rev": rev})
+        self._known[recipe.id] = now
+        if before is not None and not same:
             self._changed(now)
         return now
 
@@ -91,6 +93,15 @@ class Inventory:
         weights = scan(recipe, self._hub_cache, self._demo_weights, verdicts)
         converted = look(recipe, weights, self._converted, verdicts, DType.BFLOAT16)
         return weights.model_copy(update={"converted": converted})
+
+    async def moved(self, weights: WeightsStatus) -> bool:
+        """Whether a file of them was read, and only its ctime has changed since."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._scanner, self._moved, weights)
+
+    def _moved(self, weights: WeightsStatus) -> bool:
+        there = (file_at(Path(weights.folder or "", file.path)) for file in weights.files)
+        return any(self._book.verdicts.moved(info) for info in there if info is not None)
 
     async def doubt(self, recipe: Recipe) -> None:
         """Have a model's files read again before anyone believes them."""
@@ -108,9 +119,11 @@ class Inventory:
         """Something about a model of the catalog may have changed."""
         await self.model(self.catalog.model(model))
 
-    async def held_revision(self, recipe: Recipe) -> str | None:
-        """The revision that a pull stays at; None if it takes what the hub has now."""
-        return (await self.weights(recipe)).revision if self.catalog.shares(recipe) else None
+    async def held_revisions(self, recipe: Recipe) -> dict[str, str]:
+        """Those that a pull stays at; of other repositories it takes what the hub has now."""
+        here = revisions_of(recipe, await self.weights(recipe))
+        shared = [each.repository for each in recipe.sources if self.catalog.shares(each)]
+        return {repository: here[repository] for repository in shared if repository in here}
 
     def close(self) -> None:
         self._scanner.shutdown(wait=False, cancel_futures=True)
@@ -127,6 +140,12 @@ class Inventory:
         return self.catalog.model(DEMO)
 
 
+def _alike(one: ModelStatus, other: ModelStatus) -> bool:
+    """Whether nothing has changed but when somebody looked."""
+    health = other.health.model_copy(update={"checked_at": one.health.checked_at})
+    return one == other.model_copy(update={"rev": one.rev, "health": health})
+
+
 def need_whole(recipe: Recipe, weights: WeightsStatus) -> None:
     """Raises WeightsCorrupt or WeightsAbsent, with the files and the command that mends it."""
     if weights.bad:
@@ -141,38 +160,30 @@ def need_whole(recipe: Recipe, weights: WeightsStatus) -> None:
         return
     need_own_files(recipe, weights)
     missing = weights.bytes_needed - weights.bytes_present
+    about = f": about {bytes_text(missing)} to fetch" if missing else ""
     hint = f"run: {recipe.get_command}" if recipe.get_command else "install wantui again"
     raise WeightsAbsent(
-        f"the weights of {recipe.id} are {weights.state}: about {bytes_text(missing)} to fetch",
+        f"the weights of {recipe.id} are {weights.state}{about}",
         hint=hint,
         detail={"model": recipe.id, "missing_bytes": missing},
     )
 
 
 def _mend(recipe: Recipe, path: str) -> str:
-    if path not in recipe.repository_paths:
+    if not recipe.brings(path):
         return "get that file again: it is your own"
-    return f"run: wantui repair {recipe.id}" if recipe.repository else "install wantui again"
+    return f"run: wantui repair {recipe.id}" if recipe.sources else "install wantui again"
 
 
 def need_own_files(recipe: Recipe, weights: WeightsStatus) -> None:
     """Raises WeightsAbsent for a file of the user's own, which nothing fetches."""
     for file in weights.files:
-        if file.state is WeightsState.ABSENT and file.path not in recipe.repository_paths:
+        if file.state is WeightsState.ABSENT and not recipe.brings(file.path):
             raise WeightsAbsent(
                 f"{file.path} of {recipe.id} is missing",
                 hint="put it there, or change the model's file in the settings' folder",
                 detail={"model": recipe.id, "path": file.path},
             )
-
-
-def _offer(recipe: Recipe, quality: Quality) -> QualityOffer:
-    return QualityOffer(
-        id=quality.id,
-        summary=quality.summary,
-        faithful=quality.faithful and not recipe.is_quantised,
-        needs_loras=bool(quality.adapters),
-    )
 
 
 def need_sound_conversions(recipe: Recipe, weights: WeightsStatus) -> None:
@@ -187,53 +198,3 @@ def need_sound_conversions(recipe: Recipe, weights: WeightsStatus) -> None:
             hint=f"run: wantui convert {recipe.id}",
             detail={"model": recipe.id, "paths": [part.folder for part in bad]},
         )
-
-
-def _health(weights: WeightsStatus) -> Health:
-    checked = [file.checked_at for file in weights.files if file.checked_at is not None]
-    proven = weights.state is WeightsState.VERIFIED
-    return Health(
-        last_error=weights.bad[0].problem if weights.bad else None,
-        last_verified_at=min(checked) if proven else None,
-    )
-
-
-def _moved_on(upstream: Upstream | None, revision: str | None) -> bool:
-    """Whether the publisher has another revision than the one that is here."""
-    told = upstream.commit if upstream else None
-    return told is not None and revision not in (None, told)
-
-
-def _status(
-    recipe: Recipe,
-    weights: WeightsStatus,
-    catalog: Catalog,
-    upstream: Upstream | None,
-    *,
-    loaded: bool,
-) -> ModelStatus:
-    counts = [part.parameter_count for part in weights.components]
-    known = [count for count in counts if count is not None]
-    return ModelStatus(
-        id=recipe.id,
-        name=recipe.name,
-        summary=recipe.summary,
-        tasks=recipe.tasks,
-        repository=recipe.repository,
-        license=recipe.license,
-        aliases=recipe.aliases,
-        parameter_count=sum(known) if known else None,
-        quantised=recipe.is_quantised,
-        weights=weights,
-        health=_health(weights),
-        upstream=upstream,
-        stale=_moved_on(upstream, weights.revision) and not catalog.shares(recipe),
-        loaded=loaded,
-        takes_image=recipe.takes_image,
-        needs_image=recipe.needs_image,
-        words=recipe.words,
-        qualities=tuple(_offer(recipe, quality) for quality in catalog.qualities),
-        defaults=Defaults.model_validate(recipe.defaults.model_dump()),
-        limits=recipe.limits,
-        rev=0,
-    )

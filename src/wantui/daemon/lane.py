@@ -5,27 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from typing import NoReturn
 
 from wantui.api.worker import WorkerState
-from wantui.catalog.recipe import Recipe
 from wantui.daemon.attempt import Attempt, order_for
 from wantui.daemon.inventory import Inventory
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.logs import rotated
+from wantui.daemon.planner import Planner
 from wantui.daemon.scheduler import Claim, Scheduler
 from wantui.daemon.settle import settle
 from wantui.daemon.supervisor import WorkerProcess
 from wantui.daemon.workers import WorkerBoard
 from wantui.errors import (
     DiskFull,
+    OutOfMemory,
     WantuiError,
     WeightsChanged,
     WeightsUnreadable,
     WorkerStartFailed,
 )
+from wantui.hardware.measured import Ran
 from wantui.paths import Paths
-from wantui.pipe.messages import Generate
+from wantui.pipe.messages import Completed, Generate
 from wantui.queue.jobs import Jobs
 from wantui.settings import Settings
 
@@ -50,6 +53,7 @@ class Lane:
         scheduler: Scheduler,
         jobs: Jobs,
         inventory: Inventory,
+        planner: Planner,
         board: WorkerBoard,
     ) -> None:
         self._device = device
@@ -59,6 +63,7 @@ class Lane:
         self._scheduler = scheduler
         self._jobs = jobs
         self._inventory = inventory
+        self._planner = planner
         self._board = board
         self._wake = asyncio.Event()
         self._asked_to_stop = asyncio.Event()
@@ -148,7 +153,7 @@ class Lane:
             except WantuiError as error:
                 await self._fail(job_id, error)
             else:
-                await self._generate(claim.recipe, job_id, worker, order)
+                await self._generate(claim, worker, order)
         except asyncio.CancelledError:
             await asyncio.shield(self._interrupt(job_id))
             raise
@@ -167,9 +172,8 @@ class Lane:
             raise WeightsChanged(f"the weights of {claim.recipe.id} are not what was verified")
         return order
 
-    async def _generate(
-        self, recipe: Recipe, job_id: int, worker: WorkerProcess, order: Generate
-    ) -> None:
+    async def _generate(self, claim: Claim, worker: WorkerProcess, order: Generate) -> None:
+        job_id, was_loaded = claim.job.id, self._model == claim.recipe.id
         self._show(WorkerState.BUSY)
         attempt = Attempt(job_id, worker, self._jobs, self._holds, self._asked_to_stop)
         failure = None
@@ -183,6 +187,8 @@ class Lane:
             await self._drop_worker()
             await asyncio.to_thread(JobFolder(self._paths.job(job_id)).sweep)
         if failure is None:
+            if attempt.completed is not None:
+                await self._learn(claim, attempt.completed, was_loaded=was_loaded)
             return
         if attempt.killed_worker:  # none of the job's: it would not stop
             await settle(lambda: self._jobs.stopped(job_id))
@@ -192,10 +198,35 @@ class Lane:
             await settle(lambda: self._jobs.stopped(job_id))
         elif isinstance(failure, WeightsUnreadable | WeightsChanged) and self._doubts(job_id):
             log.warning("job %d: %s: its weights are verified again", job_id, failure.message)
-            await settle(lambda: self._inventory.doubt(recipe))
+            await settle(lambda: self._inventory.doubt(claim.recipe))
             await settle(lambda: self._jobs.stopped(job_id))
+        elif isinstance(failure, OutOfMemory):
+            await self._step_down(claim, failure)
         else:
             await self._fail(job_id, failure)
+
+    async def _learn(self, claim: Claim, completed: Completed, *, was_loaded: bool) -> None:
+        """Set what was measured beside what was estimated."""
+        job = await self._jobs.get(claim.job.id)
+        ran = Ran(
+            job=job.id,
+            at=time.time(),
+            timings=completed.timings,
+            peaks=completed.peaks,
+            was_loaded=was_loaded,
+            resumed=job.attempts[-1].from_step > 0,
+        )
+        await self._planner.learn(claim.wanted, claim.plan, ran)
+
+    async def _step_down(self, claim: Claim, failure: OutOfMemory) -> None:
+        """Have the job go on by a plan that takes less, if there is one."""
+        job_id = claim.job.id
+        change = await self._planner.step_down(claim.wanted, claim.plan, failure)
+        if change is None:
+            await self._fail(job_id, failure)
+            return
+        log.warning("job %d: %s", job_id, change.message)
+        await settle(lambda: self._jobs.again(job_id, failure, change))
 
     def _doubts(self, job_id: int) -> bool:
         """Whether a job's weights, and not the job, may be to blame: once."""

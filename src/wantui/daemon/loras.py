@@ -12,7 +12,8 @@ from wantui.api.lora import LoraExpert, LoraUse, LoraUsed
 from wantui.catalog.recipe import Quality, QualityAdapter, Recipe
 from wantui.daemon.adapters import Adapters
 from wantui.errors import AdapterUnfit, InvalidRequest, UnknownAdapter
-from wantui.pipe.messages import LoraFile, WeightsFile
+from wantui.pipe.file import KnownFile
+from wantui.pipe.messages import LoraFile
 from wantui.store.adapters import AdapterFolder
 from wantui.store.lora import read_lora
 from wantui.store.lora_fit import misfit
@@ -59,7 +60,7 @@ def lora_files(params: Params, folder: Path) -> tuple[LoraFile, ...]:
     return tuple(LoraFile(used=used, file=_file(kept, used)) for used in params.loras)
 
 
-def _file(kept: AdapterFolder, used: LoraUsed) -> WeightsFile:
+def _file(kept: AdapterFolder, used: LoraUsed) -> KnownFile:
     path = kept.path(used.sha256)
     try:
         info = path.stat()
@@ -68,13 +69,7 @@ def _file(kept: AdapterFolder, used: LoraUsed) -> WeightsFile:
             f"the LoRA {used.name} is not kept any more: {path}: {error.strerror}",
             hint="add it again: wantui lora add FILE",
         ) from error
-    return WeightsFile(
-        path=str(path),
-        size=info.st_size,
-        mtime_ns=info.st_mtime_ns,
-        inode=info.st_ino,
-        digest=used.sha256,
-    )
+    return KnownFile.at(str(path), info, used.sha256)
 
 
 def _used(adapter: Adapter, strength: float, expert: LoraExpert) -> LoraUsed:

@@ -3,26 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-from wantui.api.hardware import Hardware
-from wantui.api.job import Params
-from wantui.api.model import WeightsStatus
-from wantui.api.plan import Plan
-from wantui.catalog.recipe import Recipe
-from wantui.hardware.plan import plan
+from wantui.api.hardware import Folder, Hardware, ProfileMatch
+from wantui.daemon.findings import Findings
+from wantui.hardware.folders import folder_bytes
 from wantui.hardware.probe import Probe
+from wantui.hardware.profiles import Matched, Profiles
 from wantui.paths import Paths
+
+FRESH_S = 5.0
+"""How old a reading may be for whoever asks every few seconds."""
+PATIENCE_S = 1.0
+"""How long they wait for a new one."""
+COUNTED_AGAIN_S = 60.0
+"""How long the sizes of folders are believed."""
 
 
 class Machine:
-    def __init__(self, paths: Paths) -> None:
-        self._probe = Probe()
+    """`findings` is what was found out once; `probe` reads what changes."""
+
+    def __init__(
+        self, paths: Paths, profiles: Profiles, findings: Findings, probe: Probe | None = None
+    ) -> None:
+        self.profiles = profiles
+        self._findings = findings
+        self._probe = Probe() if probe is None else probe
         self._prober = ThreadPoolExecutor(1, "probe")
         """A driver that hangs holds up this, and nothing else."""
+        self._counter = ThreadPoolExecutor(1, "count")
+        """A disk that hangs holds up this."""
         self._reading: asyncio.Task[Hardware] | None = None
-        self._disks = {"weights": paths.hub_cache, "jobs": paths.jobs, "state": paths.state}
+        self.last: Hardware | None = None
+        """The last reading, however old."""
+        self._disks = disks_of(paths)
+        self._folders = _folders_of(paths)
+        self._counted: tuple[Folder, ...] = ()
+        self._counted_at = float("-inf")
 
     async def read(self) -> Hardware:
         """As it is now; who asks while it is being read shares the answer."""
@@ -30,20 +50,99 @@ class Machine:
             self._reading = asyncio.create_task(self._read())
         return await asyncio.shield(self._reading)
 
+    async def lately(self) -> Hardware:
+        """A reading that is seconds old at most; an older one while the driver does not answer."""
+        last = self.last
+        if last is not None and time.time() - last.measured_at < FRESH_S:
+            return last
+        try:
+            async with asyncio.timeout(PATIENCE_S if last else None):
+                return await self.read()
+        except TimeoutError:
+            return last or await self.read()
+
+    async def find_out(self, *, anew: bool = False, ask_engine: bool = True) -> Hardware:
+        """With all that is found out once, and the sizes of our folders.
+
+        The engine is not asked where it would take memory from a job.
+        """
+        driver = (await self.read()).driver
+        await self._findings.find(driver, anew=anew, ask=ask_engine)
+        await self.count_folders()
+        return await self.read()
+
+    async def count_folders(self) -> None:
+        """Unless that was just done."""
+        if time.monotonic() - self._counted_at >= COUNTED_AGAIN_S:
+            self._counted_at = time.monotonic()
+            loop = asyncio.get_running_loop()
+            self._counted = await loop.run_in_executor(self._counter, _count, self._folders)
+
+    def matched(self, hardware: Hardware, device: str | None = None) -> Matched:
+        """The profile of one device. Raises DoesNotFit if there is no such device."""
+        return self.profiles.match(hardware, device)
+
     async def _read(self) -> Hardware:
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._prober, self._probe.read, self._disks)
+            self.last = await loop.run_in_executor(self._prober, self._look)
+            return self.last
         finally:
             self._reading = None
 
-    async def best_plan(
-        self, recipe: Recipe, weights: WeightsStatus, params: Params, others: Sequence[Recipe]
-    ) -> Plan:
-        """For the device that suits it best. Raises DoesNotFit naming one of `others` that fits."""
-        hardware = await self.read()
-        return plan(recipe, weights, hardware, video=params, loras=params.loras, others=others)
+    def _look(self) -> Hardware:
+        read = self._probe.read(self._disks)
+        disks = (
+            disk.model_copy(update={"read_bytes_per_second": self._findings.rate(disk.role)})
+            for disk in read.disks
+        )
+        update = {
+            "disks": tuple(disks),
+            "folders": self._counted,
+            "engine": self._findings.engine(read.driver),
+        }
+        known = read.model_copy(update=update)
+        return known.model_copy(update={"profile": _told(self.profiles.match(known))})
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        await self._findings.stop()
+        self._counter.shutdown(wait=False, cancel_futures=True)
         self._prober.shutdown(wait=False, cancel_futures=True)
         self._probe.close()
+
+
+def disks_of(paths: Paths) -> Mapping[str, Path]:
+    """Folders on whose disks there has to be room, by what they are for."""
+    return {"weights": paths.hub_cache, "jobs": paths.jobs, "state": paths.state}
+
+
+def _folders_of(paths: Paths) -> Mapping[str, Path]:
+    return {
+        "hub": paths.hub_cache,
+        "converted": paths.converted,
+        "embeddings": paths.embeddings,
+        "adapters": paths.adapters,
+        "jobs": paths.jobs,
+    }
+
+
+def _count(folders: Mapping[str, Path]) -> tuple[Folder, ...]:
+    return tuple(
+        Folder(role=role, path=str(path), bytes=folder_bytes(path))
+        for role, path in folders.items()
+    )
+
+
+def _told(matched: Matched) -> ProfileMatch:
+    profile = matched.profile
+    return ProfileMatch(
+        name=profile.name,
+        summary=profile.summary,
+        why=matched.why,
+        own=matched.own,
+        expected_flops=profile.expected_flops,
+        memory_bytes_per_second=profile.memory_bytes_per_second,
+        host_to_device_bytes_per_second=profile.host_to_device_bytes_per_second,
+        disk_read_bytes_per_second=profile.disk_read_bytes_per_second,
+        memory_reserve_bytes=profile.memory_reserve_bytes,
+    )

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from pathlib import Path
 
-from wantui import __version__
-from wantui.api.base import API_VERSION
 from wantui.api.download import Download, DownloadAction
 from wantui.api.event import EventKind
 from wantui.api.hello import Hello
 from wantui.api.job import Job, JobState, in_order
 from wantui.api.queue import Queue
 from wantui.api.status import MAX_FINISHED, MAX_UNFINISHED, Status
+from wantui.api.worker import Worker
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.adapter_pulls import AdapterPulls
@@ -24,28 +22,39 @@ from wantui.daemon.cargo import Cargo
 from wantui.daemon.conversion_cargo import ConversionCargo
 from wantui.daemon.conversions import Conversions
 from wantui.daemon.downloads import Downloads
-from wantui.daemon.engine import missing_packages, versions
+from wantui.daemon.estimate_book import EstimateBook
 from wantui.daemon.events import Events
 from wantui.daemon.fetch_lane import DISK, NETWORK, REWRITE, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
+from wantui.daemon.findings import Findings
+from wantui.daemon.forecast import Forecast
+from wantui.daemon.greeting import greeting
 from wantui.daemon.housekeeping import Housekeeping
+from wantui.daemon.instruments import Instruments
 from wantui.daemon.intake import Intake
 from wantui.daemon.inventory import Inventory
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.lane import Lane
 from wantui.daemon.logs import rotated
-from wantui.daemon.machine import Machine
+from wantui.daemon.machine import Machine, disks_of
+from wantui.daemon.naming import Naming
+from wantui.daemon.planner import Planner
+from wantui.daemon.prospects import MachineProspects
 from wantui.daemon.provision import Provision
+from wantui.daemon.reports import Reports
 from wantui.daemon.scheduler import Scheduler
+from wantui.daemon.track_record import TrackRecord
 from wantui.daemon.uploads import Uploads
 from wantui.daemon.upstream import UpstreamBook
 from wantui.daemon.verdict_book import VerdictBook
+from wantui.daemon.watch import Watch
 from wantui.daemon.weights_cargo import WeightsCargo
 from wantui.daemon.workers import WorkerBoard
 from wantui.database import Database
 from wantui.errors import TimedOut
 from wantui.files import private_folder, sweep
 from wantui.hardware.plan import devices
+from wantui.hardware.profiles import Profiles
 from wantui.paths import Paths, demo_weights, shipped_config
 from wantui.queue.jobs import Jobs
 from wantui.settings import Settings
@@ -68,26 +77,47 @@ class Parts:
         self.settings = settings
         self.started_at = time.time()
         self.events = Events(settings.events)
+        self.instruments = Instruments()
         self.database = Database(paths.database)
-        self.machine = Machine(paths)
         self.uploads = Uploads(paths.uploads, settings.limits)
         self.jobs = Jobs(self.database, settings.queue, self._job_changed)
-        self.board = WorkerBoard(lambda worker: self.events.publish(EventKind.WORKER, worker))
+        self.board = WorkerBoard(self._worker_changed)
         self.book = VerdictBook(self.database)
         self.upstream = UpstreamBook(self.database)
+        self.record = TrackRecord(self.database)
+        self.estimates = EstimateBook(self.database)
+        catalog = Catalog.load(shipped_config(), paths.recipes, paths.qualities)
+        profiles = Profiles.load(
+            shipped_config() / "profiles", paths.profiles, settings.hardware.profile
+        )
+        findings = Findings(
+            paths.findings,
+            paths.logs / "engine.log",
+            catalog.recipes,
+            demo_weights(),
+            disks_of(paths),
+        )
+        self.machine = Machine(paths, profiles, findings)
+        self.watch = Watch(self.events, self.machine, self.board)
+        self.planner = Planner(self.machine, profiles, self.estimates, self.board)
         self.inventory = Inventory(
-            Catalog.load(shipped_config(), paths.recipes, paths.qualities),
+            catalog,
             paths.hub_cache,
             demo_weights(),
             self.book,
-            self.upstream,
+            Reports(
+                catalog,
+                self.upstream,
+                loaded=self.board.holds,
+                metrics=self.record.of,
+                prospects=MachineProspects(self.planner, lambda: self.machine.last),
+            ),
             converted=paths.converted,
-            loaded=self.board.holds,
             changed=lambda model: self.events.publish(EventKind.MODEL, model),
         )
-        self.downloads = Downloads(
-            self.database, lambda download: self.events.publish(EventKind.DOWNLOAD, download)
-        )
+        self.forecast = Forecast(self.inventory, self.machine, self.planner, profiles)
+        self.downloads = Downloads(self.database, self._download_changed)
+        self.naming = Naming(self.database, self.inventory, self.downloads)
         self.conversions = Conversions(
             paths.converted,
             inventory=self.inventory,
@@ -127,6 +157,7 @@ class Parts:
                 self.downloads,
                 cargo_of=self._cargo_of,
                 book=self.book,
+                naming=self.naming,
                 log_file=self._fetcher_log,
             )
             for actions in (NETWORK, DISK, REWRITE)
@@ -136,6 +167,7 @@ class Parts:
             self.inventory.catalog,
             self.provision,
             self.machine,
+            planner=self.planner,
             changed=self._queue_changed,
         )
         self.housekeeping = Housekeeping(
@@ -144,13 +176,14 @@ class Parts:
             conversions=self.conversions,
             jobs=self.jobs,
             book=self.book,
+            naming=self.naming,
             hub_cache=paths.hub_cache,
             loaded=self.board.holds,
         )
         self.intake = Intake(
             paths=paths,
             inventory=self.inventory,
-            machine=self.machine,
+            planner=self.planner,
             uploads=self.uploads,
             adapters=self.adapters,
             jobs=self.jobs,
@@ -171,9 +204,13 @@ class Parts:
         await self.database.start()
         if interrupted := await self.jobs.start():
             log.info("%d job(s) were interrupted and are queued again", interrupted)
+        await self.record.start()
         await self.book.start()
         await self.upstream.start()
+        await self.estimates.start()
         await self.downloads.start()
+        await self.naming.start()
+        self.instruments.start(self.jobs.live.values(), self.downloads.all())
         await self.adapters.start()
         await self.adapter_pulls.start()
         hardware = await self.machine.read()
@@ -187,6 +224,7 @@ class Parts:
                 scheduler=self.scheduler,
                 jobs=self.jobs,
                 inventory=self.inventory,
+                planner=self.planner,
                 board=self.board,
             )
             for device in devices(hardware)
@@ -195,7 +233,9 @@ class Parts:
         self._tasks = [asyncio.create_task(lane.run()) for lane in self.lanes]
         self._tasks += [asyncio.create_task(lane.run()) for lane in self.fetch_lanes]
         self._tasks.append(asyncio.create_task(self.book.run()))
+        self._tasks.append(asyncio.create_task(self.naming.run()))
         self._tasks.append(asyncio.create_task(self._rescan()))
+        self._tasks.append(asyncio.create_task(self.watch.run()))
         self._tasks.append(asyncio.create_task(self._tidy()))
 
     async def ready(self) -> None:
@@ -232,7 +272,7 @@ class Parts:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.database.stop()
-        self.machine.close()
+        await self.machine.close()
         self.inventory.close()
 
     async def _drained(self) -> None:
@@ -268,6 +308,7 @@ class Parts:
             counts=self.jobs.counts,
             waits_for=self.scheduler.waits_for,
             lacking=self.scheduler.lacking,
+            crowded=self.scheduler.crowded,
             rev=self._queue_rev,
         )
 
@@ -276,17 +317,7 @@ class Parts:
         return self.queue().explain(job)
 
     def hello(self) -> Hello:
-        return Hello(
-            version=__version__,
-            api_version=API_VERSION,
-            pid=os.getpid(),
-            uid=os.getuid(),
-            boot=self.events.boot,
-            started_at=self.started_at,
-            socket=str(self.paths.socket),
-            engine_installed=not missing_packages(),
-            engine=versions(),
-        )
+        return greeting(self.paths, self.events.boot, self.started_at)
 
     async def status(self) -> Status:
         """The snapshot. Its event id is taken first: what comes after replays over it by `rev`."""
@@ -315,12 +346,23 @@ class Parts:
         return self.weights_cargo if download.adapter is None else self.adapter_pulls
 
     def _job_changed(self, job: Job) -> None:
+        self.instruments.job(job)
         self.events.publish(EventKind.JOB, self.view(job))
+        if self.record.ended(job):
+            self.inventory.again(job.model)
         if job.state in (JobState.COMPLETED, JobState.CANCELLED):  # a failed one may be retried
             folder = JobFolder(self.paths.job(job.id))
             asyncio.get_running_loop().run_in_executor(None, folder.drop_checkpoint)
         if job.progress is None or job.progress.fraction == 0.0:
             self._queue_changed()
+
+    def _download_changed(self, download: Download) -> None:
+        self.instruments.download(download)
+        self.events.publish(EventKind.DOWNLOAD, download)
+
+    def _worker_changed(self, worker: Worker) -> None:
+        self.instruments.worker(worker)
+        self.events.publish(EventKind.WORKER, worker)
 
     def _queue_changed(self) -> None:
         self._queue_rev += 1

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from wantui.api.download import Depth, Download, DownloadAction, DownloadState, PullPlan
+from wantui.api.download import Depth, Download, DownloadAction, DownloadState, PullPlan, Source
 from wantui.api.job import Job
 from wantui.api.model import WeightsState, WeightsStatus
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.fetch import Fetch, Telling
-from wantui.daemon.fetch_orders import FetchOrders, repository_of
+from wantui.daemon.fetch_orders import FetchOrders, sources_of
 from wantui.daemon.inventory import Inventory, need_whole
 from wantui.daemon.upstream import UpstreamBook
 from wantui.errors import (
@@ -51,11 +51,14 @@ class Provision:
 
     async def pull(self, recipe: Recipe) -> Download:
         """Raises InvalidRequest for a model that is in no repository."""
-        return await self._downloads.ask(recipe.id, repository_of(recipe), DownloadAction.PULL)
+        return await self._bring(recipe, DownloadAction.PULL)
 
     async def repair(self, recipe: Recipe) -> Download:
         """Raises InvalidRequest for a model that is in no repository."""
-        return await self._downloads.ask(recipe.id, repository_of(recipe), DownloadAction.REPAIR)
+        return await self._bring(recipe, DownloadAction.REPAIR)
+
+    async def _bring(self, recipe: Recipe, action: DownloadAction) -> Download:
+        return await self._downloads.ask(recipe.id, sources_of(recipe)[0].repository, action)
 
     async def verify(self, recipe: Recipe, depth: Depth) -> Download:
         """Over at once where nothing has changed since it was read. Raises WeightsAbsent."""
@@ -73,7 +76,7 @@ class Provision:
 
         A hub that lists a repository but does not give us its files refuses no plan.
         """
-        held = await self._inventory.held_revision(recipe)
+        held = await self._inventory.held_revisions(recipe)
         order = self._orders.pull(recipe, held, only_list=True)
         heard: list[Listed] = []
 
@@ -89,26 +92,29 @@ class Provision:
             await Fetch(ordered, self._log_file, told).run()
         except GatedRepository as error:
             refused = error
-        if heard:
-            await self._upstream.learn(order.repository, heard[0])
+        for source in heard[0].sources if heard else ():
+            await self._upstream.learn(source)
         if refused is not None:
-            await self._upstream.shut_out(order.repository, refused)
+            await self._upstream.shut_out(refused)
         await self._inventory.model(recipe)
         if not heard:
-            raise refused or FetchError(f"the fetcher did not list {order.repository}")
-        told_now = self._upstream.of(order.repository)
+            raise refused or FetchError(f"the fetcher did not list {order.wanted[0].repository}")
+        first, *also = heard[0].sources
         return PullPlan(
             model=recipe.id,
-            repository=order.repository,
-            commit=heard[0].commit,
-            license=heard[0].license,
-            gated=heard[0].gated,
-            accept_at=told_now.accept_at if told_now else None,
+            **first.model_dump(),
+            accept_at=self._accept_at(heard[0].sources),
+            also=tuple(also),
             files=heard[0].missing_files,
             bytes_total=heard[0].total,
             bytes_to_fetch=heard[0].missing,
             free_bytes=heard[0].free,
         )
+
+    def _accept_at(self, sources: Iterable[Source]) -> str | None:
+        """The first page on which terms are to be accepted."""
+        told = (self._upstream.of(source.repository) for source in sources)
+        return next((each.accept_at for each in told if each and each.accept_at), None)
 
     async def ready(self, job: Job, recipe: Recipe) -> WeightsStatus | None:
         """The weights if the job can load them now; else what they lack is set in motion.
@@ -120,7 +126,7 @@ class Provision:
             if weights.checked or job.unverified:
                 return weights
             await self._want(recipe, DownloadAction.VERIFY)
-        elif job.fetch and recipe.repository is not None:
+        elif job.fetch and recipe.sources:
             bad = weights.state is WeightsState.CORRUPT
             await self._want(recipe, DownloadAction.REPAIR if bad else DownloadAction.PULL)
         return None
@@ -137,4 +143,5 @@ class Provision:
                 if time.time() - (last.finished_at or 0.0) < AGAIN_S:
                     return
         depth = Depth.CONTENT if action is DownloadAction.VERIFY else None
-        await self._downloads.ask(recipe.id, recipe.repository, action, depth)
+        repository = recipe.sources[0].repository if recipe.sources else None
+        await self._downloads.ask(recipe.id, repository, action, depth)

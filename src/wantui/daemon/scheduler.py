@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from wantui.api.estimate import Crowd
 from wantui.api.hardware import Hardware
 from wantui.api.job import Job, JobState, WaitsFor, in_order
 from wantui.api.lora import LoraUsed
@@ -17,13 +18,18 @@ from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.engine import missing_packages
 from wantui.daemon.machine import Machine
+from wantui.daemon.planner import Planner, Wanted
 from wantui.daemon.provision import Provision
 from wantui.errors import DiskFull, DoesNotFit, FetchError, UnknownModel, WrongState
-from wantui.hardware.plan import devices, plan
+from wantui.hardware.estimates.video import video_of
+from wantui.hardware.plan import devices
 from wantui.queue.jobs import Jobs
 
 ROOM_BYTES = 64 << 20
 """What must be free before a job is tried again that found the disk full."""
+
+Extent = tuple[str, int, int, int, tuple[LoraUsed, ...], bool]
+"""All of a job that decides whether it fits a device."""
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +43,11 @@ class Claim:
     weights: WeightsStatus
     plan: Plan
 
+    @property
+    def wanted(self) -> Wanted:
+        """What was planned."""
+        return _wanted(self.job, self.recipe, self.weights)
+
 
 @dataclass
 class _PassedOver:
@@ -44,8 +55,11 @@ class _PassedOver:
 
     lacking: set[Lacking] = field(default_factory=set)
     """Jobs without weights that they may load."""
-    unfit: set[tuple[str, int, int, int, tuple[LoraUsed, ...]]] = field(default_factory=set)
-    """Models too large for this device at this size and length, but not for another."""
+    unfit: set[Extent] = field(default_factory=set)
+    """Models too large for this device at this size and length, but not for another; or too large
+    beside what others hold."""
+    crowded: dict[Extent, Crowd] = field(default_factory=dict)
+    """Those of them that wait for others."""
 
 
 class Scheduler:
@@ -60,21 +74,26 @@ class Scheduler:
         catalog: Catalog,
         provision: Provision,
         machine: Machine,
+        *,
+        planner: Planner,
         changed: Callable[[], None],
     ) -> None:
         self._jobs = jobs
         self._catalog = catalog
         self._provision = provision
         self._machine = machine
+        self._planner = planner
         self._changed = changed
         self._claiming = asyncio.Lock()
         self._lacking: set[Lacking] = set()
+        self._crowded: dict[str, dict[Extent, Crowd]] = {}
+        """By device."""
         self._devices: frozenset[str] = frozenset()
         self._without_worker: set[str] = set()
         self._device_gone = False
         self._draining = False
         self._disk_full = False
-        self._told: tuple[object, ...] = ((), ())
+        self._told: tuple[object, ...] = ((), (), ())
 
     def start(self, devices: Iterable[str]) -> None:
         """The devices that have a lane, for as long as this daemon lives."""
@@ -87,7 +106,7 @@ class Scheduler:
     @property
     def look_again(self) -> bool:
         """Whether a job waits for something that changes without a word to us."""
-        return self._disk_full or self._device_gone or bool(self._lacking)
+        return bool(self._disk_full or self._device_gone or self._lacking or self.crowded)
 
     def disk_is_full(self) -> None:
         """An attempt found no room: nothing is handed out until there is some."""
@@ -115,8 +134,14 @@ class Scheduler:
         """The kinds of job that have no weights yet."""
         return tuple(sorted(self._lacking, key=str))
 
+    @property
+    def crowded(self) -> tuple[Crowd, ...]:
+        """The kinds of job that wait for memory, on every device that they fit at all."""
+        found = {extent: crowd for one in self._crowded.values() for extent, crowd in one.items()}
+        return tuple(found[extent] for extent in sorted(found, key=str))
+
     def _tell(self) -> None:
-        now = self.waits_for, self.lacking
+        now = self.waits_for, self.lacking, self.crowded
         if now != self._told:
             self._told = now
             self._changed()
@@ -162,6 +187,7 @@ class Scheduler:
             if claim is not None:
                 break
         self._lacking = passed.lacking  # at once: who asks meanwhile is told the last reasons
+        self._crowded[device] = passed.crowded
         self._tell()
         return claim
 
@@ -184,12 +210,16 @@ class Scheduler:
             passed.lacking.add(Lacking.like(job))
             return None
         try:
-            lawful = _plan(job, recipe, weights, hardware, device)
+            lawful = self._planner.claimed(_wanted(job, recipe, weights), hardware, device)
         except DoesNotFit as error:
             if self._fits_elsewhere(job, recipe, weights, hardware):
                 passed.unfit.add(_extent(job))
             else:
                 await self._jobs.refuse(job.id, error)
+            return None
+        if isinstance(lawful, Crowd):
+            passed.unfit.add(_extent(job))
+            passed.crowded[_extent(job)] = lawful
             return None
         chosen(job.id)
         claimed = await self._jobs.claim(job.id, lawful)
@@ -203,25 +233,21 @@ class Scheduler:
             return True
         for device in self._devices:
             try:
-                _plan(job, recipe, weights, hardware, device)
+                self._planner.claimed(_wanted(job, recipe, weights), hardware, device)
             except DoesNotFit:
                 continue
             return True
         return False
 
 
-def _plan(
-    job: Job, recipe: Recipe, weights: WeightsStatus, hardware: Hardware, device: str
-) -> Plan:
-    """Raises DoesNotFit."""
-    params = job.params
-    return plan(recipe, weights, hardware, device, video=params, loras=params.loras)
+def _wanted(job: Job, recipe: Recipe, weights: WeightsStatus) -> Wanted:
+    return Wanted(recipe, weights, video_of(recipe, job.params), may_degrade=job.allow_degrade)
 
 
-def _extent(job: Job) -> tuple[str, int, int, int, tuple[LoraUsed, ...]]:
-    """All of a job that decides whether it fits a device."""
+def _extent(job: Job) -> Extent:
     params = job.params
-    return job.model, params.width, params.height, params.frames, params.loras
+    shape = params.width, params.height, params.frames
+    return job.model, *shape, params.loras, job.allow_degrade
 
 
 def _room(hardware: Hardware) -> bool:

@@ -6,10 +6,10 @@ import contextlib
 import sqlite3
 import time
 
+from wantui.api.download import Source
 from wantui.api.model import Upstream
 from wantui.database import Database
 from wantui.errors import DiskFull, GatedRepository
-from wantui.pipe.fetch import Listed
 
 
 class UpstreamBook:
@@ -26,16 +26,17 @@ class UpstreamBook:
         """None if the hub was never asked."""
         return self._known.get(repository or "")
 
-    async def learn(self, repository: str, listed: Listed) -> None:
+    async def learn(self, source: Source) -> None:
         """Whether we are let in shows only when files are asked for."""
-        told = Upstream(commit=listed.commit, gated=listed.gated, asked_at=time.time())
-        await self._put(repository, told)
+        told = Upstream(commit=source.commit, gated=source.gated, asked_at=time.time())
+        await self._put(source.repository, told)
 
-    async def shut_out(self, repository: str, error: GatedRepository) -> None:
-        """The hub wants its terms accepted first, on the page that it names."""
-        page = error.detail.get("page")
-        known = self.of(repository) or Upstream(commit=None, gated=True, asked_at=time.time())
-        if isinstance(page, str):
+    async def shut_out(self, error: GatedRepository) -> None:
+        """The hub wants a repository's terms accepted first, on the page that it names."""
+        page, repository = error.detail.get("page"), error.detail.get("repository")
+        if isinstance(page, str) and isinstance(repository, str):
+            unknown = Upstream(commit=None, gated=True, asked_at=time.time())
+            known = self.of(repository) or unknown
             await self._put(repository, known.model_copy(update={"gated": True, "accept_at": page}))
 
     async def let_in(self, repository: str) -> None:

@@ -14,7 +14,8 @@ from typing import NoReturn
 from wantui.database import Database
 from wantui.errors import DiskFull
 from wantui.files import boot_id, sync_file
-from wantui.pipe.fetch import Checked, Outcome, Proven, StatKey
+from wantui.pipe.fetch import Checked, Outcome, Proven
+from wantui.pipe.file import StatKey
 from wantui.store import verdicts as table
 from wantui.store.verdicts import Verdict, Verdicts
 
@@ -48,11 +49,17 @@ class VerdictBook:
         self.verdicts.forget(verdict.key)
         await self._database.run(lambda c: table.drop(c, verdict.key))
 
-    async def carry_over(self, before: StatKey, now: StatKey) -> None:
-        """One of a file's names was made or removed by us: that is all that has changed."""
+    async def carry_over(self, before: StatKey, now: StatKey, path: Path) -> None:
+        """One of a file's names was removed by us, which is all that has changed; `path` is left.
+
+        It is there that it is brought to the disk, if it has yet to be.
+        """
         verdict = self.verdicts.of_key(before)
         if verdict is not None and now == before._replace(ctime_ns=now.ctime_ns):
-            await self._know(verdict._replace(key=now))
+            unsynced = None if verdict.unsynced is None else str(path)
+            verdict = verdict._replace(key=now, unsynced=unsynced)
+            await self._know(verdict)
+            self._sync_soon(verdict)
 
     def proven(self) -> tuple[Proven, ...]:
         """Every file that was what it must be when it was last read."""

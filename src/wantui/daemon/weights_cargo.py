@@ -10,15 +10,15 @@ from wantui.api.download import Depth, Download, DownloadAction
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.fetch_orders import FetchOrders
 from wantui.daemon.inventory import Inventory, need_sound_conversions, need_whole
+from wantui.daemon.model_cargo import ModelCargo
 from wantui.daemon.upstream import UpstreamBook
-from wantui.errors import DiskFull, GatedRepository, RevisionNotFound, UnknownModel, WantuiError
+from wantui.errors import DiskFull, GatedRepository, RevisionNotFound, WantuiError
 from wantui.pipe.fetch import Fetched, FetchOrder, Listed
 from wantui.store.alone import drop_staging
+from wantui.store.scan import revisions_of
 
 
-class WeightsCargo:
-    """`landed` is called when a model's weights may be other than they were."""
-
+class WeightsCargo(ModelCargo):
     def __init__(
         self,
         inventory: Inventory,
@@ -28,42 +28,43 @@ class WeightsCargo:
         hub_cache: Path,
         landed: Callable[[Recipe], Awaitable[None]],
     ) -> None:
-        self._inventory = inventory
+        super().__init__(inventory, orders, landed=landed)
         self._upstream = upstream
-        self._orders = orders
         self._hub_cache = hub_cache
-        self._landed = landed
 
     async def order(self, download: Download) -> FetchOrder:
         """Raises UnknownModel for one that was taken out of the catalog since it was asked for."""
-        recipe = self._recipe(download)
+        recipe = self.recipe(download)
         if download.action is DownloadAction.PULL:
-            held = await self._inventory.held_revision(recipe)
-            return self._orders.pull(recipe, download.commit or held)
-        weights = await self._inventory.weights(recipe)
+            held = await self.inventory.held_revisions(recipe)
+            return self.orders.pull(recipe, {**held, **download.commits})
+        weights = await self.inventory.weights(recipe)
         if download.action is DownloadAction.REPAIR:
-            return self._orders.pull(recipe, download.commit or weights.revision)
-        return self._orders.verify(recipe, weights, download.depth or Depth.CONTENT)
+            here = revisions_of(recipe, weights)
+            return self.orders.pull(recipe, {**here, **download.commits})
+        return self.orders.verify(recipe, weights, download.depth or Depth.CONTENT)
 
     async def listed(self, download: Download, report: Listed) -> None:
         """Of a download that is at a commit already the hub says nothing new."""
-        if download.commit is None and download.repository is not None:
-            await self._upstream.learn(download.repository, report)
+        if download.commit is None:
+            for source in report.sources:
+                await self._upstream.learn(source)
 
     async def land(self, download: Download, fetched: Fetched) -> Mapping[str, object]:  # noqa: ARG002
         """They lie where the inventory looks. Raises WeightsCorrupt or WeightsAbsent."""
-        recipe = self._recipe(download)
-        weights = await self._inventory.weights(recipe)
+        recipe = self.recipe(download)
+        weights = await self.inventory.weights(recipe)
         need_whole(recipe, weights)
         if download.action is DownloadAction.VERIFY:
             need_sound_conversions(recipe, weights)
-        elif download.repository is not None:
-            await self._upstream.let_in(download.repository)
+        else:
+            for source in recipe.sources:
+                await self._upstream.let_in(source.repository)
         return {}
 
     async def failed(self, download: Download, error: WantuiError) -> WantuiError:
-        if isinstance(error, GatedRepository) and download.repository is not None:
-            await self._upstream.shut_out(download.repository, error)
+        if isinstance(error, GatedRepository):
+            await self._upstream.shut_out(error)
         command = self._get_command(download)
         if isinstance(error, DiskFull):
             hint = f"free some space, or move the cache (HF_HOME), then: {command}"
@@ -73,23 +74,11 @@ class WeightsCargo:
             return RevisionNotFound(error.message, hint=hint)
         return error
 
-    async def over(self, download: Download) -> None:
-        try:
-            recipe = self._recipe(download)
-        except UnknownModel:
-            return
-        await self._landed(recipe)
-
     async def drop(self, download: Download) -> None:
         if download.action is not DownloadAction.VERIFY and download.repository is not None:
-            await asyncio.to_thread(drop_staging, self._hub_cache, download.repository)
-
-    def _recipe(self, download: Download) -> Recipe:
-        """Raises UnknownModel."""
-        return self._inventory.catalog.model(download.subject)
+            for repository in (download.repository, *(each.repository for each in download.also)):
+                await asyncio.to_thread(drop_staging, self._hub_cache, repository)
 
     def _get_command(self, download: Download) -> str:
-        try:
-            return self._recipe(download).get_command or "wantui downloads"
-        except UnknownModel:
-            return "wantui downloads"
+        recipe = self.recipe_if_known(download)
+        return (recipe and recipe.get_command) or "wantui downloads"

@@ -52,6 +52,11 @@ class WorkerBoard:
         """Whether one of them has a model loaded."""
         return any(worker.model == model for worker in self.all())
 
+    @property
+    def busy(self) -> bool:
+        """Whether any of them is at work, or about to be."""
+        return any(worker.state is not WorkerState.IDLE for worker in self.all())
+
     def measured(self) -> Workers:
         """With their resident memory as it is now."""
         return Workers(

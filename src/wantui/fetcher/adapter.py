@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from wantui.errors import DigestMismatch, DiskFull, FileNotOnHub, HubRefused
+from wantui.errors import DigestMismatch, FileNotOnHub, HubRefused
 from wantui.fetcher.halt import Stopped, finish
 from wantui.fetcher.hub import Listing, RemoteFile, listing, locate
 from wantui.fetcher.part import Part, begun_bytes, syncing
@@ -35,18 +34,11 @@ class AdapterErrand:
         self._tell = tell
         self._patience = Patience(stall_s=order.stall_s, tries=order.tries)
         self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._part: Part | None = None
         self._tally = Tally(0, tell)
 
     def stop(self) -> None:
-        """What came is in the journal once this returns."""
+        """What came is in the journal at any moment."""
         self._stop.set()
-        with self._lock:
-            part = self._part
-        if part is not None:
-            with contextlib.suppress(OSError, DiskFull):
-                part.save()
 
     def run(self) -> Fetched:
         """Says where the proven file is. Raises FetchError, DiskFull or Stopped."""
@@ -69,9 +61,7 @@ class AdapterErrand:
         there = any(map(file_at, (self._kept(file), self._staged(file))))
         missing = 0 if there else file.size - begun_bytes(staging, file.digest, file.size)
         return Listed(
-            commit=found.commit,
-            license=found.license,
-            gated=found.gated,
+            sources=(found.source,),
             total=file.size,
             missing=missing,
             missing_files=int(not there),
@@ -98,8 +88,6 @@ class AdapterErrand:
     def _bring(self, found: Listing, file: RemoteFile) -> None:
         staging = Path(self._order.staging)
         part = Part(staging, file.digest, file.size, SEGMENTS)
-        with self._lock:
-            self._part = part
         try:
             need_room(staging, file.size - part.present)
             self._tally.add(part.present)
@@ -116,11 +104,6 @@ class AdapterErrand:
                 self._prove(file, part, transfer)
             part.place(self._staged(file))
         finally:
-            with self._lock:
-                self._part = None
-            with contextlib.suppress(OSError, DiskFull):
-                if part.present and not part.placed:
-                    part.save()
             part.close()
 
     def _prove(self, file: RemoteFile, part: Part, transfer: Transfer) -> None:

@@ -17,6 +17,7 @@ from huggingface_hub import constants, errors
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils._headers import build_hf_headers
 
+from wantui.api.download import Source
 from wantui.errors import (
     FetchError,
     FileNotOnHub,
@@ -51,6 +52,13 @@ class Listing:
     license: str | None
     gated: bool
     files: dict[str, RemoteFile]
+
+    @property
+    def source(self) -> Source:
+        """What is told of it."""
+        return Source(
+            repository=self.repository, commit=self.commit, license=self.license, gated=self.gated
+        )
 
 
 @dataclass(frozen=True)
@@ -144,7 +152,7 @@ def _of_answer(repository: str, error: errors.HfHubHTTPError) -> FetchError:
         return GatedRepository(
             f"{repository} wants its terms accepted",
             hint=f"accept them at {page}, then: hf auth login",
-            detail={"page": page},
+            detail={"page": page, "repository": repository},
         )
     if isinstance(error, errors.RepositoryNotFoundError):
         return RepositoryNotFound(f"the hub shows no repository {repository}")

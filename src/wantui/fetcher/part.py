@@ -1,8 +1,9 @@
 """A file on its way: `<digest>.part` with the bytes, and two journals of which of them count.
 
-`<digest>.json` says what is written, which a kill at any moment leaves true. It is not synced
-itself, and after a power cut, when another kernel runs, it may be nothing: then it is
-`<digest>.synced.json` that counts, which says what had reached the disk by the last sync.
+`<digest>.json` says what is written, after every write: a kill at any moment leaves it true, and
+costs no byte that it could have named. It is not synced itself, and after a power cut, when another
+kernel runs, it may be nothing: then it is `<digest>.synced.json` that counts, which says what had
+reached the disk by the last sync.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import contextlib
 import itertools
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -29,9 +29,6 @@ from wantui.files import (
     write_atomic,
 )
 
-JOURNAL_BYTES = 16 << 20
-JOURNAL_S = 0.25
-"""At most so much of a file, or what came in so long, is fetched again after a kill."""
 SYNC_S = 30.0
 """What came in so long is fetched again after a power cut; Linux writes by itself what is older."""
 SEGMENT_BYTES = 32 << 20
@@ -79,13 +76,14 @@ class Part:
         self.size = size
         self._files = _Files.of(folder, digest)
         self._lock = threading.Lock()
-        self._unsaved, self._saved_at = 0, time.monotonic()
         self._begun = 0
         kept = self._files.believed(digest, size)
         if kept is None:
             self._files.unlink_journals()
         begun = kept.segments if kept else _split(size, segments)
         self._journal = _Journal(digest=digest, size=size, boot=boot_id(), segments=begun)
+        self._written = -1
+        """The open journal of what is written, once there is one of this process's."""
         self.placed = False
         self._refused = False
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
@@ -104,27 +102,31 @@ class Part:
         return all(segment.done for segment in self.segments)
 
     def write(self, segment: Segment, content: bytes) -> None:
-        """Put the next bytes of a segment where they belong. Raises DiskFull."""
+        """Put the next bytes of a segment where they belong, and say so. Raises DiskFull."""
         with full_disk_named(self.path):
             view = memoryview(content)
-            while view:
-                written = os.pwrite(self._file, view, segment.at)
-                segment.at += written
-                view = view[written:]
-        with self._lock:
-            self._unsaved += len(content)
-            late = time.monotonic() - self._saved_at >= JOURNAL_S
-            due = late or self._unsaved >= JOURNAL_BYTES
-        if due:
-            self.save()
+            try:
+                while view:
+                    written = os.pwrite(self._file, view, segment.at)
+                    segment.at += written
+                    view = view[written:]
+            finally:  # of what a full disk cuts short, the beginning is there
+                self._say_what_is_written()
 
-    def save(self) -> None:
-        """Have the journal say what is written. Raises DiskFull."""
+    def _say_what_is_written(self) -> None:
+        """In place, for it comes after every write: a few bytes of one page are never half there.
+
+        Numbers only grow, so that it never gets shorter.
+        """
         with self._lock:
-            if not self.placed and not self._refused:
-                content = self._journal.model_dump_json().encode()
+            if self.placed or self._refused:
+                return
+            content = self._journal.model_dump_json().encode()
+            if self._written < 0:
                 write_atomic(self._files.written, content, durable=False)
-                self._unsaved, self._saved_at = 0, time.monotonic()
+                self._written = os.open(self._files.written, os.O_WRONLY | os.O_CLOEXEC)
+            else:
+                os.pwrite(self._written, content, 0)
 
     def sync(self) -> None:
         """Put what is written on the disk, while more is written. Raises OSError or DiskFull.
@@ -140,7 +142,7 @@ class Part:
         except (OSError, DiskFull):
             with self._lock:
                 self._refused = True
-                self._files.written.unlink(missing_ok=True)
+                self._drop_written()
             raise
         with self._lock:
             if self._begun == begun and not self.placed:
@@ -149,13 +151,13 @@ class Part:
     def forget(self) -> None:
         """Start over: what came is not what was asked for."""
         with self._lock:
+            self._drop_written()
             self._files.unlink_journals()
             for segment in self.segments:
                 segment.at = segment.start
             self._begun += 1
             self._refused = False
             os.ftruncate(self._file, 0)
-            self._unsaved = 0
 
     def place(self, target: Path) -> None:
         """Give the whole, verified file its final name; it may not be on the disk yet."""
@@ -167,9 +169,18 @@ class Part:
             self._files.unlink_journals()
 
     def close(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        with self._lock:
+            for handle in (self._file, self._written):
+                if handle >= 0:
+                    os.close(handle)
+            self._file = self._written = -1
+
+    def _drop_written(self) -> None:
+        """Nothing of what is written counts any more; whoever calls holds the lock."""
+        if self._written >= 0:
+            os.close(self._written)
+            self._written = -1
+        self._files.written.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -12,29 +12,22 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import huggingface_hub
 from huggingface_hub.utils._fixes import WeakFileLock
 
-from wantui.errors import DigestMismatch, DiskFull, FileNotOnHub
+from wantui.errors import DigestMismatch, FileNotOnHub
 from wantui.fetcher.halt import Stopped, finish
 from wantui.fetcher.hub import Listing, RemoteFile, locate, typed_errors
 from wantui.fetcher.part import Part, Segment, begun_bytes, syncing
 from wantui.fetcher.patience import Patience
 from wantui.fetcher.steady import read_steadily
-from wantui.fetcher.tally import Tally, free_bytes, need_room
+from wantui.fetcher.tally import Tally, need_room
 from wantui.fetcher.transfer import Throttle, Transfer
-from wantui.files import SHARED_FILE, atomic_path, private_folder, sweep, write_atomic
-from wantui.pipe.fetch import (
-    Checked,
-    Fetched,
-    FetchReport,
-    Listed,
-    Outcome,
-    Proven,
-    PullFiles,
-    StatKey,
-)
+from wantui.files import SHARED_FILE, link, private_folder, sweep, write_atomic
+from wantui.pipe.fetch import Checked, FetchReport, Outcome, Proven, PullFiles
+from wantui.pipe.file import StatKey
 from wantui.store.alone import alone
 from wantui.store.cache import LOCKS, PIN, STAGING, file_at, repository_folder
 
@@ -48,49 +41,60 @@ FRESH_TRIES = 2
 """A file whose digest is wrong is fetched anew so often; then something tampers with it."""
 
 
+class Missing(NamedTuple):
+    """What is to be fetched."""
+
+    nbytes: int
+    files: int
+
+
 class Pull:
-    """One repository's files into one cache, as ordered. `run` once; `stop` from any thread."""
+    """These files of one repository, as ordered. `run` once; `stop` from any thread.
+
+    Bytes are counted in `tally`, whose total they are added to.
+    """
 
     def __init__(
-        self, listing: Listing, order: PullFiles, tell: Callable[[FetchReport], None]
+        self,
+        listing: Listing,
+        paths: Sequence[str],
+        order: PullFiles,
+        tally: Tally,
+        tell: Callable[[FetchReport], None],
     ) -> None:
         self._listing = listing
         self._order = order
         self._tell = tell
-        self._files = _wanted(listing, order.paths)
+        self._files = _wanted(listing, paths)
         self._hub_cache = Path(order.hub_cache)
         self._folder = repository_folder(self._hub_cache, listing.repository)
         self._proven = set(order.proven)
         self._patience = Patience(order.stall_s, order.tries)
         self._stop = threading.Event()
         self._throttle = Throttle(order.bytes_a_second)
+        self._naming = threading.Lock()
+        """Held while files are given names and that is told: a name changes a file's ctime, and
+        what was proven of it would be believed no longer.
+        """
         self._lock = threading.Lock()
         self._parts: dict[str, Part] = {}
         self._contents = list({file.digest: file for file in self._files}.values())
-        self._tally = Tally(sum(file.size for file in self._contents), tell)
+        self._tally = tally
+        tally.total += sum(file.size for file in self._contents)
 
-    def listed(self) -> Listed:
+    def missing(self) -> Missing:
         """What is to come, as far as that can be told without reading files."""
         missing = [file for file in self._contents if not self._seems_there(file)]
         begun = sum(begun_bytes(self._folder / STAGING, f.digest, f.size) for f in missing)
-        return Listed(
-            commit=self._listing.commit,
-            license=self._listing.license,
-            gated=self._listing.gated,
-            total=self._tally.total,
-            missing=sum(file.size for file in missing) - begun,
-            missing_files=len(missing),
-            free=free_bytes(self._folder),
-        )
+        return Missing(sum(file.size for file in missing) - begun, len(missing))
 
     def stop(self) -> None:
-        """End soon; what came is in the journals once this returns."""
+        """End soon; of every name that was given it is told once this returns."""
         self._stop.set()
-        for part in self._opened():
-            with contextlib.suppress(OSError, DiskFull):
-                part.save()
+        with self._naming:
+            pass
 
-    def run(self) -> Fetched:
+    def run(self) -> Path:
         """The snapshot's folder, verified and pinned.
 
         Raises FetchError, DiskFull, FolderUnsafe or Stopped.
@@ -112,7 +116,7 @@ class Pull:
             snapshot = self._adopt()
             with contextlib.suppress(OSError):
                 (self._folder / STAGING).rmdir()
-        return Fetched(folder=str(snapshot), fetched=self._tally.fetched)
+        return snapshot
 
     def _seems_there(self, file: RemoteFile) -> bool:
         """Whether a blob of the right name and size is there, or to be borrowed."""
@@ -129,10 +133,11 @@ class Pull:
             key = self._proven_key(copy, file)
             if key is None:
                 continue
-            if copy != self._blob(file) and not self._borrow(copy, self._blob(file)):
-                continue
+            with self._uninterrupted():
+                if copy != self._blob(file) and not _share(copy, self._blob(file)):
+                    continue
+                self._vouch(file, key)
             self._tally.add(file.size)
-            self._vouch(file, key)
             return True
         return False
 
@@ -158,16 +163,6 @@ class Pull:
             if path != self._blob(file):
                 yield path
 
-    def _borrow(self, copy: Path, blob: Path) -> bool:
-        """Have another repository's file under our name as well; whether the disk can do that."""
-        blob.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with atomic_path(blob, SHARED_FILE) as temporary:
-                os.link(copy.resolve(), temporary)
-        except OSError:
-            return False
-        return True
-
     def _vouch(self, file: RemoteFile, read: StatKey) -> None:
         """Tell that the blob is proven, if it is the file that was read, with no write since.
 
@@ -176,7 +171,7 @@ class Pull:
         """
         blob = self._blob(file)
         key = StatKey.of(blob.stat())
-        if key != read._replace(ctime_ns=key.ctime_ns) or Proven(key, file.digest) in self._proven:
+        if key.but_for_names != read.but_for_names or Proven(key, file.digest) in self._proven:
             return
         self._tell(
             Checked(
@@ -201,9 +196,6 @@ class Pull:
             parts = list(self._parts.values())
             self._parts.clear()
         for part in parts:
-            with contextlib.suppress(OSError, DiskFull):
-                if part.present and not part.placed:
-                    part.save()
             part.close()
 
     def _fetch(self, files: Sequence[RemoteFile]) -> None:
@@ -265,10 +257,11 @@ class Pull:
         lock.parent.mkdir(parents=True, exist_ok=True)
         with WeakFileLock(lock):  # the hub's own, so that no other tool writes it just now
             bad = file_at(blob)
-            part.place(self._target(blob))
-            if bad is not None and bad.st_nlink > 1:
-                self._mend_others(file, bad)
-        self._vouch(file, read)
+            with self._uninterrupted():
+                part.place(self._target(blob))
+                if bad is not None and bad.st_nlink > 1:
+                    self._mend_others(file, bad)
+                self._vouch(file, read)
 
     def _target(self, blob: Path) -> Path:
         """Where a blob's bytes are: its own place, or the hub's store that repositories share."""
@@ -280,7 +273,7 @@ class Pull:
         for path in self._others(file):
             info = file_at(path)
             if info is not None and os.path.samestat(info, bad):
-                self._borrow(self._blob(file), path)
+                _share(self._blob(file), path)
 
     def _adopt(self) -> Path:
         """Have the hub's client link what is there, and keep `hf cache prune` from taking it."""
@@ -312,9 +305,26 @@ class Pull:
     def _blob(self, file: RemoteFile) -> Path:
         return self._folder / "blobs" / file.digest
 
+    @contextlib.contextmanager
+    def _uninterrupted(self) -> Iterator[None]:
+        """Nothing but a kill ends the process in here. Raises Stopped."""
+        with self._naming:
+            self._stopping()
+            yield
+
     def _stopping(self) -> None:
         if self._stop.is_set():
             raise Stopped
+
+
+def _share(copy: Path, blob: Path) -> bool:
+    """Have another repository's file under our name as well; whether the disk can do that."""
+    try:
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        link(copy.resolve(), blob)
+    except OSError:
+        return False
+    return True
 
 
 def _wanted(listing: Listing, paths: Sequence[str]) -> list[RemoteFile]:

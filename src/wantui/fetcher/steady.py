@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wantui.errors import WeightsUnreadable
-from wantui.pipe.fetch import Proven, StatKey
+from wantui.pipe.fetch import Proven
+from wantui.pipe.file import StatKey
 from wantui.store.digest import digest_of
 
 TRIES = 3

@@ -25,9 +25,9 @@ from wantui.pipe.fetch import (
     FileToVerify,
     Outcome,
     Proven,
-    StatKey,
     VerifyFiles,
 )
+from wantui.pipe.file import StatKey
 from wantui.store.digest import UNVOUCHED
 from wantui.store.structure import problems
 

@@ -13,6 +13,13 @@ import psutil
 from wantui.api.hardware import Cpu
 from wantui.text import one_line
 
+CPUINFO = Path("/proc/cpuinfo")
+EXTENSIONS = (
+    *("avx", "avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
+    *("amx_tile", "amx_int8", "amx_bf16", "asimd", "asimdhp", "sve", "sve2", "bf16", "i8mm"),
+)
+"""Vector and matrix instructions that decide how fast torch computes, by the kernel's names."""
+_FLAGS = re.compile(r"^(?:flags|Features)\s*:\s*(\S.*)$", re.MULTILINE)
 _MODEL_NAME = re.compile(r"^model name\s*:\s*(\S.*)$", re.MULTILINE)
 
 
@@ -32,6 +39,8 @@ class CpuMeter:
 
     def __init__(self) -> None:
         self._name = cpu_name()
+        self._extensions = cpu_extensions()
+        self._physical_cores = psutil.cpu_count(logical=False)
         self._last = _times()
         self._utilization_percent = 0.0
 
@@ -43,19 +52,39 @@ class CpuMeter:
             self._last = now
         return Cpu(
             name=self._name,
-            cores=len(os.sched_getaffinity(0)),
+            cores=usable_cores(),
+            physical_cores=self._physical_cores,
+            extensions=self._extensions,
             utilization_percent=self._utilization_percent,
         )
 
 
-def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+def usable_cores() -> int:
+    """Logical processors that this process may run on; all there are where no kernel tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def cpu_extensions(cpuinfo: Path = CPUINFO) -> tuple[str, ...]:
+    """Those of `EXTENSIONS` that it has, as the first processor tells."""
+    match = _FLAGS.search(_text(cpuinfo))
+    told = frozenset(match[1].split()) if match else frozenset()
+    return tuple(name for name in EXTENSIONS if name in told)
+
+
+def cpu_name(cpuinfo: Path = CPUINFO) -> str:
     """As the kernel calls it; ARM kernels do not."""
-    try:
-        match = _MODEL_NAME.search(cpuinfo.read_text("utf-8", errors="replace"))
-    except OSError:
-        match = None
+    match = _MODEL_NAME.search(_text(cpuinfo))
     name = match[1] if match else platform.processor() or platform.machine()
     return one_line(name) or "unknown"
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _times() -> _Times:

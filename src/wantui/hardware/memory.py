@@ -7,6 +7,7 @@ it counts as available, as Kubernetes and Docker count it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -19,26 +20,45 @@ from wantui.api.hardware import Memory
 class _Files(NamedTuple):
     """What one version of cgroups calls the files that we read."""
 
+    name: str
     limit: str
     usage: str
     reclaimable: str
     """A key of `memory.stat`."""
 
 
-_V1 = _Files("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-_V2 = _Files("memory.max", "memory.current", "inactive_file")
+_V1 = _Files("cgroup v1", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+_V2 = _Files("cgroup v2", "memory.max", "memory.current", "inactive_file")
+
+
+_SWAP = re.compile(r"^(SwapTotal|SwapFree):\s+(\d+) kB$", re.MULTILINE)
 
 
 def read_memory(root: Path = Path("/")) -> Memory:
     """`root` is where `proc` and `sys` are mounted."""
     machine = psutil.virtual_memory()
-    total, available = int(machine.total), int(machine.available)
+    total, available, limited_by = int(machine.total), int(machine.available), None
     for group, files in _groups(root):
         limit = _number(group / files.limit)
-        if limit is not None:
-            total = min(total, limit)
+        if limit is not None and limit < machine.total:
+            if limit < total:
+                total, limited_by = limit, files.name
             available = min(available, max(limit - _working_set(group, files), 0))
-    return Memory(total_bytes=total, available_bytes=available)
+    swap_total, swap_free = _swap(root)
+    return Memory(
+        total_bytes=total,
+        available_bytes=available,
+        machine_bytes=int(machine.total),
+        limit=limited_by,
+        swap_total_bytes=swap_total,
+        swap_used_bytes=max(swap_total - swap_free, 0),
+    )
+
+
+def _swap(root: Path) -> tuple[int, int]:
+    """The machine's, total and free: a container's part of it is not told apart."""
+    told = dict(_SWAP.findall(_text(root / "proc/meminfo")))
+    return int(told.get("SwapTotal", 0)) * 1024, int(told.get("SwapFree", 0)) * 1024
 
 
 def _groups(root: Path) -> Iterator[tuple[Path, _Files]]:

@@ -26,6 +26,32 @@ class DeviceMemory(NamedTuple):
     used: int
 
 
+class Holder(NamedTuple):
+    """A process with memory of the device, as the driver numbers it."""
+
+    pid: int
+    bytes: int | None
+    """None where the driver does not tell."""
+
+
+class Clocks(NamedTuple):
+    """Megahertz."""
+
+    now: int
+    most: int
+    """Of the multiprocessors, as `now` is."""
+    memory: int
+
+
+class Link(NamedTuple):
+    """PCIe, by generation and lanes."""
+
+    generation: int
+    lanes: int
+    max_generation: int
+    max_lanes: int
+
+
 class NvmlDevice(Protocol):
     """One GPU. Each reading raises NvmlError where this device does not tell."""
 
@@ -46,6 +72,14 @@ class NvmlDevice(Protocol):
     def power_w(self) -> float: ...
 
     def power_limit_w(self) -> float: ...
+
+    def clocks(self) -> Clocks: ...
+
+    def link(self) -> Link: ...
+
+    def ecc(self) -> bool: ...
+
+    def holders(self) -> Sequence[Holder]: ...
 
 
 class Nvml(Protocol):
@@ -119,6 +153,33 @@ class _DriverDevice:
 
     def power_limit_w(self) -> float:
         return float(_call(pynvml.nvmlDeviceGetEnforcedPowerLimit, self._handle)) / 1000
+
+    def clocks(self) -> Clocks:
+        of_sm, of_memory = pynvml.NVML_CLOCK_SM, pynvml.NVML_CLOCK_MEM
+        return Clocks(
+            int(_call(pynvml.nvmlDeviceGetClockInfo, self._handle, of_sm)),
+            int(_call(pynvml.nvmlDeviceGetMaxClockInfo, self._handle, of_sm)),
+            int(_call(pynvml.nvmlDeviceGetClockInfo, self._handle, of_memory)),
+        )
+
+    def link(self) -> Link:
+        return Link(
+            int(_call(pynvml.nvmlDeviceGetCurrPcieLinkGeneration, self._handle)),
+            int(_call(pynvml.nvmlDeviceGetCurrPcieLinkWidth, self._handle)),
+            int(_call(pynvml.nvmlDeviceGetMaxPcieLinkGeneration, self._handle)),
+            int(_call(pynvml.nvmlDeviceGetMaxPcieLinkWidth, self._handle)),
+        )
+
+    def ecc(self) -> bool:
+        current, _pending = _call(pynvml.nvmlDeviceGetEccMode, self._handle)
+        return bool(current == pynvml.NVML_FEATURE_ENABLED)
+
+    def holders(self) -> Sequence[Holder]:
+        """A process that computes and draws is told twice, with the same bytes."""
+        computing = _call(pynvml.nvmlDeviceGetComputeRunningProcesses, self._handle)
+        drawing = _call(pynvml.nvmlDeviceGetGraphicsRunningProcesses, self._handle)
+        told = {int(each.pid): each.usedGpuMemory for each in (*drawing, *computing)}
+        return [Holder(pid, None if used is None else int(used)) for pid, used in told.items()]
 
     @property
     def _handle(self) -> object:

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, TypeAdapter
 
-from wantui.api.download import Depth
+from wantui.api.download import Depth, Source
 from wantui.api.error import ErrorBody
 from wantui.pipe.conversion import Conversion
+from wantui.pipe.file import KnownFile, StatKey
 from wantui.pipe.messages import Message
-
-
-class StatKey(NamedTuple):
-    """What a file is as long as nobody has written to it: its stat, after links are followed."""
-
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-
-    @classmethod
-    def of(cls, info: os.stat_result) -> Self:
-        return cls(info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
 
 
 class Proven(NamedTuple):
@@ -64,14 +50,21 @@ class VerifyFiles(Message):
     threads: int
 
 
-class PullFiles(Message):
-    """Bring exactly these files of a repository into a cache, proven."""
+class Wanted(Message):
+    """Files of one repository."""
 
-    kind: Literal["pull"] = "pull"
     repository: str
     revision: str | None
     """None: what `main` is when the pull begins. Pinned by its commit from then on."""
     paths: tuple[str, ...]
+
+
+class PullFiles(Message):
+    """Bring exactly these files into a cache, proven."""
+
+    kind: Literal["pull"] = "pull"
+    wanted: tuple[Wanted, ...]
+    """One repository after another; the model's own is the first."""
     hub_cache: str
     connections: int
     bytes_a_second: int | None
@@ -102,17 +95,10 @@ class PullAdapter(Message):
     tries: int
 
 
-class SourceFile(Message):
-    """A published file with this content, as long as its stat is this."""
-
-    path: str
-    key: StatKey
-
-
 class ComponentToConvert(Message):
     conversion: Conversion
-    files: tuple[SourceFile, ...]
-    """Shards, and the index if there is one."""
+    files: tuple[KnownFile, ...]
+    """Published ones: shards, and the index if there is one."""
 
 
 class ConvertFiles(Message):
@@ -131,12 +117,10 @@ class Halt(Message):
 
 
 class Listed(Message):
-    """The repository as it will be pulled."""
+    """The repositories as they will be pulled, in the order that asked for them."""
 
     kind: Literal["listed"] = "listed"
-    commit: str
-    license: str | None
-    gated: bool
+    sources: tuple[Source, ...]
     total: int
     """Bytes of the files that are wanted."""
     missing: int

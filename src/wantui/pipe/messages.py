@@ -11,22 +11,12 @@ from wantui.api.job import Output, Params, Stage, Timings
 from wantui.api.lora import LoraUsed
 from wantui.api.plan import Plan
 from wantui.api.video import Encoding
+from wantui.pipe.file import KnownFile
 from wantui.pipe.preview import PreviewOrder
 
 
 class Message(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class WeightsFile(Message):
-    """A file as it was when the order was made; the worker refuses it if it has changed."""
-
-    path: str
-    size: int
-    mtime_ns: int
-    inode: int
-    digest: str | None
-    """What it hashed to when it was last read whole; None if nobody has since it changed."""
 
 
 class ConvertedFolder(Message):
@@ -36,7 +26,7 @@ class ConvertedFolder(Message):
     folder: str
     kept_in_fp32: tuple[str, ...]
     """Modules whose tensors are fp32 all the same."""
-    files: tuple[WeightsFile, ...]
+    files: tuple[KnownFile, ...]
 
 
 class GgufExpert(Message):
@@ -56,7 +46,7 @@ class ModelFiles(Message):
     expand_timesteps: bool
     """TI2V-5B: a timestep a token, and the image in the first latent instead of extra channels."""
     text_tokens: int
-    files: tuple[WeightsFile, ...]
+    files: tuple[KnownFile, ...]
     """As published, and what decides the numbers, whatever is loaded in their place."""
     converted: tuple[ConvertedFolder, ...] = ()
     """Components whose weights are taken from there instead of from `folder`."""
@@ -64,7 +54,7 @@ class ModelFiles(Message):
     """Experts whose weights are in such files, which are among `files`."""
 
     @property
-    def every_file(self) -> tuple[WeightsFile, ...]:
+    def every_file(self) -> tuple[KnownFile, ...]:
         """Those that must not change while the model is loaded."""
         return (*self.files, *(file for part in self.converted for file in part.files))
 
@@ -80,7 +70,7 @@ class LoraFile(Message):
     """A LoRA to add to the model for this attempt, and the file that it is in."""
 
     used: LoraUsed
-    file: WeightsFile
+    file: KnownFile
 
 
 class Generate(Message):
@@ -199,13 +189,25 @@ class Warned(Message):
     message: str
 
 
+class StagePeak(Message):
+    """What a stage held of its device at most."""
+
+    stage: Stage
+    bytes: int
+    """On a GPU what torch's allocator had taken, used or not; on a CPU what was resident."""
+    allocated_bytes: int | None
+    """What of it was in use on a GPU."""
+    spared: bool = False
+    """It had nothing to do: its prompts were kept, or a checkpoint held its outcome."""
+
+
 class Completed(Message):
     kind: Literal["completed"] = "completed"
     job: int
     output: Output
     timings: Timings
-    peak_device_bytes: int | None
-    """Measured by the allocator; None where the device does not tell."""
+    peaks: tuple[StagePeak, ...] = ()
+    """Measured, stage by stage; none where neither device nor kernel tells."""
 
 
 class Stopped(Message):

@@ -80,11 +80,13 @@ class Jobs:
         faithful: bool = True,
         params: Params,
         encoding: Encoding | None = None,
+        asked_plan: Plan | None = None,
         warnings: tuple[JobWarning, ...] = (),
         owner: int,
         hold: bool,
         fetch: bool = False,
         unverified: bool = False,
+        allow_degrade: bool = False,
     ) -> Job:
         """Keep a new job; it is safe once this returns. Raises QueueFull or DiskFull."""
         if len(self._live) + self._accepting >= self._settings.max_unfinished:
@@ -99,9 +101,11 @@ class Jobs:
             warnings=warnings,
             params=params,
             encoding=encoding,
+            asked_plan=asked_plan,
             owner=owner,
             fetch=fetch,
             unverified=unverified,
+            allow_degrade=allow_degrade,
             created_at=time.time(),
         )
         self._accepting += 1
@@ -181,6 +185,12 @@ class Jobs:
         most = self._settings.max_crashes
         return await self._change(
             job_id, lambda job: transitions.fail(job, error, time.time(), max_crashes=most)
+        )
+
+    async def again(self, job_id: int, error: WantuiError, warning: JobWarning) -> Job:
+        """After an attempt that failed as another plan will not."""
+        return await self._change(
+            job_id, lambda job: transitions.again(job, error, warning, time.time())
         )
 
     async def refuse(self, job_id: int, error: WantuiError) -> Job:

@@ -6,6 +6,7 @@ import sqlite3
 from typing import NamedTuple
 
 from wantui.api.job import Job, JobState
+from wantui.queue import generations
 from wantui.queue.transitions import UNFINISHED
 
 
@@ -37,6 +38,7 @@ def update(connection: sqlite3.Connection, job: Job) -> None:
         "UPDATE jobs SET state = ?, cancel_requested = ?, rev = ?, document = ? WHERE id = ?",
         (job.state, job.cancel_requested, job.rev, job.model_dump_json(), job.id),
     )
+    generations.keep(connection, job)
 
 
 def unfinished(connection: sqlite3.Connection) -> list[Job]:

@@ -4,7 +4,7 @@
     queued  -> running       claim
     running -> completed     complete
     running -> failed        fail
-    running -> queued        retry after a crash, interrupted, or put back
+    running -> queued        retry after a crash, by another plan, interrupted, or put back
     running -> held          stopped on request, or suspect after too many interruptions
     running -> cancelled     stopped on request
     queued, held -> cancelled
@@ -18,7 +18,7 @@ from collections.abc import Iterable
 
 from wantui.api.error import ErrorBody
 from wantui.api.job import Attempt, Job, JobState, JobWarning, Output, Progress, Stage, Timings
-from wantui.api.plan import Plan
+from wantui.api.plan import DType, Plan
 from wantui.errors import WantuiError, WorkerCrashed, WrongState
 
 UNFINISHED = (JobState.QUEUED, JobState.HELD, JobState.RUNNING)
@@ -62,6 +62,7 @@ def claim(job: Job, plan: Plan, now: float) -> Job:
         job,
         state=JobState.RUNNING,
         plan=plan,
+        faithful=job.faithful and plan.decode_dtype is DType.FLOAT32,
         progress=Progress(stage=Stage.LOAD, step=0, of=0, fraction=0.0, eta_s=None),
         attempts=(*job.attempts, attempt),
         started_at=job.started_at or now,
@@ -120,6 +121,16 @@ def fail(job: Job, error: WantuiError, now: float, *, max_crashes: int) -> Job:
         hold_requested=False,
         finished_at=now,
     )
+
+
+def again(job: Job, error: WantuiError, warning: JobWarning, now: float) -> Job:
+    """End the attempt with an error that the next plan does not have; `warning` says what it does
+    otherwise. What was kept is gone on from.
+    """
+    _need(job, "run again", JobState.RUNNING)
+    attempts = _close_attempt(job, now, error=ErrorBody.of(error))
+    warnings = (*(one for one in job.warnings if one != warning), warning)
+    return _settle(_with(job, attempts=attempts, warnings=warnings, progress=None), now)
 
 
 def refuse(job: Job, error: WantuiError, now: float) -> Job:

@@ -20,7 +20,8 @@ from wantui.api.model import ConvertedStatus, FileStatus, WeightsState, WeightsS
 from wantui.api.plan import DType
 from wantui.catalog.recipe import Component, Recipe
 from wantui.pipe.conversion import MANIFEST, UNFINISHED, Conversion, Manifest, dtype_of
-from wantui.pipe.fetch import ComponentToConvert, SourceFile, StatKey
+from wantui.pipe.fetch import ComponentToConvert
+from wantui.pipe.file import KnownFile
 from wantui.store.cache import file_at
 from wantui.store.header import read_header
 from wantui.store.scan import file_status, worst
@@ -182,9 +183,7 @@ def to_convert(part: Component, folder: Path, conversion: Conversion) -> Compone
     return ComponentToConvert(
         conversion=conversion,
         files=tuple(
-            SourceFile(path=str(path), key=StatKey.of(info))
-            for path in paths
-            if (info := file_at(path)) is not None
+            KnownFile.at(str(path), info) for path in paths if (info := file_at(path)) is not None
         ),
     )
 

@@ -5,25 +5,18 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from wantui.catalog.recipe import Architecture, Recipe
 from wantui.errors import AdapterUnfit
 from wantui.pipe.lora_names import Piece
+from wantui.pipe.lora_shapes import LayerSize
 from wantui.store.header import Tensor
 from wantui.store.lora import Layer, Lora
 from wantui.text import one_line
 
-_PATCH = 4
-"""Latent pixels that make a token: 1 x 2 x 2."""
+_PATCH = (1, 2, 2)
+"""Latent frames, rows and columns that make a token."""
 _BLOCK = re.compile(r"blocks\.(\d+)\.(.+)")
-
-
-class _Size(NamedTuple):
-    """Of a module: a linear's outputs and inputs; a norm or table has outputs alone."""
-
-    outputs: int
-    inputs: int = 1
 
 
 def base_models(lora: Lora, recipes: Iterable[Recipe], file: str) -> tuple[str, ...]:
@@ -61,33 +54,32 @@ def _misfit(lora: Lora, architecture: Architecture) -> str | None:
         if size is None:
             return f"it has no {module}"
         if problem := _wrong_size(layer, size):
-            return f"its {module} is {size.outputs} x {size.inputs}: {problem}"
+            return f"its {module} is {size}: {problem}"
     return None
 
 
-def _wrong_size(layer: Layer, size: _Size) -> str | None:
+def _wrong_size(layer: Layer, size: LayerSize) -> str | None:
     for piece, tensor in layer.items():
         if not _fits(piece, tensor, size):
             return f"the LoRA's {piece.value} is {' x '.join(map(str, tensor.shape))}"
     return None
 
 
-def _fits(piece: Piece, tensor: Tensor, size: _Size) -> bool:
-    """A convolution's kernel is written out in the shape, and counts as inputs."""
+def _fits(piece: Piece, tensor: Tensor, size: LayerSize) -> bool:
     match piece:
         case Piece.DOWN:
-            return math.prod(tensor.shape[1:]) == size.inputs > 1
+            return size.takes_down(tensor.shape)
         case Piece.UP:
-            return tensor.shape[0] == size.outputs
+            return size.takes_up(tensor.shape)
         case Piece.DIFF:
-            return math.prod(tensor.shape) == size.inputs * size.outputs
+            return math.prod(tensor.shape) == math.prod(size.weight)
         case Piece.BIAS_DIFF:
             return tensor.shape == (size.outputs,)
         case Piece.ALPHA:
             return True
 
 
-def _sizes(a: Architecture) -> dict[str, _Size]:
+def _sizes(a: Architecture) -> dict[str, LayerSize]:
     """Every module of a Wan transformer that has parameters; those of a block as `block.…`.
 
     Source: diffusers, `models/transformers/transformer_wan.py`.
@@ -96,26 +88,26 @@ def _sizes(a: Architecture) -> dict[str, _Size]:
         f"block.{attention}.{name}": size
         for attention in ("attn1", "attn2")
         for name, size in (
-            ("to_q", _Size(a.dim, a.dim)),
-            ("to_k", _Size(a.dim, a.dim)),
-            ("to_v", _Size(a.dim, a.dim)),
-            ("to_out.0", _Size(a.dim, a.dim)),
-            ("norm_q", _Size(a.dim)),
-            ("norm_k", _Size(a.dim)),
+            ("to_q", LayerSize(a.dim, a.dim)),
+            ("to_k", LayerSize(a.dim, a.dim)),
+            ("to_v", LayerSize(a.dim, a.dim)),
+            ("to_out.0", LayerSize(a.dim, a.dim)),
+            ("norm_q", LayerSize(a.dim)),
+            ("norm_k", LayerSize(a.dim)),
         )
     }
     embedder = "condition_embedder"
     return attention | {
-        "block.ffn.net.0.proj": _Size(a.ffn_dim, a.dim),
-        "block.ffn.net.2": _Size(a.dim, a.ffn_dim),
-        "block.norm2": _Size(a.dim),
-        "block.scale_shift_table": _Size(6 * a.dim),
-        "patch_embedding": _Size(a.dim, a.in_channels * _PATCH),
-        f"{embedder}.time_embedder.linear_1": _Size(a.dim, a.freq_dim),
-        f"{embedder}.time_embedder.linear_2": _Size(a.dim, a.dim),
-        f"{embedder}.time_proj": _Size(6 * a.dim, a.dim),
-        f"{embedder}.text_embedder.linear_1": _Size(a.dim, a.text_dim),
-        f"{embedder}.text_embedder.linear_2": _Size(a.dim, a.dim),
-        "scale_shift_table": _Size(2 * a.dim),
-        "proj_out": _Size(a.out_channels * _PATCH, a.dim),
+        "block.ffn.net.0.proj": LayerSize(a.ffn_dim, a.dim),
+        "block.ffn.net.2": LayerSize(a.dim, a.ffn_dim),
+        "block.norm2": LayerSize(a.dim),
+        "block.scale_shift_table": LayerSize(6 * a.dim),
+        "patch_embedding": LayerSize(a.dim, a.in_channels, _PATCH),
+        f"{embedder}.time_embedder.linear_1": LayerSize(a.dim, a.freq_dim),
+        f"{embedder}.time_embedder.linear_2": LayerSize(a.dim, a.dim),
+        f"{embedder}.time_proj": LayerSize(6 * a.dim, a.dim),
+        f"{embedder}.text_embedder.linear_1": LayerSize(a.dim, a.text_dim),
+        f"{embedder}.text_embedder.linear_2": LayerSize(a.dim, a.dim),
+        "scale_shift_table": LayerSize(2 * a.dim),
+        "proj_out": LayerSize(a.out_channels * math.prod(_PATCH), a.dim),
     }

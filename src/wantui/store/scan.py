@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,28 +11,33 @@ from wantui.api.model import (
     ComponentStatus,
     ConvertedStatus,
     FileStatus,
+    SnapshotStatus,
     WeightsState,
     WeightsStatus,
 )
 from wantui.catalog.recipe import Component, Recipe
 from wantui.errors import WeightsAbsent, WeightsUnreadable
 from wantui.pipe.fetch import Outcome
-from wantui.pipe.messages import ConvertedFolder, WeightsFile
-from wantui.store.cache import Snapshot, file_at, find_snapshot
+from wantui.pipe.file import KnownFile
+from wantui.pipe.messages import ConvertedFolder
+from wantui.store.cache import Snapshot, file_at, find_snapshot, repository_folder
 from wantui.store.header import read_header
 from wantui.store.published import Published
 from wantui.store.verdicts import Verdict, Verdicts
 
 _Found = Mapping[str, os.stat_result]
 """The files that are there, by their path relative to the repository."""
+NOWHERE = "/dev/null"
+"""A folder that holds nothing."""
 _WORST_FIRST = (WeightsState.CORRUPT, WeightsState.UNVERIFIED, WeightsState.VERIFIED)
 
 
 def scan(recipe: Recipe, hub_cache: Path, demo_weights: Path, verdicts: Verdicts) -> WeightsStatus:
     """The state of a recipe's weights. Touches no network; a strange cache is no failure."""
-    snapshot = find(recipe, hub_cache, demo_weights)
-    found = _found(snapshot.folder, recipe.paths) if snapshot else {}
+    snapshot, also = find(recipe, hub_cache, demo_weights), _also(recipe, hub_cache)
+    recipe = _located(recipe, hub_cache, also)
     folder = snapshot.folder if snapshot else None
+    found = _found(folder, recipe.paths)
     files = tuple(_files(recipe, snapshot, found, verdicts))
     states = {file.path: file.state for file in files}
     components = tuple(_component(part, folder, found, states) for part in recipe.components)
@@ -46,13 +51,44 @@ def scan(recipe: Recipe, hub_cache: Path, demo_weights: Path, verdicts: Verdicts
         revision=(snapshot.revision or None) if snapshot else None,
         pinned=snapshot is not None and snapshot.pinned,
         kept=snapshot is not None and snapshot.kept,
+        also=also,
         components=components,
         files=files,
         get_command=recipe.get_command,
     )
 
 
-def weights_files(recipe: Recipe, folder: Path, verdicts: Verdicts) -> tuple[WeightsFile, ...]:
+def located(recipe: Recipe, weights: WeightsStatus) -> Recipe:
+    """With every file at its place, as it is here."""
+    return recipe.located(weights.also[0].folder) if weights.also else recipe
+
+
+def _located(recipe: Recipe, hub_cache: Path, also: Sequence[SnapshotStatus]) -> Recipe:
+    """With every file at its place, or, of what is not here, where none will ever be."""
+    if recipe.gguf_repository is None:
+        return recipe
+    lacking = repository_folder(hub_cache.absolute(), recipe.gguf_repository)
+    return recipe.located(also[0].folder if also else lacking)
+
+
+def _also(recipe: Recipe, hub_cache: Path) -> tuple[SnapshotStatus, ...]:
+    """The snapshot of the repository of its GGUF files, if they have one of their own."""
+    sources = (each for each in recipe.sources if each.repository == recipe.gguf_repository)
+    return tuple(
+        SnapshotStatus(
+            repository=source.repository,
+            folder=str(snapshot.folder),
+            revision=snapshot.revision,
+            pinned=snapshot.pinned,
+            kept=snapshot.kept,
+        )
+        for source in sources
+        if (snapshot := find_snapshot(hub_cache.absolute(), source.repository, source.paths))
+        and _travels(snapshot.folder)
+    )
+
+
+def weights_files(recipe: Recipe, folder: Path, verdicts: Verdicts) -> tuple[KnownFile, ...]:
     """Every file that a load needs, with what tells whether it has changed since, and its digest.
 
     Raises WeightsAbsent naming the first that is missing, with the command that fetches them.
@@ -73,7 +109,7 @@ def converted_folder(recipe: Recipe, part: ConvertedStatus, verdicts: Verdicts) 
     )
 
 
-def _weights_file(recipe: Recipe, path: Path, verdicts: Verdicts) -> WeightsFile:
+def _weights_file(recipe: Recipe, path: Path, verdicts: Verdicts) -> KnownFile:
     info = file_at(path)
     if info is None:
         raise WeightsAbsent(
@@ -81,13 +117,7 @@ def _weights_file(recipe: Recipe, path: Path, verdicts: Verdicts) -> WeightsFile
             hint=f"run: {recipe.get_command or 'pip install --force-reinstall wantui'}",
         )
     verdict = verdicts.of(info)
-    return WeightsFile(
-        path=str(path),
-        size=info.st_size,
-        mtime_ns=info.st_mtime_ns,
-        inode=info.st_ino,
-        digest=verdict.digest if verdict else None,
-    )
+    return KnownFile.at(str(path), info, verdict.digest if verdict else None)
 
 
 def find(recipe: Recipe, hub_cache: Path, demo_weights: Path) -> Snapshot | None:
@@ -109,8 +139,9 @@ def _travels(folder: Path) -> bool:
     return True
 
 
-def _found(folder: Path, paths: Iterable[str]) -> _Found:
-    root = str(folder)
+def _found(folder: Path | None, paths: Iterable[str]) -> _Found:
+    """Without a folder only what is elsewhere."""
+    root = str(folder) if folder else NOWHERE
     looked = ((path, file_at(os.path.join(root, path))) for path in paths)  # noqa: PTH118 - as there
     return {path: info for path, info in looked if info is not None}
 
@@ -118,10 +149,10 @@ def _found(folder: Path, paths: Iterable[str]) -> _Found:
 def _files(
     recipe: Recipe, snapshot: Snapshot | None, found: _Found, verdicts: Verdicts
 ) -> Iterable[FileStatus]:
-    published = Published(snapshot) if snapshot else None
+    published = Published(snapshot or Snapshot(Path(NOWHERE), ""))
     for path in recipe.paths:
         info = found.get(path)
-        if info is None or published is None:
+        if info is None:
             yield FileStatus(
                 path=path, state=WeightsState.ABSENT, bytes=None, digest=None, checked_at=None
             )
@@ -218,3 +249,11 @@ def _parameter_count(
 @lru_cache(maxsize=256)
 def _counted(path: Path, size: int, mtime_ns: int, inode: int) -> int:  # noqa: ARG001 - the key
     return read_header(path).parameter_count
+
+
+def revisions_of(recipe: Recipe, weights: WeightsStatus) -> dict[str, str]:
+    """Those that are here, by repository."""
+    found = {each.repository: each.revision for each in weights.also}
+    if recipe.repository is not None and weights.revision is not None:
+        found[recipe.repository] = weights.revision
+    return found

@@ -10,7 +10,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from wantui.pipe.fetch import Outcome, StatKey
+from wantui.pipe.fetch import Outcome
+from wantui.pipe.file import StatKey
 
 
 class Verdict(NamedTuple):
@@ -45,6 +46,13 @@ class Verdicts:
     def of_inode(self, key: StatKey) -> Verdict | None:
         """The newest of the file that `key` was of, whatever its stat is now."""
         return self._by_inode.get(key[:2])
+
+    def moved(self, info: os.stat_result) -> bool:
+        """Whether the file was read, and nothing but its ctime speaks of a change since."""
+        verdict, now = self._by_inode.get((info.st_dev, info.st_ino)), StatKey.of(info)
+        return verdict is not None and verdict.key != now == verdict.key._replace(
+            ctime_ns=now.ctime_ns
+        )
 
     def learn(self, verdict: Verdict) -> None:
         self._by_inode[verdict.key[:2]] = verdict

@@ -61,6 +61,7 @@ _AREAS = tuple(
 
 ACTIONS: tuple[Action, ...] = (
     Action("submit", "ctrl+s,f5,ctrl+enter", "generate", "Submit this request", Area.GENERATE),
+    Action("loras", "ctrl+o,f6", "LoRAs", "Choose LoRAs that the daemon keeps", Area.GENERATE),
     Action("clear", "ctrl+l", "reset", "Set every field back to the default", Area.GENERATE),
     Action("leave", "escape", "leave field", "Leave the field, so 1-6 and ? work", Area.GENERATE),
     Action("edit", "enter,i", "edit", "Go back to the prompt", Area.GENERATE, footer=False),

@@ -22,6 +22,7 @@ from wantui.errors import ExitCode, WantuiError
 from wantui.text import one_line
 from wantui.tui.actions import bindings, of
 from wantui.tui.areas import Area
+from wantui.tui.driver import TerminalDriver
 from wantui.tui.screens.area import AreaScreen
 from wantui.tui.screens.generate import GenerateScreen
 from wantui.tui.tone import Fact, Tone
@@ -76,7 +77,7 @@ class WantuiApp(App[int]):
     DEFAULT_MODE = Area.GENERATE.value
 
     def __init__(self, paths: Paths | None = None) -> None:
-        super().__init__()
+        super().__init__(driver_class=TerminalDriver)
         self.animation_level = "none"
         self.session: Session | None = None
         self.failure: WantuiError | None = None
@@ -158,7 +159,7 @@ class WantuiApp(App[int]):
         self.notify(text, severity=severity, markup=False)
 
     def _leave_soon(self, loop: asyncio.AbstractEventLoop, number: int) -> None:
-        """By the loop, or without it: it may wait for ever to draw on a terminal that is gone."""
+        """By the loop, or without it: a terminal that takes nothing is not given back, ever."""
         loop.call_soon_threadsafe(self._told_to_leave, number)
         overdue = threading.Timer(LEAVE_S, os._exit, (128 + number,))
         overdue.daemon = True

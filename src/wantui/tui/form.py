@@ -6,12 +6,16 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from wantui.api.estimate import PlanRequest
 from wantui.api.job import Job, JobRequest, Sampler
 from wantui.api.model import Defaults, ModelStatus
+from wantui.client.adapter_words import ID_CHARACTERS
+from wantui.client.lora_text import lora_text
 from wantui.errors import (
     EngineMissing,
     InvalidImage,
     InvalidRequest,
+    UnknownAdapter,
     UnknownModel,
     UnknownUpload,
     WantuiError,
@@ -19,14 +23,17 @@ from wantui.errors import (
     WeightsCorrupt,
 )
 from wantui.text import bytes_text, one_line
+from wantui.tui.lora_choices import SEPARATOR, read_loras
 from wantui.tui.offer import Offer
 from wantui.tui.state import State
 from wantui.tui.words import weights_state
 
-PROMPT, MODEL, IMAGE = "prompt", "model", "image"
+PROMPT, MODEL, IMAGE, LORAS = "prompt", "model", "image", "loras"
 TEXT = ("size", "negative_prompt", "sampler")
 WHOLE = ("frames", "steps", "seed")
 FAITHFUL = "faithful"
+CHOOSE_KEY = "^o"
+"""Of the action that chooses LoRAs."""
 UPLOADED = "upload:"
 """An image of an earlier job, named by its id at the daemon."""
 
@@ -37,8 +44,9 @@ _CONCERNS: dict[str, str] = {
     EngineMissing.code: MODEL,
     InvalidImage.code: IMAGE,
     UnknownUpload.code: IMAGE,
+    UnknownAdapter.code: LORAS,
 }
-_ALSO_NAMED = {"guidance_low": "guidance", "width": "size", "height": "size"}
+_ALSO_NAMED = {"lora": LORAS, "guidance_low": "guidance", "width": "size", "height": "size"}
 
 
 def request_of(values: Mapping[str, str], image: str | None) -> JobRequest:
@@ -53,9 +61,24 @@ def request_of(values: Mapping[str, str], image: str | None) -> JobRequest:
         given["shift"] = _decimal("shift", values["shift"])
     if values["guidance"]:
         given |= _guidance(values["guidance"])
+    if loras := read_loras(values[LORAS]):
+        given[LORAS] = loras
     if image:
         given[IMAGE] = image
     return JobRequest(**given)
+
+
+def plan_request_of(values: Mapping[str, str]) -> PlanRequest:
+    """What typed values mean for a plan: a prompt is no part of it.
+
+    Raises InvalidRequest for a field that is not of its kind.
+    """
+    return PlanRequest(
+        model=values[MODEL],
+        size=values["size"] or None,
+        frames=_whole("frames", values["frames"]) if values["frames"] else None,
+        steps=_whole("steps", values["steps"]) if values["steps"] else None,
+    )
 
 
 def values_of(job: Job) -> dict[str, str]:
@@ -74,6 +97,10 @@ def values_of(job: Job) -> dict[str, str]:
         "seed": str(params.seed),
         "negative_prompt": params.negative_prompt,
         IMAGE: f"{UPLOADED}{params.image.sha256}" if params.image else "",
+        LORAS: SEPARATOR.join(
+            lora_text(used.sha256[:ID_CHARACTERS], used.strength, used.expert)
+            for used in params.loras
+        ),
     }
 
 
@@ -86,7 +113,6 @@ def not_carried(job: Job, model: ModelStatus | None) -> str:
             lost.append(f"{params.fps} fps")
     if job.quality != FAITHFUL:
         lost.append(f"quality {job.quality}")
-    lost.extend(f"the LoRA {lora.name}" for lora in params.loras)
     negative = params.negative_prompt
     if not negative and model is not None and model.defaults.negative_prompt:
         lost.append("an empty negative prompt")
@@ -110,7 +136,7 @@ def offer_of(model: ModelStatus) -> Offer:
 def _image_words(model: ModelStatus) -> str:
     if not model.takes_image:
         return "this model takes none"
-    return f"{'needed' if model.needs_image else 'optional'}: a PNG, JPEG or WebP file"
+    return f"{'needed' if model.needs_image else 'optional'}: PNG, JPEG or WebP"
 
 
 def _defaults(defaults: Defaults) -> dict[str, str]:
@@ -124,6 +150,7 @@ def _defaults(defaults: Defaults) -> dict[str, str]:
         "sampler": Sampler.UNIPC.value,
         "shift": f"{defaults.shift:g}",
         "seed": "drawn",
+        LORAS: f"none; {CHOOSE_KEY} chooses",
         "negative_prompt": defaults.negative_prompt or "none",
     }
 

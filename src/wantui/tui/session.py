@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from wantui.api.base import Reply
 from wantui.api.job import Job, JobState
+from wantui.api.model import ModelStatus
 from wantui.client import Client
 from wantui.client.picture import read_picture
-from wantui.errors import DaemonUnreachable, WantuiError
+from wantui.errors import DaemonUnreachable, InvalidRequest, WantuiError
 from wantui.paths import Paths
 from wantui.settings import load_settings
 from wantui.tui import cache, form, words
 from wantui.tui.bridge import Bridge
 from wantui.tui.headline import headline, retrying
+from wantui.tui.lora_choices import Choices, choices
+from wantui.tui.matrix import Matrix, matrix
 from wantui.tui.offer import Offer, Refusal
+from wantui.tui.plan_lines import plan_lines
 from wantui.tui.state import Action, Learned, State, as_status, reduce
 from wantui.tui.tone import Said, Tone
 from wantui.tui.widgets.bar import bar
@@ -38,6 +42,7 @@ class Session:
         self.settings = load_settings(paths)
         self.state = State()
         self._changed = changed
+        self._asked_engine = False
         self.bridge = Bridge(paths, self.dispatch)
 
     def dispatch(self, action: Action) -> None:
@@ -59,11 +64,22 @@ class Session:
         return reply
 
     async def load_models(self) -> None:
-        """Have the daemon, if it is there, look at the weights on disk again."""
-        boot = self.bridge.boot
+        """Have the daemon, if it is there, look at the weights on disk again.
+
+        And, if it never did, ask the engine what it can build: once, that takes seconds.
+        """
         with contextlib.suppress(DaemonUnreachable):
-            models = await self.bridge.call(lambda client: client.models())
-            self.dispatch(Learned(boot, models))
+            models = await self._learn_models()
+            if not self._asked_engine and any(model.implemented is None for model in models):
+                self._asked_engine = True
+                await self.bridge.call(lambda client: client.measure_hardware())
+                await self._learn_models()
+
+    async def _learn_models(self) -> tuple[ModelStatus, ...]:
+        boot = self.bridge.boot
+        models = await self.bridge.call(lambda client: client.models())
+        self.dispatch(Learned(boot, models))
+        return models
 
     async def load_older(self, *, clips: bool) -> int:
         """Learn the page of jobs before the oldest finished one; returns how many came."""
@@ -83,6 +99,28 @@ class Session:
             request = form.request_of(values, image)
             return (await self.ask(lambda client: client.submit(request))).id
         except WantuiError as error:
+            return Refusal(form.concerns(error), form.refusal(error))
+
+    async def plan(self, values: dict[str, str]) -> Sequence[list[Said]]:
+        """What is typed, as the daemon would load it now: lines, of which the first says most."""
+        try:
+            request = form.plan_request_of(values)
+            return plan_lines(await self.bridge.call(lambda client: client.plan(request)))
+        except DaemonUnreachable:
+            return ()
+        except WantuiError as error:
+            return ([(f"✗ {error.message}", Tone.WARN)], [(error.hint, Tone.MUTED)])
+
+    async def what_fits(self) -> Matrix:
+        """Models by sizes, on the device that jobs run on. Raises WantuiError."""
+        return matrix(await self.bridge.call(lambda client: client.fits()))
+
+    async def lora_choices(self, typed: str, model: str) -> Choices | Refusal:
+        """What the daemon keeps for a model, with what is typed chosen. Raises WantuiError."""
+        adapters = await self.bridge.call(lambda client: client.adapters())
+        try:
+            return choices(adapters, typed, self.state.models[model])
+        except InvalidRequest as error:
             return Refusal(form.concerns(error), form.refusal(error))
 
     def offers(self) -> dict[str, Offer]:

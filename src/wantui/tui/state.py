@@ -21,6 +21,7 @@ from wantui.api.model import ModelStatus
 from wantui.api.queue import Queue
 from wantui.api.status import MAX_FINISHED, MAX_UNFINISHED, Status
 from wantui.api.worker import Worker, WorkerState
+from wantui.tui.history import Histories, extended
 
 MAX_KEPT_FINISHED = 1000
 """Finished jobs kept over the life of a boot, the newest."""
@@ -56,6 +57,8 @@ class State:
     workers: Mapping[str, Worker] = field(default_factory=dict)
     """By device."""
     hardware: Hardware | None = None
+    histories: Histories = field(default_factory=dict)
+    """Of the hardware's readings, while somebody looks at them."""
     event_id: str = ""
     """Of the last snapshot."""
 
@@ -206,7 +209,10 @@ def _with(state: State, item: Reply) -> State:
         case Hardware():
             before = state.hardware
             old = before is not None and before.measured_at >= item.measured_at
-            return state if old else replace(state, hardware=item)
+            if old:
+                return state
+            histories = extended(state.histories, before, item)
+            return replace(state, hardware=item, histories=histories)
         case _:
             return state
 

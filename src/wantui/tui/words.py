@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from wantui.api.download import Download, DownloadState
 from wantui.api.job import Job, JobState, Progress
 from wantui.api.model import ComponentStatus, FileStatus, ModelStatus, WeightsState
-from wantui.client import facts, words
+from wantui.api.report import HealthState
+from wantui.client import facts, report, words
 from wantui.text import bytes_text, duration_text
 from wantui.tui.tone import Fact, Said, Tone
 
@@ -25,6 +26,15 @@ _WEIGHTS: dict[WeightsState, Tone] = {
     WeightsState.UNVERIFIED: Tone.WARN,
     WeightsState.VERIFIED: Tone.GOOD,
     WeightsState.CORRUPT: Tone.BAD,
+}
+
+_HEALTH: dict[HealthState, Tone] = {
+    HealthState.READY: Tone.GOOD,
+    HealthState.UNVERIFIED: Tone.WARN,
+    HealthState.INCOMPLETE: Tone.MUTED,
+    HealthState.UNFIT: Tone.BAD,
+    HealthState.BROKEN: Tone.BAD,
+    HealthState.CORRUPT: Tone.BAD,
 }
 
 
@@ -156,9 +166,12 @@ def model_facts(model: ModelStatus) -> Iterator[Fact]:
     """What a model is, where its weights are, and how the rest is fetched."""
     yield "model", (f"{model.id}: {model.name}", Tone.STRONG)
     yield "", (model.summary, Tone.PLAIN)
+    yield "health", (report.health(model), _HEALTH[model.health.state])
     yield "weights", weights_state(model.weights.state)
     yield from health_facts(model)
     yield "loaded", (("▶ in a worker", Tone.BUSY) if model.loaded else ("no", Tone.MUTED))
+    yield from _plain(report.record_facts(model.metrics))
+    yield from _plain(report.machine_facts(model))
     yield "tasks", (", ".join(model.tasks), Tone.PLAIN)
     defaults = model.defaults
     official = f"{words.size(defaults)}, {defaults.steps} steps, guidance {defaults.guidance:g}"
@@ -167,6 +180,8 @@ def model_facts(model: ModelStatus) -> Iterator[Fact]:
     yield "license", (model.license, Tone.PLAIN)
     if model.repository:
         yield "repository", (model.repository, Tone.PLAIN)
+    if model.gguf_repository:
+        yield "quantised", (model.gguf_repository, Tone.PLAIN)
     if model.weights.folder:
         yield "folder", (model.weights.folder, Tone.PLAIN)
     for component in model.weights.components:

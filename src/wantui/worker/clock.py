@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from wantui.api.job import Stage, Timings
 from wantui.pipe.messages import Step
+from wantui.worker.peaks import Peaks
 
 
 class StageClock:
@@ -20,6 +21,8 @@ class StageClock:
         self._report = report
         self._seconds = dict.fromkeys(Stage, 0.0)
         self._nested = 0.0
+        self.peaks = Peaks()
+        """What each stage held of the device's memory."""
 
     @contextlib.contextmanager
     def running(self, stage: Stage, of: int = 0, *, done: int = 0) -> Iterator[None]:
@@ -31,6 +34,7 @@ class StageClock:
     def enter(self, stage: Stage, of: int = 0, done: int = 0) -> None:
         """Report a stage's start."""
         self.stage = stage
+        self.peaks.enter(stage)
         self.step(done, of)
 
     @contextlib.contextmanager

@@ -18,7 +18,7 @@ from pathlib import Path
 import safetensors
 from pydantic import ValidationError
 
-from wantui.errors import DiskFull, WeightsChanged, WeightsUnreadable
+from wantui.errors import DiskFull, WeightsUnreadable
 from wantui.files import atomic_path, disk_of, private_folder, sweep, sync_folder, write_atomic
 from wantui.pipe.conversion import MANIFEST, UNFINISHED, Manifest, Rewritten
 from wantui.pipe.fetch import (
@@ -29,19 +29,19 @@ from wantui.pipe.fetch import (
     Fetching,
     FetchReport,
     Outcome,
-    SourceFile,
-    StatKey,
 )
+from wantui.pipe.file import KnownFile, StatKey
 from wantui.pipe.serving import Stopped
 from wantui.text import bytes_text
 from wantui.worker.tensor_file import Layout
+from wantui.worker.weights import check_unchanged
 
 MARGIN_BYTES = 512 << 20
 """Of the disk that are left for others."""
 INDEX_SUFFIX = ".index.json"
 
 
-class Conversions:
+class Rewriting:
     """One order's components, one after another. `run` once; `stop` from any thread."""
 
     def __init__(self, order: ConvertFiles, tell: Callable[[FetchReport], None]) -> None:
@@ -157,16 +157,16 @@ class _ComponentWork:
         if path in self._layouts:
             self._advance(self._layouts[path].data_bytes, 0)
 
-    def _make(self, file: SourceFile) -> None:
+    def _make(self, file: KnownFile) -> None:
         """One file, whole and known before the next is begun."""
         source = Path(file.path)
         target = self._folder / source.name
-        _need_unchanged(source, file.key)
+        check_unchanged([file])
         if source.name.endswith(INDEX_SUFFIX):
             digest = self._write_index(source, target)
         else:
             digest = self._write_shard(source, target)
-        _need_unchanged(source, file.key)
+        check_unchanged([file])
         info = target.stat()
         made = Rewritten(sha256=digest, bytes=info.st_size, mtime_ns=info.st_mtime_ns)
         files = {**self._manifest.files, source.name: made}
@@ -212,16 +212,6 @@ def _is_there(path: Path, file: Rewritten) -> bool:
     except OSError:
         return False
     return (info.st_size, info.st_mtime_ns) == (file.bytes, file.mtime_ns)
-
-
-def _need_unchanged(path: Path, key: StatKey) -> None:
-    """Raises WeightsChanged: what was proven is not what is there."""
-    try:
-        now = StatKey.of(path.stat())
-    except OSError as error:
-        raise WeightsUnreadable(f"{path}: {error.strerror}") from error
-    if now != key:
-        raise WeightsChanged(f"{path} has changed since it was verified", hint="convert it again")
 
 
 def _need_room(root: Path, needed: int) -> None:

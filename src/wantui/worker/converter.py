@@ -35,9 +35,9 @@ def main() -> None:
 def _work(order: FetchOrder, tell: Callable[[FetchReport], None]) -> Work | None:
     if not isinstance(order, ConvertFiles):
         return None
-    from wantui.worker.convert import Conversions  # noqa: PLC0415 - torch, once it is wanted
+    from wantui.worker.convert import Rewriting  # noqa: PLC0415 - torch, once it is wanted
 
-    return Conversions(order, tell)
+    return Rewriting(order, tell)
 
 
 if __name__ == "__main__":

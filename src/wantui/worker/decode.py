@@ -35,20 +35,24 @@ def decode(
     stop: StopFlag,
     *,
     tiled: bool = False,
+    half: bool = False,
     on_piece: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Iterator[Frames]:
     """Yields 1 frame for the first latent frame, then 4 for each.
 
     `latents` are (1, z, lf, lh, lw) with a mean of 0 and a deviation of 1. Frames equal those of
     the pipelines' `output_type="pil"` to the bit, and with `tiled` those after `enable_tiling()`.
+    With `half` the VAE is bf16 from here until it leaves the device, and frames are near those.
     `on_piece` is told each piece that is done, and how many there are. Raises StopOrdered between
     two pieces.
     """
     model.placement.bring("vae")
     vae = model.vae
-    z = latents.to(model.device, vae.dtype)
+    z = latents.to(model.device, torch.float32)
     mean, scale = latent_scaling(model, z)
     z = z / scale + mean
+    if half:
+        z = z.to(vae.to(torch.bfloat16).dtype)
     if tiled and max(z.shape[-2:]) > _Tiles.of(vae).side:
         yield from _tile_by_tile(vae, z, stop, on_piece)
         return
@@ -173,5 +177,5 @@ def _pixels(vae: engine.Vae, chunk: Tensor) -> Frames:
         raise GenerationFailed("decoding made numbers that are not finite")
     if vae.config.patch_size is not None:
         chunk = engine.unpatchify(chunk, patch_size=vae.config.patch_size)
-    frames = (chunk.clamp(-1.0, 1.0)[0] * 0.5 + 0.5).clamp(0, 1).permute(1, 2, 3, 0)
+    frames = (chunk.float().clamp(-1.0, 1.0)[0] * 0.5 + 0.5).clamp(0, 1).permute(1, 2, 3, 0)
     return (frames * 255).round().to(torch.uint8).cpu().numpy()

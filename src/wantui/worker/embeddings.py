@@ -36,6 +36,8 @@ class Embeddings:
         """`encoder` is a digest of its weights, format and length; `device` as torch names it."""
         self._folder = Path(cache.folder)
         self._most_bytes = cache.most_bytes
+        self.missed = 0
+        """How many that were asked for were not there."""
         versions = engine.versions() | {"wantui": wantui.__version__}
         self._made_by = f"{encoder}\0{device}\0{sorted(versions.items())}"
 
@@ -46,9 +48,11 @@ class Embeddings:
             states: Tensor = safetensors.torch.load_file(path)[_STATES]
             os.utime(path)
         except FileNotFoundError:
+            self.missed += 1
             return None
         except (OSError, KeyError, safetensors.SafetensorError) as error:
             log.warning("%s cannot be read and is made anew: %s", path, error)
+            self.missed += 1
             return None
         return states
 

@@ -9,19 +9,21 @@ from __future__ import annotations
 import importlib
 import math
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
 
+from wantui.pipe.lora_shapes import LayerSize
 from wantui.worker.imports import unseen
 
 with unseen("peft"), unseen("gguf"):  # few jobs need them
     import diffusers
     import transformers
     from diffusers.loaders import single_file_utils
+    from diffusers.models import attention_dispatch
     from diffusers.models.autoencoders import autoencoder_kl_wan
     from diffusers.models.transformers.transformer_wan import WanRotaryPosEmbed
     from diffusers.utils import torch_utils
@@ -74,6 +76,7 @@ SAMPLERS: Mapping[Sampler, SamplerKind] = {
 _PUBLISHED = "self_attn."
 """What a name has in files that are named as Wan's own code does."""
 
+_attention: Any = attention_dispatch
 _autoencoder: Any = autoencoder_kl_wan
 _single_file: Any = single_file_utils
 _diffusers: Any = diffusers
@@ -189,6 +192,24 @@ def _gguf() -> Any:  # noqa: ANN401 - a module without types
         raise EngineMissing(f"the engine lacks a package: {error.name}") from error
 
 
+def attention_backends() -> tuple[str, ...]:
+    """diffusers' names of those that run without fetching a kernel from a hub."""
+    every = (backend.value for backend in _attention.AttentionBackendName)
+    return tuple(name for name in every if not name.endswith("_hub") and "varlen" not in name)
+
+
+def attend(backend: str, numbers: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Attention of queries, keys and values: batch, tokens, heads, width.
+
+    Raises RuntimeError saying what is missing, or whatever the kernel does.
+    """
+    wanted = _attention.AttentionBackendName(backend)
+    _attention._check_attention_backend_requirements(wanted)  # noqa: SLF001 - its only name
+    with torch.inference_mode():
+        made: torch.Tensor = _attention.dispatch_attention_fn(*numbers, backend=wanted)
+    return made
+
+
 def versions(*, loras: bool = False) -> dict[str, str]:
     """Of the packages whose arithmetic decides the frames, with `loras` or without."""
     found = {package.__name__: package.__version__ for package in (torch, diffusers, transformers)}
@@ -240,12 +261,13 @@ def base_layer(module: torch.nn.Module) -> torch.nn.Module:
     return inner
 
 
-def layer_sizes(module: torch.nn.Module) -> tuple[int, int] | None:
-    """Outputs and inputs, or channels, of a layer that a product can go beside; else None."""
+def layer_size(module: torch.nn.Module) -> LayerSize | None:
+    """Of a layer that a product can go beside; else None."""
     match base_layer(module):
         case torch.nn.Linear() as linear:
-            return linear.out_features, linear.in_features
+            return LayerSize(linear.out_features, linear.in_features)
         case torch.nn.Conv3d() as convolution:
-            return convolution.out_channels, convolution.in_channels
+            kernel = tuple(convolution.kernel_size)
+            return LayerSize(convolution.out_channels, convolution.in_channels, kernel)
         case _:
             return None

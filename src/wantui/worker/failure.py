@@ -48,7 +48,8 @@ def _out_of_memory(error: Exception, stage: Stage) -> OutOfMemory:
     if asked := _ASKED_FOR.search(str(error)):
         detail["needed"] = int(float(asked["number"]) * _UNITS[asked["unit"]])
         message += f": it needed {bytes_text(detail['needed'])} more"
-    if torch.cuda.is_available():
+    detail["host"] = not isinstance(error, torch.OutOfMemoryError)
+    if torch.cuda.is_available() and not detail["host"]:
         detail["free"], _total = torch.cuda.mem_get_info()
         message += f", {bytes_text(detail['free'])} were free"
     return OutOfMemory(message, detail=detail)

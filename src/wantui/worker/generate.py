@@ -7,10 +7,10 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from wantui.api.job import Params, Stage
+from wantui.api.plan import DType
 from wantui.files import write_atomic
 from wantui.pipe.messages import Began, Completed, Generate, Report, Warned
 from wantui.worker.channel import Attempt
@@ -67,7 +67,7 @@ def generate(
         job=order.job,
         output=output,
         timings=clock.timings,
-        peak_device_bytes=_peak_bytes(model.device),
+        peaks=clock.peaks.told(),
     )
 
 
@@ -89,7 +89,10 @@ def _latents(
             log.warning("%s", message)
             report(Warned(job=order.job, code="prompt_truncated", message=message))
         stop.check()
-        prompts = encode(model, params, stop, _embeddings(order, model))
+        embeddings = _embeddings(order, model)
+        prompts = encode(model, params, stop, embeddings)
+        if not embeddings.missed and order.image is None:
+            clock.peaks.spare(Stage.ENCODE)
         steering = conditioning(model, params, _image(order, model), stop)
     kept = checkpoints.kept
 
@@ -149,8 +152,16 @@ def _frames(
     attempt: Attempt, clock: StageClock, model: LoadedModel, latents: Tensor
 ) -> Iterator[Frames]:
     """Frames as they are decoded; the time that this takes is decode's, not its caller's."""
-    tiled = attempt.order.plan.tiled_decode
-    chunks = decode(model, latents, attempt.stop, tiled=tiled, on_piece=clock.step)
+    plan = attempt.order.plan
+    half = plan.decode_dtype is not DType.FLOAT32
+    chunks = decode(
+        model,
+        latents,
+        attempt.stop,
+        tiled=plan.tiled_decode,
+        half=half,
+        on_piece=clock.step,
+    )
     while True:
         with clock.counting(Stage.DECODE):
             chunk = next(chunks, None)
@@ -158,7 +169,3 @@ def _frames(
             break
         yield chunk
     clock.enter(Stage.WRITE)
-
-
-def _peak_bytes(device: torch.device) -> int | None:
-    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None

@@ -124,12 +124,12 @@ class _Adding:
         target = self._target(module)
         if change.down is None or change.up is None:
             return
-        sizes = engine.layer_sizes(target) if isinstance(target, nn.Module) else None
-        if sizes is None:
+        size = engine.layer_size(target) if isinstance(target, nn.Module) else None
+        if size is None:
             raise unusable(self._lora, f"{module} takes no low-rank product")
-        if (change.up.shape[0], change.down.shape[1]) != sizes:
+        if not size.takes(tuple(change.down.shape), tuple(change.up.shape)):
             shapes = f"{list(change.up.shape)} and {list(change.down.shape)}"
-            raise unusable(self._lora, f"{module} is {sizes[0]} x {sizes[1]}, not {shapes}")
+            raise unusable(self._lora, f"{module} is {size}, not {shapes}")
 
     def _owner(self, module: str) -> nn.Module:
         """What a module, or a parameter, is a part of."""

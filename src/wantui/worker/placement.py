@@ -76,10 +76,11 @@ class Placement:
         """Begin to load a component in a thread, while another is at work, if there is room.
 
         Where components stay it is put on the device, else it is read into host memory if host
-        copies stay, else nothing is done. A name that the model lacks is nothing to wait for.
+        copies stay, else nothing is done. A name that the model lacks is nothing to wait for. One
+        that an earlier attempt expected is begun anew only if that attempt's stop ended it.
         """
-        residence = self._residences.get(name)
-        if residence is None or residence.is_there or name in self._expected:
+        residence, begun = self._residences.get(name), self._expected.get(name)
+        if residence is None or residence.is_there or (begun and not _was_stopped(begun)):
             return
         if self._residency.components_stay:
             self._expected[name] = self._reader.submit(self._aside, residence.arrive)
@@ -128,6 +129,10 @@ class Placement:
             load(self._may_go_on)
             if side is not None:
                 side.synchronize()
+
+
+def _was_stopped(begun: Future[None]) -> bool:
+    return begun.done() and isinstance(begun.exception(), StopOrdered)
 
 
 def _go_on() -> None:

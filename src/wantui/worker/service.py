@@ -71,8 +71,6 @@ class Service:
         """The attempt's last report, whatever happens."""
         order = attempt.order
         clock = StageClock(order.job, self._channel.report)
-        if torch.cuda.is_available():
-            torch.cuda.reset_peak_memory_stats()
         log.info("job %d, attempt %d: %s", order.job, order.attempt, order.weights.model)
         try:
             need_codec(order.encoding.codec)

@@ -21,35 +21,36 @@ import torch
 from torch import nn
 
 from wantui.errors import WeightsChanged, WeightsUnreadable
-from wantui.pipe.messages import WeightsFile
+from wantui.pipe.file import KnownFile, StatKey
 
 _SHOWN_KEYS = 3
 _READ_AHEAD_BYTES = 128 << 10
 """Of one request: what Linux reads of a file at once by default; it may cut off a longer one."""
 
 
-def check_unchanged(files: Iterable[WeightsFile]) -> None:
+def check_unchanged(files: Iterable[KnownFile]) -> None:
     """See that every file is still the one that the order was made for.
 
-    Raises WeightsUnreadable if one is missing, WeightsChanged if one has another size, time or
-    inode.
+    Raises WeightsUnreadable if one is missing, WeightsChanged if one is another.
     """
     for file in files:
         try:
             now = Path(file.path).stat()  # follows the hub cache's links, as the store does
         except OSError as error:
             raise WeightsUnreadable(f"{file.path}: {error.strerror}") from error
-        if (now.st_size, now.st_mtime_ns, now.st_ino) != (file.size, file.mtime_ns, file.inode):
-            raise WeightsChanged(f"{file.path} has changed since the job was planned")
+        if not file.is_still(now):
+            raise WeightsChanged(f"{file.path} has changed since this was ordered")
 
 
-def identity(files: Iterable[WeightsFile]) -> str:
+def identity(files: Iterable[KnownFile]) -> str:
     """A digest of what these files hold: of their own digests, or of which files they are."""
-    keys = sorted(
-        (short(Path(file.path)), file.digest or f"{file.size} {file.mtime_ns} {file.inode}")
-        for file in files
-    )
+    keys = sorted((short(Path(file.path)), file.digest or _unread(file.key)) for file in files)
     return hashlib.sha256(json.dumps(keys).encode()).hexdigest()
+
+
+def _unread(key: StatKey) -> str:
+    """Without the device: a disk may have another number after each start of the machine."""
+    return f"{key.size} {key.mtime_ns} {key.inode}"
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,10 +146,11 @@ def local_player() -> str | None:
 
 def play(player: str, clip: Path) -> None:
     """Start it apart from us: it draws on the desktop, not on this terminal."""
-    subprocess.Popen(
+    process = subprocess.Popen(
         [player, str(clip)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+    threading.Thread(target=process.wait, name="player", daemon=True).start()  # leaves no zombie

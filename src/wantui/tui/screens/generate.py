@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
+from textual.timer import Timer
 from textual.widgets import Input, Select, TextArea
 
 from wantui.text import clean, one_line
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
 PROMPT_HINT = "What should be seen? Then ^s"
 BAR_WIDTH = 20
+PLAN_AFTER_S = 0.3
+"""How long nothing is typed before a plan is asked for."""
+PLANNED = ("size", "frames", "steps")
+"""Fields that a plan depends on, besides the model."""
+PLAN_LINES = 3
 
 
 class GenerateScreen(AreaScreen):
@@ -43,6 +49,9 @@ class GenerateScreen(AreaScreen):
         """A model to be chosen as soon as it is known."""
         self._sent: int | None = None
         """The job that was sent last."""
+        self._plan_due: Timer | None = None
+        self._plan_is_known = False
+        """Whether one was asked for since the daemon is there."""
 
     def body(self) -> ComposeResult:
         with Vertical(id="words"):
@@ -68,7 +77,8 @@ class GenerateScreen(AreaScreen):
             Horizontal(Field("frames", "frames"), Field("steps", "steps"), classes="pair"),
             Horizontal(Field("guidance", "guidance"), Field("seed", "seed"), classes="pair"),
             Horizontal(Field("sampler", "sampler"), Field("shift", "shift"), classes="pair"),
-            Field("image", "image"),
+            Container(Field("image", "image"), Field("loras", "LoRAs"), id="files"),
+            *(Quiet(classes="plan") for _ in range(PLAN_LINES)),
             Quiet(id="latest"),
         )
         self._complete = True
@@ -83,6 +93,10 @@ class GenerateScreen(AreaScreen):
         if self._complete:
             self._draw_models(session)
             self._draw_latest(session)
+            if session.state.stale:
+                self._plan_is_known = False
+            elif not self._plan_is_known and self._plan_due is None:
+                self._plan_soon()
 
     def _draw_models(self, session: Session) -> None:
         offers = session.offers()
@@ -124,6 +138,32 @@ class GenerateScreen(AreaScreen):
         """How the job that was sent last is doing."""
         if self._sent is not None:
             self.query_one("#latest", Quiet).say(*joined(session.job_line(self._sent, BAR_WIDTH)))
+
+    # --- what it will cost ---
+
+    def _plan_soon(self) -> None:
+        """Ask for a plan once the hands rest; every key puts it off."""
+        if self._plan_due is not None:
+            self._plan_due.stop()
+        self._plan_due = self.set_timer(PLAN_AFTER_S, self._plan_now)
+
+    def _plan_now(self) -> None:
+        self._plan_due = None
+        if self.offer is not None:
+            self._plan_is_known = True
+            self.run_worker(self._plan(self.values), group="plan", exclusive=True)
+
+    async def _plan(self, values: dict[str, str]) -> None:
+        if (session := self.wantui.session) is None or session.state.stale:
+            return
+        said = await session.plan(values)
+        for number, line in enumerate(self.query(".plan").results(Quiet)):
+            line.say(*(said[number] if number < len(said) else ()))
+
+    def on_screen_resume(self) -> None:
+        """Others may have taken memory meanwhile, or given some back."""
+        super().on_screen_resume()
+        self._plan_soon()
 
     # --- what is typed ---
 
@@ -209,6 +249,29 @@ class GenerateScreen(AreaScreen):
         model = self.values["model"]
         self.fill({"prompt": self._prompt.text, "model": model})
 
+    def action_loras(self) -> None:
+        """Choose of those that the daemon keeps; the field says what was chosen."""
+        if (offer := self.offer) is not None:
+            self.wantui.work(self._choose_loras(offer.id))
+
+    async def _choose_loras(self, model: str) -> None:
+        if (session := self.wantui.session) is None:
+            return
+        found = await session.lora_choices(self._field("loras").value, model)
+        if isinstance(found, Refusal):
+            self.refuse(found)
+            return
+        from wantui.tui.widgets.lora_picker import LoraPicker  # noqa: PLC0415 - it knows the API
+
+        self.app.push_screen(LoraPicker(found), self._take_loras)
+
+    def _take_loras(self, text: str | None) -> None:
+        field = self._field("loras")
+        field.control.focus()
+        if text is not None:
+            field.value = text
+            field.note()
+
     def action_leave(self) -> None:
         self.set_focus(None)
         self.tell("1-6 areas, ? help, enter back to the prompt")
@@ -222,6 +285,12 @@ class GenerateScreen(AreaScreen):
     @on(Select.Changed)
     def model_changed(self) -> None:
         self._draw_offer()
+        self._plan_soon()
+
+    @on(Input.Changed)
+    def value_changed(self, event: Input.Changed) -> None:
+        if any(event.input is self._field(name).control for name in PLANNED):
+            self._plan_soon()
 
     @on(TextArea.Changed)
     def prompt_changed(self) -> None:

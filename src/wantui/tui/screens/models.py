@@ -11,7 +11,7 @@ from textual.containers import Container
 from wantui.api.download import ConvertPlan, Download, DownloadState
 from wantui.api.model import ModelStatus
 from wantui.api.removal import Removals
-from wantui.client import words
+from wantui.client import report, words
 from wantui.text import bytes_text
 from wantui.tui.actions import bindings
 from wantui.tui.areas import Area
@@ -36,6 +36,7 @@ COLUMNS = (
     Column("on disk", 17),
     Column("loaded", 6),
     Column("parameters", 10, right=True),
+    Column("succeeded", 11, right=True, from_width=100),
     Column("license"),
 )
 EMPTY = "no models known yet: the daemon tells when it answers"
@@ -199,6 +200,7 @@ def model_row(model: ModelStatus, download: Download | None = None) -> Row:
             (words.have(model.weights), Tone.PLAIN),
             loaded,
             (words.parameters(model.parameter_count) or "–", Tone.PLAIN),
+            (report.success(model.metrics) or "–", Tone.PLAIN),
             (model.license, Tone.MUTED),
         ),
     )

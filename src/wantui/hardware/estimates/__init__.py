@@ -1,0 +1,1 @@
+"""What a job will take of a machine, from first principles: bytes and seconds, with error bars."""

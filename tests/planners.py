@@ -1,0 +1,24 @@
+"""A planner that nothing was learned by yet, with the shipped profiles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wantui.daemon.estimate_book import EstimateBook
+from wantui.daemon.findings import Findings
+from wantui.daemon.machine import Machine
+from wantui.daemon.planner import Planner
+from wantui.daemon.workers import WorkerBoard
+from wantui.database import Database
+from wantui.hardware.profiles import Profiles
+from wantui.paths import Paths, shipped_config
+
+
+def planner(home: Path) -> Planner:
+    """Nothing is read or written below `home` before somebody asks the machine."""
+    paths = Paths.from_environment({"WANTUI_HOME": str(home)})
+    profiles = Profiles.load(shipped_config() / "profiles")
+    findings = Findings(paths.findings, paths.logs, (), paths.hub_cache, {})
+    machine = Machine(paths, profiles, findings)
+    book = EstimateBook(Database(paths.database))
+    return Planner(machine, profiles, book, WorkerBoard(lambda _: None))
