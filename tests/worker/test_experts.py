@@ -85,7 +85,7 @@ def test_exchanged_they_draw_next_to_nothing_of_it(worker: WorkerProcess, exchan
     "wrong",
     [
         pytest.param({"boundary": None}, id="no-boundary"),
-        pytest.param({"boundary": 0.3}, id="a-boundary-too-low"),
+        pytest.param({"boundary": 0.5}, id="a-boundary-too-low"),
         pytest.param({"guidance_low": GUIDANCE}, id="the-high-noise-guidance-for-both"),
         pytest.param({"guidance": 1.1, "guidance_low": GUIDANCE}, id="guidances-exchanged"),
     ],
