@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -33,6 +34,9 @@ SHAPES = ("circle", "bar", "triangle")
 """Far apart even in the few latents that see them: a circle and a square are not."""
 DIRECTIONS = {"left": (-1.0, 0.0), "right": (1.0, 0.0), "up": (0.0, -1.0), "down": (0.0, 1.0)}
 """Of motion, in pixels: x grows to the right, y downwards."""
+NEW_DIRECTIONS = {"diagonally": (math.sqrt(0.5), math.sqrt(0.5))}
+"""Down to the right. Neither the motion nor the word was taught to the demo; a LoRA has both."""
+ALL_DIRECTIONS = DIRECTIONS | NEW_DIRECTIONS
 SPEEDS = {"slow": 36.0, "fast": 68.0}
 """Pixels from the first frame to the last."""
 SIZES = {"small": 13.0, "large": 22.0}
@@ -56,11 +60,11 @@ class Clip:
     y: float
 
     @classmethod
-    def draw(cls, chance: random.Random) -> Clip:
+    def draw(cls, chance: random.Random, directions: Iterable[str] = DIRECTIONS) -> Clip:
         """Any clip in which the shape stays inside the picture."""
         speed, size = chance.choice(tuple(SPEEDS)), chance.choice(tuple(SIZES))
-        direction = chance.choice(tuple(DIRECTIONS))
-        across, down = (abs(part) * SPEEDS[speed] / 2 for part in DIRECTIONS[direction])
+        direction = chance.choice(tuple(directions))
+        across, down = (abs(part) * SPEEDS[speed] / 2 for part in ALL_DIRECTIONS[direction])
         edge = SIZES[size] + MARGIN
         return cls(
             colour=chance.choice(tuple(COLOURS)),
@@ -90,7 +94,7 @@ WHOLE = Window()
 
 def render(clip: Clip, window: Window = WHOLE) -> tuple[Tensor, Tensor]:
     """The frames, (3, frames, side, side) in [-1, 1], and where the shape is, (1, frames, ...)."""
-    across, down = DIRECTIONS[clip.direction]
+    across, down = ALL_DIRECTIONS[clip.direction]
     time = torch.arange(window.first, window.first + window.frames) / (FRAMES - 1) - 0.5
     way = (time * SPEEDS[clip.speed]).view(-1, 1, 1)
     pixels = torch.arange(window.side) + 0.5

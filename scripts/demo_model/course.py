@@ -23,7 +23,9 @@ DECAY = 0.998
 class Course:
     """Trains `model` for `minutes` of all cores, however often it is cut short or starved."""
 
-    def __init__(self, name: str, work: Path, model: nn.Module, minutes: float) -> None:
+    def __init__(
+        self, name: str, work: Path, model: nn.Module, minutes: float, rate: float = 0.01
+    ) -> None:
         self._file = work / f"{name}.pt"
         self._log = work / f"{name}.tsv"
         self._model = model
@@ -33,11 +35,12 @@ class Course:
         matrices = [w for w in model.parameters() if w.dim() >= 2 and w.numel() >= 512]
         chosen = set(map(id, matrices))
         rest = [w for w in model.parameters() if id(w) not in chosen]
-        self._optimisers: list[torch.optim.Optimizer] = [
-            Muon(matrices, 0.01),
-            torch.optim.AdamW(rest, 1e-3, betas=(0.9, 0.98), weight_decay=0.0),
-        ]
-        self._top = [0.01, 1e-3]
+        self._optimisers: list[torch.optim.Optimizer] = [Muon(matrices, rate)]
+        self._top = [rate]
+        if rest:
+            adam = torch.optim.AdamW(rest, rate / 10, betas=(0.9, 0.98), weight_decay=0.0)
+            self._optimisers.append(adam)
+            self._top.append(rate / 10)
         self._average = {name: w.detach().clone() for name, w in model.state_dict().items()}
         self._said: dict[str, float] = {}
         self._resume()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from clips import COLOURS, DIRECTIONS
 from torch import Tensor
+
+Directions = Mapping[str, tuple[float, float]]
 
 FAR = 0.22
 """How far from its row's background, of a distance of at most 1.7, a pixel of the shape is."""
@@ -26,8 +29,11 @@ class Seen:
     direction: str
 
 
-def look(frames: Tensor) -> Seen | None:
-    """(frames, 3, height, width) in 0 to 1; None where there is no shape to be seen."""
+def look(frames: Tensor, directions: Directions = DIRECTIONS) -> Seen | None:
+    """(frames, 3, height, width) in 0 to 1; None where there is no shape to be seen.
+
+    The direction is the nearest of `directions`, which are of length 1.
+    """
     edges = torch.cat([frames[..., :4], frames[..., -4:]], -1).median(-1, keepdim=True).values
     off = frames - edges
     masks = off.norm(dim=1) > FAR
@@ -38,7 +44,7 @@ def look(frames: Tensor) -> Seen | None:
     masks = (off * way.view(3, 1, 1)).sum(1) > way.square().sum() / 2  # nearer to it than not
     if (masks.sum((1, 2)) < FEW).any():
         return None
-    return Seen(_nearest(colour), _shape(masks), _direction(masks))
+    return Seen(_nearest(colour), _shape(masks), _direction(masks, directions))
 
 
 def _nearest(colour: Tensor) -> str:
@@ -63,11 +69,11 @@ def _span(hit: Tensor) -> int:
     return int(where[-1] - where[0]) + 1
 
 
-def _direction(masks: Tensor) -> str:
+def _direction(masks: Tensor, directions: Directions) -> str:
     """From the centre's way between the first three frames and the last three."""
     first, last = _centre(masks[:3]), _centre(masks[-3:])
     x, y = last[0] - first[0], last[1] - first[1]
-    return max(DIRECTIONS, key=lambda name: x * DIRECTIONS[name][0] + y * DIRECTIONS[name][1])
+    return max(directions, key=lambda name: x * directions[name][0] + y * directions[name][1])
 
 
 def _centre(masks: Tensor) -> tuple[float, float]:

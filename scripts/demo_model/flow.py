@@ -8,6 +8,7 @@ for less work.
 
 from __future__ import annotations
 
+import functools
 import random
 
 import clips
@@ -53,12 +54,11 @@ class Lessons:
         self._latents = latents
         self._weights = 1 + SHAPE_WEIGHT * torch.stack([seen(clip) for clip in latents.clips])
         self._chance = random.Random(seed)
-        self._tokenizer = parts.tokenizer()
 
     def loss(self, model: Model) -> Tensor:
         chosen = [self._chance.randrange(len(self._latents.clips)) for _ in range(BATCH)]
         clean = self._latents.values[chosen]
-        ids, mask = self._read([self._caption(self._latents.clips[index]) for index in chosen])
+        ids, mask = tokens_of([self._caption(self._latents.clips[index]) for index in chosen])
         noise = torch.randn_like(clean)
         u = torch.rand(BATCH, 1, 1, 1, 1)
         sigma = SHIFT * u / (1 + (SHIFT - 1) * u)
@@ -76,15 +76,22 @@ class Lessons:
     def _caption(self, clip: Clip) -> str:
         return "" if self._chance.random() < NO_CAPTION else caption(clip, self._chance)
 
-    def _read(self, captions: list[str]) -> tuple[Tensor, Tensor]:
-        tokens = self._tokenizer(
-            captions,
-            padding="max_length",
-            max_length=parts.TEXT_TOKENS,
-            truncation=True,
-            return_tensors="pt",
-        )
-        return tokens.input_ids, tokens.attention_mask
+
+def tokens_of(captions: list[str]) -> tuple[Tensor, Tensor]:
+    """Their ids, padded, and a mask of those that count."""
+    tokens = _tokenizer()(
+        captions,
+        padding="max_length",
+        max_length=parts.TEXT_TOKENS,
+        truncation=True,
+        return_tensors="pt",
+    )
+    return tokens.input_ids, tokens.attention_mask
+
+
+@functools.cache
+def _tokenizer() -> parts.Part:
+    return parts.tokenizer()
 
 
 def seen(clip: Clip) -> Tensor:

@@ -7,14 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from torch import Tensor
 
+from tests.worker.drawn import SCRIPTS, Clip, frames_of, look, render
 from tests.worker.orders import Desk, Tiny, environment
 from tests.worker.process import WorkerProcess
 from wantui.api.job import JobRequest, Params
@@ -27,11 +25,6 @@ from wantui.store.published import SUMS
 from wantui.worker import engine
 from wantui.worker.load import LoadKey, load
 from wantui.worker.stop import StopFlag
-
-SCRIPTS = Path(__file__).parents[2] / "scripts" / "demo_model"
-sys.path.append(str(SCRIPTS))  # its scripts are not a package: they lie beside one another
-from clips import Clip, render  # noqa: E402
-from detect import look  # noqa: E402
 
 MAX_BYTES = 12 << 20
 RECIPE = Catalog.load(shipped_config()).model(DEMO)
@@ -58,13 +51,6 @@ def _content(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def _frames(path: Path) -> Tensor:
-    """(frames, 3, height, width) in 0 to 1."""
-    with av.open(str(path)) as container:
-        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2) / 255
-
-
 def test_its_files_are_those_of_the_recipe_and_small() -> None:
     content = _content(demo_weights())
     assert content.keys() == {*RECIPE.paths, SUMS}
@@ -74,7 +60,7 @@ def test_its_files_are_those_of_the_recipe_and_small() -> None:
 
 def test_it_draws_what_it_is_asked_for(worker: WorkerProcess, demo: Desk) -> None:
     worker.complete(demo.order(prompt="A red circle moving left on a black background."))
-    seen = look(_frames(demo.output))
+    seen = look(frames_of(demo.output))
     assert seen is not None
     assert (seen.colour, seen.shape, seen.direction) == ("red", "circle", "left")
 
@@ -87,7 +73,7 @@ def test_it_goes_on_from_the_picture_that_it_is_given(
     picture = tmp_path / "first.png"
     Image.fromarray(first.round().byte().numpy()).save(picture)
     worker.complete(demo.order(image=picture, prompt="a yellow triangle moving up fast"))
-    frames = _frames(demo.output)
+    frames = frames_of(demo.output)
     kept = frames[0] - first.permute(2, 0, 1) / 255
     assert -10 * kept.square().mean().log10() > 24, "another first frame, in decibels"
     seen = look(frames)
