@@ -70,7 +70,7 @@ class Planner:
 
         Raises DoesNotFit naming what would fit.
         """
-        hardware = await self._machine.read()
+        hardware = await self._machine.whole()
         cases = self.cases(wanted, hardware)
         try:
             return plan_on_best((case, self.limits(case)) for case in cases)
