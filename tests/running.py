@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx2
@@ -79,13 +80,17 @@ def environment_for(home: Path, settings: str = "") -> dict[str, str]:
 
 @contextmanager
 def running_daemon(
-    home: Path, settings: str = "", enter: Sequence[str] = ()
+    home: Path,
+    settings: str = "",
+    enter: Sequence[str] = (),
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[RunningDaemon]:
     """Started, answering, and stopped again at the end.
 
-    `enter` is what its command begins with, if it is to see another disk.
+    `enter` is what its command begins with, if it is to see another disk; `more` goes into its
+    environment.
     """
-    daemon = _started(environment_for(home, settings), enter)
+    daemon = _started({**environment_for(home, settings), **more}, enter)
     try:
         yield daemon
     finally:
@@ -124,7 +129,7 @@ def pid_that_answers(
     path = Paths.from_environment(environment).socket
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
-        if _listens(path):
+        if listens(path):
             pid = int(call(path, "GET", "/api/hello").json()["pid"])
             if pid in wanted:
                 return pid
@@ -134,7 +139,7 @@ def pid_that_answers(
     raise AssertionError("no daemon answers")
 
 
-def _listens(path: Path) -> bool:
+def listens(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))

@@ -18,6 +18,8 @@ from wantui.api.job import Job, JobState
 
 JOBS = 10_000
 REQUESTS = 300
+BATCH = 100
+JSON = {"Content-Type": "application/json"}
 STATES = (JobState.HELD, JobState.COMPLETED, JobState.QUEUED)
 WITHOUT_WEIGHTS = "ti2v-5b"
 """What the queued ones are for, so that they wait while another runs."""
@@ -48,6 +50,10 @@ def fill(database: Path, job: Job) -> None:
             ),
         )
         connection.executemany(
+            "INSERT INTO job_words (id, owner, words) VALUES (?, ?, ?)",
+            ((n, job.owner, f"number {n}\n") for n in range(job.id + 1, job.id + JOBS)),
+        )
+        connection.executemany(
             "INSERT INTO generations (job, model, ended_at, succeeded, seconds) "
             "VALUES (?, ?, ?, ?, ?)",
             ((n, job.model, time.time() - n, n % 10 > 0, 4.0) for n in range(job.id + 1, JOBS)),
@@ -58,6 +64,11 @@ def fill(database: Path, job: Job) -> None:
 def made(job: Job, number: int, state: JobState) -> Job:
     model = WITHOUT_WEIGHTS if state is JobState.QUEUED else job.model
     return job.model_copy(update={"id": number, "state": state, "model": model})
+
+
+def batch_of(count: int) -> bytes:
+    held = tiny(hold=True).model_dump_json(exclude_unset=True)
+    return f'{{"jobs": [{", ".join([held] * count)}]}}'.encode()
 
 
 class Connection(http.client.HTTPConnection):
@@ -72,15 +83,18 @@ class Connection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def timed_ms(connection: Connection, url: str) -> float:
+def timed_ms(
+    connection: Connection, url: str, body: bytes | None = None, count: int = REQUESTS
+) -> float:
+    """Median of so many requests: of POSTs where there is a body."""
     times: list[float] = []
-    for _ in range(REQUESTS):
+    for _ in range(count):
         began = time.perf_counter()
-        connection.request("GET", url)
+        connection.request("GET" if body is None else "POST", url, body, JSON if body else {})
         response = connection.getresponse()
         response.read()
         times.append((time.perf_counter() - began) * 1000)
-        if response.status != 200:
+        if response.status not in (200, 201):
             raise AssertionError(f"{url}: {response.status}")
     return median(times)
 
@@ -91,10 +105,16 @@ def measure(daemon: RunningDaemon, when: str) -> None:
         page = timed_ms(connection, "/api/jobs?limit=100")
         status = timed_ms(connection, "/api/status")
         models = timed_ms(connection, "/api/models")
+        search = timed_ms(connection, "/api/jobs?limit=100&search=4321+number")
+        move = timed_ms(connection, "/api/jobs/9998/move", b'{"to": "top"}', 50)
+        batch = timed_ms(connection, "/api/jobs/batch", batch_of(BATCH), 5)
         metrics = timed_ms(connection, "/api/metrics")
     row(f"API p50, {JOBS} jobs, {when}: one job", f"{one:.2f} ms", "-", "-", "< 2 ms")
     row(f"API p50, {JOBS} jobs, {when}: list of 100", f"{page:.2f} ms", "-", "-", "< 5 ms")
     row(f"API p50, {JOBS} jobs, {when}: status of 550", f"{status:.2f} ms", "-", "-", "-")
+    row(f"API p50, {JOBS} jobs, {when}: search in all", f"{search:.2f} ms", "-", "-", "< 20 ms")
+    row(f"API p50, {JOBS} jobs, {when}: move to the top", f"{move:.2f} ms", "-", "-", "< 50 ms")
+    row(f"API p50, {JOBS} jobs, {when}: batch of {BATCH}", f"{batch:.0f} ms", "-", "-", "-")
     row(f"API p50, {JOBS} jobs, {when}: all models", f"{models:.2f} ms", "-", "-", "-")
     row(f"API p50, {JOBS} jobs, {when}: metrics", f"{metrics:.2f} ms", "-", "-", "-")
 

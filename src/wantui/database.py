@@ -21,9 +21,21 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
-from wantui.errors import DatabaseUnusable, DiskFull
+from wantui.errors import DatabaseUnusable, DiskFull, DiskReadOnly
 
 T = TypeVar("T")
+_READ_ONLY = (
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_READONLY_DIRECTORY,
+    sqlite3.SQLITE_READONLY_CANTLOCK,
+    sqlite3.SQLITE_READONLY_CANTINIT,
+)
+_NO_INDEX = (
+    sqlite3.SQLITE_IOERR_SHMOPEN,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+    sqlite3.SQLITE_IOERR_SHMMAP,
+)
+"""The file with a WAL's index, which every other connection shares, cannot be made."""
 MAX_GROUP = 256
 """Units of work that share one commit at most."""
 
@@ -38,8 +50,16 @@ class _Unit:
 class Database:
     """A file of tables; `run` carries out one unit of work, all of it or none."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, *, on_network: bool = False, full: Callable[[], None] = lambda: None
+    ) -> None:
+        """`on_network`: a rollback journal, for a WAL does not work over a network filesystem.
+
+        `full` is told whenever work fails for want of room.
+        """
+        self._full = full
         self._path = path
+        self._journal = "DELETE" if on_network else "WAL"
         self._units: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="database", daemon=True)
         self._opened: Future[None] = Future()
@@ -65,11 +85,15 @@ class Database:
             raise DatabaseUnusable("the database is closed", hint="the daemon is stopping")
         done: Future[T] = Future()
         self._units.put(_Unit(work, durable, done))
-        return await asyncio.wrap_future(done)
+        try:
+            return await asyncio.wrap_future(done)
+        except DiskFull:
+            self._full()
+            raise
 
     def _serve(self) -> None:
         try:
-            connection = _open(self._path)
+            connection = _open(self._path, self._journal)
         except Exception as error:  # noqa: BLE001 - start() raises it
             self._opened.set_exception(error)
             return
@@ -135,49 +159,71 @@ def _typed(error: Exception) -> Exception:
     code = getattr(error, "sqlite_errorcode", None)
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
         return DiskFull("the disk with wantui's state is full")
+    if code in _READ_ONLY:
+        return DiskReadOnly("the file system with wantui's state takes no writes")
     return DatabaseUnusable(f"the database failed: {error}")
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, journal: str) -> sqlite3.Connection:
     try:
         if path.exists():
             _check(path)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     except (sqlite3.Error, OSError) as error:
-        raise DatabaseUnusable(f"{path} does not open: {error}") from error
+        raise _cannot_open(path, error) from error
     try:
         path.chmod(0o600)
         connection.row_factory = sqlite3.Row
         # Ours alone while we live: someone else's lock in the middle would fail a job's commit.
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA journal_mode={journal}")
         connection.execute("PRAGMA foreign_keys=ON")
+        # SQLite's own lower() knows ASCII only.
+        connection.create_function("casefold", 1, str.casefold, deterministic=True)
         _migrate(connection)
     except (sqlite3.Error, OSError) as error:
         connection.close()
-        if isinstance(failure := _typed(error), DiskFull):
-            raise failure from error
-        raise DatabaseUnusable(f"{path} does not open: {error}") from error
+        raise _cannot_open(path, error) from error
     return connection
+
+
+def _cannot_open(path: Path, error: sqlite3.Error | OSError) -> Exception:
+    """For want of room, which says nothing against the database, or because of what it is."""
+    failure = _typed(error)
+    if isinstance(failure, DiskFull):
+        return failure
+    return DatabaseUnusable(f"{path} does not open: {error}")
 
 
 def _check(path: Path) -> None:
     """Refuse what is damaged or newer, through a connection that cannot write.
 
     A writing one changes the file by merely opening and closing it: it sets the journal's mode and
-    brings a leftover WAL into the database.
+    brings a leftover WAL into the database. It takes one, though, where a kill left half of a
+    rollback journal, or on a full disk, where the index of a WAL must be kept in memory.
     """
     uri = f"{path.absolute().as_uri()}?mode=ro"
-    with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
-        check = connection.execute("PRAGMA quick_check").fetchone()[0]
-        if check != "ok":
-            raise DatabaseUnusable(f"{path} is damaged: {check}")
-        applied, known = _applied(connection), len(migrations())
-        if applied > known:
-            raise DatabaseUnusable(
-                f"{path} was written by a newer wantui (schema {applied}, this one knows {known})",
-                hint="run the newer wantui, or set WANTUI_HOME to another folder",
-            )
+    try:
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+            _check_through(connection, path)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode not in (sqlite3.SQLITE_READONLY_ROLLBACK, *_NO_INDEX):
+            raise
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            _check_through(connection, path)
+
+
+def _check_through(connection: sqlite3.Connection, path: Path) -> None:
+    check = connection.execute("PRAGMA quick_check").fetchone()[0]
+    if check != "ok":
+        raise DatabaseUnusable(f"{path} is damaged: {check}")
+    applied, known = _applied(connection), len(migrations())
+    if applied > known:
+        raise DatabaseUnusable(
+            f"{path} was written by a newer wantui (schema {applied}, this one knows {known})",
+            hint="run the newer wantui, or set WANTUI_HOME to another folder",
+        )
 
 
 def migrations() -> list[str]:

@@ -8,13 +8,14 @@ import errno
 import functools
 import os
 import secrets
+import shlex
 import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from wantui.errors import DiskFull, FolderUnsafe
+from wantui.errors import DiskFull, DiskReadOnly, FolderUnsafe, WantuiError
 
 TEMPORARY_SUFFIX = ".wantui-tmp"
 SYNC_BYTES = 32 << 20
@@ -31,22 +32,54 @@ _NEVER_WRITTEN = (errno.EINVAL, errno.EROFS)
 def private_folder(path: Path) -> Path:
     """Make `path` (and its parents) and see that it is a real folder, ours, and mode 0700.
 
-    Raises FolderUnsafe if it is a link, belongs to another user, or cannot be made private, and
-    DiskFull.
+    One that others could only look into is made private. Raises FolderUnsafe, with the command that
+    mends it, if it is a link, belongs to another user, or others could write to it, for then they
+    may have; DiskFull; and DiskReadOnly if it is not there yet.
     """
     try:
-        with full_disk_named(path):
-            path.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
+        path.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
         info = path.lstat()
-        if not stat.S_ISDIR(info.st_mode):
-            raise FolderUnsafe(f"{path} is not a folder, or is a link")
-        if info.st_uid != os.getuid():
-            raise FolderUnsafe(f"{path} belongs to uid {info.st_uid}, not to you")
+        _need_own_folder(path, info)
         if stat.S_IMODE(info.st_mode) != PRIVATE_FOLDER:
             path.chmod(PRIVATE_FOLDER)
+    except FileExistsError as error:  # a file, or a link to one or to nothing
+        raise _not_a_folder(path) from error
     except OSError as error:
-        raise FolderUnsafe(f"cannot make {path}: {error.strerror}") from error
+        raise unwritable(path, error) from error
     return path
+
+
+def _need_own_folder(path: Path, info: os.stat_result) -> None:
+    name = shlex.quote(str(path))
+    if not stat.S_ISDIR(info.st_mode):
+        raise _not_a_folder(path)
+    if info.st_uid != os.getuid():
+        raise FolderUnsafe(
+            f"{path} belongs to uid {info.st_uid}, not to you",
+            hint=f"run: sudo chown -R {os.getuid()} {name}, or set WANTUI_HOME",
+        )
+    if info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise FolderUnsafe(
+            f"{path} has mode {stat.S_IMODE(info.st_mode):04o}: others can write to it",
+            hint=f"see that nobody has, then run: chmod 700 {name}",
+        )
+
+
+def _not_a_folder(path: Path) -> FolderUnsafe:
+    name = shlex.quote(str(path))
+    hint = f"run: mv {name} {shlex.quote(f'{path}.old')}, or set WANTUI_HOME"
+    if path.is_symlink():
+        hint = f"run: rm {name}; to have it elsewhere, set WANTUI_HOME"
+    return FolderUnsafe(f"{path} is not a folder, or is a link", hint=hint)
+
+
+def unwritable(path: Path, error: OSError) -> WantuiError:
+    """What is to be said when `path` cannot be made or written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(f"no space left for {path}")
+    if error.errno == errno.EROFS:
+        return DiskReadOnly(f"{path} is on a file system that takes no writes")
+    return FolderUnsafe(f"cannot make {path}: {error.strerror}")
 
 
 @functools.cache
@@ -118,12 +151,12 @@ def disk_of(path: Path) -> tuple[int, int] | None:
 
 @contextlib.contextmanager
 def full_disk_named(target: Path) -> Iterator[None]:
-    """What fails inside for want of space raises DiskFull with the file's name."""
+    """What fails inside for want of space raises DiskFull with the file's name, or DiskReadOnly."""
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(f"no space left for {target}") from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise unwritable(target, error) from error
         raise
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
+
+from wantui.mounts import network_filesystem
 
 _PACKAGE = Path(__file__).parent
 
@@ -40,21 +42,18 @@ class Paths:
     data: Path
     cache: Path
     hub_cache: Path
+    network: str | None = None
+    """The kind of network filesystem that the state is on; None for a disk of this machine."""
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Paths:
-        hub_cache = _hub_cache(environment)
-        if home := environment.get("WANTUI_HOME"):
-            root = Path(home).expanduser().absolute()
-            return cls(root / "config", root / "state", root / "data", root / "cache", hub_cache)
-        dirs = platformdirs.PlatformDirs("wantui", appauthor=False)
-        return cls(
-            dirs.user_config_path.absolute(),
-            dirs.user_state_path.absolute(),
-            dirs.user_data_path.absolute(),
-            dirs.user_cache_path.absolute(),
-            hub_cache,
-        )
+    def from_environment(
+        cls,
+        environment: Mapping[str, str] = os.environ,
+        network: Callable[[Path], str | None] = network_filesystem,
+    ) -> Paths:
+        """`network` names the kind of network filesystem that a folder is on."""
+        config, state, data, cache = _homes(environment)
+        return cls(config, state, data, cache, _hub_cache(environment), network(state))
 
     @property
     def settings(self) -> Path:
@@ -85,6 +84,11 @@ class Paths:
         return self.state / "wantui.db"
 
     @property
+    def aside(self) -> Path:
+        """Databases that did not open, a folder each."""
+        return self.state / "aside"
+
+    @property
     def run(self) -> Path:
         return self.state / "run"
 
@@ -93,10 +97,17 @@ class Paths:
         return self.run / "daemon.lock"
 
     @property
+    def children(self) -> Path:
+        """A note of every process that the daemon has started and that still runs."""
+        return self.run / "children"
+
+    @property
     def socket(self) -> Path:
-        """The daemon's socket; a short hashed name where the state folder's path is too long."""
+        """The daemon's socket; elsewhere by a short hashed name where the state folder's path is
+        too long, or on a network filesystem: a socket there reaches nobody, or another machine's.
+        """
         path = self.run / "wantui.sock"
-        if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
+        if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES and self.network is None:
             return path
         digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
         return _short_folder() / f"{digest}.sock"
@@ -135,6 +146,20 @@ class Paths:
     def job(self, job_id: int) -> Path:
         """The folder of one job: its request, image, log and output."""
         return self.jobs / str(job_id)
+
+
+def _homes(environment: Mapping[str, str]) -> tuple[Path, Path, Path, Path]:
+    """Configuration, state, data, cache."""
+    if home := environment.get("WANTUI_HOME"):
+        root = Path(home).expanduser().absolute()
+        return root / "config", root / "state", root / "data", root / "cache"
+    dirs = platformdirs.PlatformDirs("wantui", appauthor=False)
+    return (
+        dirs.user_config_path.absolute(),
+        dirs.user_state_path.absolute(),
+        dirs.user_data_path.absolute(),
+        dirs.user_cache_path.absolute(),
+    )
 
 
 def _short_folder() -> Path:

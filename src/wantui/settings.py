@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from wantui.errors import SettingsInvalid
 from wantui.paths import Paths, shipped_config
@@ -22,20 +22,44 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
+def _absolute(path: str) -> str:
+    if path and not Path(path).expanduser().is_absolute():
+        raise ValueError("is not an absolute path")
+    return path
+
+
 class DaemonSettings(_Section):
     shutdown_grace_s: Seconds
     start_timeout_s: Seconds
+    shared_socket: Annotated[str, AfterValidator(_absolute)]
+
+    @property
+    def group_socket(self) -> Path | None:
+        """Where the users of a group find the daemon, if they may."""
+        return Path(self.shared_socket).expanduser() if self.shared_socket else None
 
 
 class QueueSettings(_Section):
     max_unfinished: Count
+    max_overtaken: Annotated[int, Field(ge=0)]
     max_crashes: Count
     max_interruptions: Count
+
+
+class RetentionSettings(_Section):
+    checkpoints_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    without_video_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    videos_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    videos: Annotated[int, Field(ge=0)]
+    videos_bytes: Annotated[int, Field(ge=0)]
 
 
 class WorkerSettings(_Section):
     keep_alive_s: Seconds
     start_timeout_s: Seconds
+    heartbeat_timeout_s: Seconds
+    step_timeout_s: Seconds
+    timeout_factor: Annotated[float, Field(ge=1, allow_inf_nan=False)]
     stop_grace_s: Seconds
     checkpoint_every_s: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     compile: bool
@@ -105,6 +129,12 @@ class LimitSettings(_Section):
     image_pixels: Count
     adapter_bytes: Count
     body_bytes: Count
+    batch_bytes: Count
+
+
+class HookSettings(_Section):
+    job_finished: Annotated[tuple[str, ...], Field(strict=False)]
+    timeout_s: Seconds
 
 
 class LogSettings(_Section):
@@ -123,6 +153,7 @@ class Settings(_Section):
     default_model: str
     daemon: DaemonSettings
     queue: QueueSettings
+    retention: RetentionSettings
     worker: WorkerSettings
     cache: CacheSettings
     preview: PreviewSettings
@@ -132,6 +163,7 @@ class Settings(_Section):
     events: EventSettings
     limits: LimitSettings
     logs: LogSettings
+    hooks: HookSettings
     tui: TuiSettings
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import made
 from tests.cli.command import PATIENCE_S, TINY, WANTUI, document, wantui
 from tests.running import environment_for, pid_that_answers
+from tests.tui.test_bridge import answering
+from wantui.api.base import API_VERSION
 
 
 @pytest.fixture
@@ -63,3 +67,16 @@ def test_run_serves_in_the_foreground_until_it_is_told_to_stop(own: dict[str, st
         assert document(own, "daemon", "status")["pid"] == serving.pid
         wantui(own, "daemon", "stop")
         assert serving.wait(PATIENCE_S) == 0
+
+
+@pytest.mark.anyio
+async def test_a_daemon_of_another_version_is_exit_5_with_the_way_out(tmp_path: Path) -> None:
+    environment = environment_for(tmp_path / "home")
+    newer = made.hello(version="9.0.0", api_version=API_VERSION + 1)
+    async with answering(tmp_path / "s", {"/api/hello": newer.model_dump_json().encode()}):
+        told = await asyncio.to_thread(
+            document, environment, "queue", "--host", f"unix://{tmp_path}/s", exits=5
+        )
+    assert told["error"]["code"] == "version_mismatch"
+    assert "wantui 9.0.0" in told["error"]["message"]
+    assert "wantui daemon restart" in told["error"]["hint"]

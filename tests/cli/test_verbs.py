@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tests.cli.command import PATIENCE_S, TINY, WANTUI, document, in_terminal, w
 from tests.running import running_daemon, tiny
 from wantui import __version__
 from wantui.api.status import MAX_UNFINISHED
+from wantui.log_lines import readable
+from wantui.paths import Paths
 
 
 def test_ls_says_what_there_is_and_how_to_get_the_rest(environment: dict[str, str]) -> None:
@@ -145,7 +148,34 @@ def test_following_a_finished_jobs_log_ends(environment: dict[str, str], finishe
     once = wantui(environment, "logs", str(finished)).stdout
     assert f"job {finished}" in once
     assert wantui(environment, "logs", str(finished), "-f").stdout == once
-    assert document(environment, "logs", str(finished))["text"] == once
+    lines = document(environment, "logs", str(finished))["text"].splitlines()
+    assert lines[0].startswith("time=")
+    assert "".join(f"{readable(line)}\n" for line in lines) == once
+
+
+def test_a_job_tells_what_became_of_it_and_when(environment: dict[str, str], finished: int) -> None:
+    shown = wantui(environment, "job", str(finished)).stdout
+    accepted, started, completed = shown[shown.index("history ") :].splitlines()[:3]
+    assert accepted.endswith(" accepted")
+    assert re.search(r" \(\+\S+ s\) started, attempt 1: \S", started)
+    assert re.search(r" \(\+\S+ s\) completed, attempt 1$", completed)
+    entries = document(environment, "job", str(finished))["history"]
+    assert [entry["what"] for entry in entries] == ["accepted", "started", "completed"]
+    assert entries[0]["at"] <= entries[1]["at"] <= entries[2]["at"]
+
+
+def test_a_log_is_shown_from_a_level_on(environment: dict[str, str], finished: int) -> None:
+    log = Paths.from_environment(environment).job(finished) / "log.txt"
+    with log.open("a") as file:
+        file.write("a library's own line\n")
+        file.write(
+            'time=2026-11-27T18:14:01.123Z level=error from=x message="it \\"broke\\"" job=7\n'
+        )
+    shown = wantui(environment, "logs", str(finished), "--level", "WARNING").stdout.splitlines()
+    assert shown[0] == "a library's own line"
+    assert shown[1].endswith('ERROR   x: job 7: it "broke"')
+    asked = document(environment, "logs", str(finished), "--level", "critical")
+    assert asked["text"] == "a library's own line\n"
 
 
 def test_events_are_lines_that_can_be_gone_on_from(environment: dict[str, str]) -> None:

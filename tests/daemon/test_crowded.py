@@ -54,7 +54,9 @@ class Narrow(Flickering):
 @pytest.fixture
 async def jobs(database: Database) -> Jobs:
     jobs = Jobs(
-        database, QueueSettings(max_unfinished=9, max_crashes=2, max_interruptions=5), print
+        database,
+        QueueSettings(max_unfinished=9, max_crashes=2, max_interruptions=5, max_overtaken=3),
+        print,
     )
     await jobs.start()
     return jobs
@@ -85,7 +87,7 @@ async def test_a_job_waits_for_memory_that_others_hold(
     made, told = Crowded(paths), list[str]()
     scheduler = scheduler_of(jobs, made, paths, database, told)
     scheduler.start({"GPU-1"})
-    assert await scheduler.claim("GPU-1", lambda _: None) is None
+    assert await scheduler.claim("GPU-1", None, lambda _: None) is None
     (crowd,) = scheduler.crowded
     assert crowd.holders == (HOLDER,)
     assert crowd.missing_bytes > 0
@@ -94,7 +96,7 @@ async def test_a_job_waits_for_memory_that_others_hold(
     queue = Queue(paused=False, counts={}, crowded=scheduler.crowded, rev=1)
     assert queue.reasons(job) == (WaitsFor.MEMORY,)
     made.busy = False
-    claim = await scheduler.claim("GPU-1", lambda _: None)
+    claim = await scheduler.claim("GPU-1", None, lambda _: None)
     assert claim is not None
     assert claim.job.id == job.id
     assert scheduler.crowded == ()
@@ -153,8 +155,8 @@ async def test_a_device_that_is_gone_is_looked_for_though_another_is_there(
 ) -> None:
     scheduler = scheduler_of(jobs, Halved(paths), paths, database, [])
     scheduler.start({"GPU-1", "GPU-2"})
-    assert await scheduler.claim("GPU-1", lambda _: None) is None
-    assert await scheduler.claim("GPU-2", lambda _: None) is None
+    assert await scheduler.claim("GPU-1", None, lambda _: None) is None
+    assert await scheduler.claim("GPU-2", None, lambda _: None) is None
     assert scheduler.look_again
 
 
@@ -166,11 +168,11 @@ async def test_two_lanes_do_not_plan_with_the_same_host_memory(
         await accepted(jobs, "demo")
     scheduler = scheduler_of(jobs, Narrow(paths), paths, database, [])
     scheduler.start({"GPU-1", "GPU-2"})
-    first = await scheduler.claim("GPU-1", lambda _: None)
+    first = await scheduler.claim("GPU-1", None, lambda _: None)
     assert first is not None
     assert first.plan.host_bytes is not None
-    assert await scheduler.claim("GPU-2", lambda _: None) is None
+    assert await scheduler.claim("GPU-2", None, lambda _: None) is None
     assert scheduler.look_again
     assert [crowd.device for crowd in scheduler.crowded] == ["GPU-2"]
     await jobs.stopped(first.job.id)
-    assert await scheduler.claim("GPU-2", lambda _: None) is not None
+    assert await scheduler.claim("GPU-2", None, lambda _: None) is not None

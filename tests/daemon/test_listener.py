@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -9,10 +11,18 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from socket import gethostname
 
 import pytest
 
-from tests.running import call, environment_for, pid_that_answers, running_daemon, spawn
+from tests.running import (
+    call,
+    environment_for,
+    listens,
+    pid_that_answers,
+    running_daemon,
+    spawn,
+)
 from wantui.errors import DaemonRunning
 from wantui.paths import MAX_SOCKET_PATH_BYTES, Paths
 from wantui.settings import load_settings
@@ -62,6 +72,104 @@ def test_twenty_starts_at_once_leave_exactly_one_daemon(tmp_path: Path) -> None:
         for process in starts.values():
             process.terminate()
             process.wait()
+
+
+def test_ten_who_want_a_daemon_at_once_get_the_same_one(tmp_path: Path) -> None:
+    environment = environment_for(tmp_path)
+    command = [sys.executable, "-m", "wantui", "daemon", "start", "--json"]
+    starts = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(10)
+    ]
+    said = [start.communicate(timeout=100) for start in starts]
+    pids = {json.loads(out)["pid"] for out, _ in said if out}
+    try:
+        assert [start.returncode for start in starts] == [0] * 10, said
+        assert len(pids) == 1
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGTERM)
+
+
+def test_a_lock_that_another_machine_holds_is_named_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    environment = environment_for(tmp_path)
+    lock = Paths.from_environment(environment).lock
+    lock.parent.mkdir(parents=True, mode=0o700)
+    lock.parent.parent.chmod(0o700)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        held.write("4242 gpu-box-7\n")
+        held.flush()
+        refused = run_daemon(environment, "--if-none")
+        start = [sys.executable, "-m", "wantui", "daemon", "start"]
+        told = subprocess.run(start, env=environment, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "a daemon is running already on gpu-box-7 (pid 4242)" in refused.stderr
+    assert told.returncode == 3
+    assert "gpu-box-7" in told.stderr
+    assert "hint: stop it there, or set WANTUI_HOME" in told.stderr
+
+
+_ON_NFS = """
+import asyncio
+from wantui.daemon.lifecycle import serve
+from wantui.paths import Paths
+from wantui.settings import load_settings
+paths = Paths.from_environment(network=lambda _: "nfs4")
+asyncio.run(serve(paths, load_settings(paths)))
+"""
+
+
+def test_a_home_on_a_network_filesystem_has_its_socket_elsewhere_and_no_wal(
+    tmp_path: Path,
+) -> None:
+    environment = environment_for(tmp_path)
+    paths = Paths.from_environment(environment, network=lambda _: "nfs4")
+    with subprocess.Popen([sys.executable, "-c", _ON_NFS], env=environment) as process:
+        try:
+            answers = wait_for(paths.socket, process)
+            assert answers["pid"] == process.pid
+            assert answers["socket"] == str(paths.socket)
+            assert mode(paths.socket.parent) == 0o700
+            assert mode(paths.socket) == 0o600
+            assert paths.lock.read_text("utf-8").split() == [str(process.pid), gethostname()]
+            assert call(paths.socket, "POST", "/api/queue/pause").json()["paused"]
+            assert not paths.database.with_name("wantui.db-wal").exists()
+            assert "is on nfs4" in (paths.logs / "daemon.log").read_text("utf-8")
+        finally:
+            process.terminate()
+            process.wait(60)
+    assert not paths.socket.exists()
+
+
+def wait_for(path: Path, process: subprocess.Popen[bytes]) -> dict[str, object]:
+    """What the daemon at a socket says of itself, once it does."""
+    while process.poll() is None:
+        if listens(path):
+            said: dict[str, object] = call(path, "GET", "/api/hello").json()
+            return said
+        select.select([], [], [], 0.02)
+    raise AssertionError(f"the daemon ended with {process.returncode}")
+
+
+@pytest.mark.parametrize("wrong", ["0777", "someone else's"])
+def test_a_state_folder_that_is_not_safe_is_refused_with_the_command_that_mends_it(
+    tmp_path: Path, wrong: str
+) -> None:
+    environment = environment_for(tmp_path)
+    state = Paths.from_environment(environment).state
+    state.mkdir()
+    if wrong == "0777":
+        state.chmod(0o777)
+        fix = f"chmod 700 {state}"
+    elif os.geteuid() == 0:
+        os.chown(state, 12345, 12345)
+        fix = f"sudo chown -R 0 {state}"
+    else:
+        pytest.skip("only root can give a folder away")
+    refused = run_daemon(environment)
+    assert refused.returncode == 2
+    assert fix in refused.stderr.partition("hint: ")[2]
 
 
 def test_a_socket_left_by_a_killed_daemon_is_taken_over(tmp_path: Path) -> None:

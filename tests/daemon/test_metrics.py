@@ -18,7 +18,7 @@ from tests.made import NOW, attempt, completed, failed, hello, model, running
 from tests.running import RunningDaemon, job_when, tiny
 from tests.unit.machines import GIB, gpu, machine
 from wantui.api.download import Download, DownloadAction, DownloadState
-from wantui.api.job import Job, JobState
+from wantui.api.job import Job, JobState, WaitsFor
 from wantui.api.worker import Worker, WorkerState
 from wantui.daemon.instruments import Instruments
 from wantui.daemon.scrape import Now, Scrape, counted, oldest
@@ -220,6 +220,7 @@ def busy() -> Now:
         jobs=counted(unfinished),
         oldest_queued_at=oldest(unfinished),
         paused=True,
+        waits_for=(WaitsFor.PAUSED, WaitsFor.DISK),
         models=(model("t2v-a14b", estimated_vram_bytes=GIB),),
         downloads=(download(DownloadState.RUNNING, 1),),
         workers=(),
@@ -235,6 +236,8 @@ def test_how_things_are_is_told_in_base_units() -> None:
     assert value(samples, "queue_length") == 1
     assert value(samples, "queue_oldest_seconds") == 30
     assert value(samples, "queue_paused") == 1
+    assert value(samples, "queue_waits", reason="disk") == 1
+    assert value(samples, "queue_waits", reason="worker") == 0
     assert value(samples, "jobs", state="running", model="demo") == 1
     assert value(samples, "device_memory_used_bytes", device="GPU-1") == 20 * GIB
     assert value(samples, "device_utilisation_ratio", device="GPU-1") == 0.5

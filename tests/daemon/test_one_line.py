@@ -17,6 +17,7 @@ from tests.pulling import RECIPE, SHARD, daemon_with, hub_with_ti2v, seen_until,
 from wantui.api.adapter import AdapterPullRequest, PulledAdapter
 from wantui.api.download import Download, DownloadAction, DownloadState
 from wantui.api.status import Status
+from wantui.daemon.children import Children
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.fetch import Fetch
 from wantui.daemon.fetch_lane import NETWORK
@@ -157,4 +158,4 @@ def never_run() -> Fetch:
     async def told(_report: object) -> None:
         """Nobody listens."""
 
-    return Fetch(no_order, Path, told)
+    return Fetch(Children(Path("/nowhere")), no_order, Path, told)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.daemon.test_api import picture
 from tests.hub import Hub
+from tests.made import job as made_job
 from tests.planners import planner
 from tests.pulling import daemon_with, hub_with_ti2v, when
 from tests.running import RunningDaemon, job_when, queue_when, running_daemon, tiny
@@ -26,6 +27,7 @@ from wantui.api.worker import WorkerState
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.catalog.resolve import resolve
+from wantui.daemon.children import Children
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.fetch_lane import NETWORK, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
@@ -46,13 +48,14 @@ from wantui.errors import DiskFull, QueueFull
 from wantui.files import TEMPORARY_SUFFIX
 from wantui.hardware.profiles import Profiles
 from wantui.paths import Paths, demo_weights, shipped_config
+from wantui.queue.history import Wanted
 from wantui.queue.jobs import Jobs
 from wantui.settings import QueueSettings, load_settings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
 CATALOG = Catalog.load(shipped_config())
-QUEUE = QueueSettings(max_unfinished=3, max_crashes=2, max_interruptions=5)
+QUEUE = QueueSettings(max_unfinished=3, max_overtaken=16, max_crashes=2, max_interruptions=5)
 PARAMS = resolve(CATALOG.model("t2v-a14b"), JobRequest(prompt="a red circle"), None)
 
 
@@ -68,14 +71,8 @@ async def jobs(database: Database) -> Jobs:
 
 
 async def accepted(jobs: Jobs, model: str = "t2v-a14b") -> Job:
-    return await jobs.accept(
-        model=model,
-        quality="faithful",
-        params=PARAMS,
-        owner=0,
-        hold=False,
-        unverified=True,
-    )
+    draft = made_job(0, model=model, params=PARAMS, owner=0, unverified=True)
+    return (await jobs.accept([draft]))[0]
 
 
 async def test_a_worker_that_cannot_start_costs_no_job(tmp_path: Path) -> None:
@@ -211,6 +208,7 @@ async def _pull_over_a_full_disk(
         cargo_of=lambda _: cargo,
         book=store.book,
         naming=Naming(database, store.inventory, store.downloads),
+        children=store.children,
         log_file=store.log_file,
     )
     asked = await store.provision.pull(recipe)
@@ -230,6 +228,7 @@ class Store:
     """The parts of a daemon that care for weights, without the rest of it."""
 
     def __init__(self, database: Database, paths: Paths) -> None:
+        self.children = Children(paths.children)
         self.log_file = lambda: paths.logs / "fetcher.log"
         self.book = VerdictBook(database)
         self.upstream = UpstreamBook(database)
@@ -255,6 +254,7 @@ class Store:
             self.downloads,
             self.orders,
             upstream=self.upstream,
+            children=self.children,
             log_file=self.log_file,
         )
 
@@ -277,11 +277,11 @@ def _fill(connection: sqlite3.Connection) -> None:
 async def test_a_page_of_jobs_never_tells_an_old_state(jobs: Jobs) -> None:
     for _ in range(60):
         job = await accepted(jobs)
-        page, cancelled = await asyncio.gather(jobs.page(None, None, 5), jobs.cancel(job.id))
+        page, cancelled = await asyncio.gather(jobs.page(Wanted(), None, 5), jobs.cancel(job.id))
         told = {each.id: each for each in page.jobs}[job.id]
         assert told.rev == cancelled.rev or told.state is JobState.QUEUED
         assert all(each.state is JobState.CANCELLED for each in page.jobs if each.id != job.id)
-        queued = await jobs.page(JobState.QUEUED, None, 5)
+        queued = await jobs.page(Wanted(JobState.QUEUED), None, 5)
         assert queued.jobs == ()
 
 
@@ -321,10 +321,10 @@ async def test_a_driver_that_hiccups_fails_no_job(
     )
     scheduler.start({"GPU-1"})
     made.named = False
-    assert await scheduler.claim("GPU-1", lambda _: None) is None
+    assert await scheduler.claim("GPU-1", None, lambda _: None) is None
     assert scheduler.look_again
     made.named = True
-    claim = await scheduler.claim("GPU-1", lambda _: None)
+    claim = await scheduler.claim("GPU-1", None, lambda _: None)
     assert claim is not None
     assert claim.job.id == job.id
 

@@ -455,6 +455,8 @@ async def test_a_name_that_a_kill_left_untold_has_its_file_read_again_unasked(
         await when(client, asked.id, lambda download: download.bytes_done > 0)
     (fetcher,) = psutil.Process(house.daemon.pid).children()
     os.kill(house.daemon.pid if killed == "daemon" else fetcher.pid, signal.SIGKILL)
+    if killed == "daemon":
+        house.daemon.process.wait()
     blob = house.blob(repository=TWIN)
     os.link(blob, house.home / "untold")  # the last that the fetcher did
     if state is WeightsState.CORRUPT:

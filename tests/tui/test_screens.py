@@ -10,7 +10,7 @@ from tests import made
 from tests.tui.conftest import Unconnected
 from tests.tui.screens import SNAPSHOTS, lines, session_of, show, text, until
 from wantui.api.error import ErrorBody
-from wantui.api.job import JobState
+from wantui.api.job import JobState, WaitsFor
 from wantui.tui.app import WantuiApp
 from wantui.tui.areas import Area
 from wantui.tui.state import Learned, Lost
@@ -273,10 +273,20 @@ async def test_jobs_beyond_a_snapshot_are_counted_in_the_list(app_alone: Unconne
         assert "no job to release" in text(app)
 
 
-async def test_a_paused_queue_is_said_in_the_header(app_alone: Unconnected) -> None:
+@pytest.mark.parametrize(
+    ("update", "said"),
+    [
+        ({"paused": True}, "‖ queue paused"),
+        ({"waits_for": (WaitsFor.DISK,)}, "! the disk is full, or takes no writes"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_why_nothing_is_started_is_said_in_the_header(
+    app_alone: Unconnected, update: dict[str, object], said: str
+) -> None:
     async with app_alone((80, 24)) as pilot:
         app = pilot.app
         assert isinstance(app, WantuiApp)
-        paused = made.queue().model_copy(update={"paused": True})
-        await show(pilot, made.status().model_copy(update={"queue": paused}), Area.MODELS)
-        assert "‖ queue paused" in text(app)
+        queue = made.queue().model_copy(update=update)
+        await show(pilot, made.status().model_copy(update={"queue": queue}), Area.MODELS)
+        assert said in text(app)

@@ -31,7 +31,7 @@ from pathlib import Path
 from wantui.database import Database
 
 async def main() -> None:
-    database = Database(Path(sys.argv[1]))
+    database = Database(Path(sys.argv[1]), on_network=sys.argv[2:] == ["network"])
     await database.start()
     for number in range(1_000_000):
         await database.run(
@@ -67,9 +67,15 @@ def synchronous(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA synchronous").fetchone()[0])
 
 
-def with_database(path: Path, body: Callable[[Database], Awaitable[T]]) -> T:
+async def rows(database: Database) -> list[str]:
+    return await database.run(models)
+
+
+def with_database(
+    path: Path, body: Callable[[Database], Awaitable[T]], *, on_network: bool = False
+) -> T:
     async def run() -> T:
-        database = Database(path)
+        database = Database(path, on_network=on_network)
         await database.start()
         try:
             return await body(database)
@@ -236,6 +242,60 @@ def test_what_a_killed_process_acknowledged_as_durable_is_there(tmp_path: Path) 
         return len(await database.run(models))
 
     assert acknowledged <= with_database(path, read) <= acknowledged + 1
+
+
+def test_over_a_network_there_is_a_rollback_journal_and_a_kill_loses_nothing(
+    tmp_path: Path,
+) -> None:
+    path, there = tmp_path / "wantui.db", 0
+    for _ in range(5):
+        command = [sys.executable, "-c", _WRITER, str(path), "network"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+            assert writer.stdout is not None
+            while int(writer.stdout.readline()) < 20:
+                pass
+            writer.kill()
+            acknowledged = there + 20 + len(writer.stdout.read().split())
+        assert not path.with_name("wantui.db-wal").exists()
+        there = len(with_database(path, rows, on_network=True))
+        assert acknowledged <= there <= acknowledged + 1
+
+
+def test_what_a_kill_left_of_a_rollback_journal_is_undone(tmp_path: Path) -> None:
+    path, journal = tmp_path / "wantui.db", tmp_path / "wantui.db-journal"
+
+    async def fill(database: Database) -> None:
+        await asyncio.gather(*(database.run(insert("m" * 1000)) for _ in range(200)))
+
+    with_database(path, fill, on_network=True)
+    killed = subprocess.run([sys.executable, "-c", _HALF_WRITTEN, str(path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert journal.stat().st_size > 0
+    assert with_database(path, rows, on_network=True) == ["m" * 1000] * 200
+
+
+_HALF_WRITTEN = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size=2")  # pages go to the file before the commit
+connection.execute("BEGIN")
+connection.execute("UPDATE jobs SET model = 'half'")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_database_goes_from_a_disk_to_a_network_and_back(tmp_path: Path) -> None:
+    path = tmp_path / "wantui.db"
+
+    async def journal(database: Database) -> str:
+        await database.run(insert("demo"))
+        pragma = "PRAGMA journal_mode"
+        return str(await database.run(lambda connection: connection.execute(pragma).fetchone()[0]))
+
+    assert with_database(path, journal) == "wal"
+    assert with_database(path, journal, on_network=True) == "delete"
+    assert with_database(path, journal) == "wal"
+    assert with_database(path, rows) == ["demo"] * 3
 
 
 def test_what_is_no_database_is_refused_and_left_as_it_was(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -37,7 +38,13 @@ async def daemon(path: Path, answer: bytes, *, hangs: bool = False) -> AsyncIter
 
 async def said(path: Path, body: bytes = b"", silence_s: float = 20.0) -> tuple[int, bytes]:
     async with exchange(
-        path, "POST", "/api/uploads", headers=None, body=body, silence_s=silence_s
+        path,
+        "POST",
+        "/api/uploads",
+        headers=None,
+        body=body,
+        silence_s=silence_s,
+        owner=os.getuid(),
     ) as answer:
         return answer.status, await answer.read()
 

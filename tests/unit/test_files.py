@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.disks import small_disk
 from wantui.errors import DiskFull, FolderUnsafe
 from wantui.files import atomic_path, private_folder, sweep, write_atomic
 
@@ -88,8 +91,71 @@ def test_a_link_or_a_file_is_no_private_folder(tmp_path: Path) -> None:
             private_folder(tmp_path / name)
 
 
+@pytest.mark.parametrize("mode", [0o770, 0o777, 0o707])
+def test_a_folder_that_others_can_write_to_is_refused_and_left_so(
+    tmp_path: Path, mode: int
+) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    folder.chmod(mode)
+    with pytest.raises(FolderUnsafe, match="others can write"):
+        private_folder(folder)
+    assert folder.stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.parametrize("wrong", ["link", "file", "dangling", "open"])
+def test_the_hint_is_the_command_that_mends_the_folder(tmp_path: Path, wrong: str) -> None:
+    folder = tmp_path / "my state"
+    match wrong:
+        case "link":
+            folder.symlink_to(tmp_path)
+        case "file":
+            folder.touch()
+        case "dangling":
+            folder.symlink_to(tmp_path / "nowhere")
+        case "open":
+            folder.mkdir()
+            folder.chmod(0o777)
+    with pytest.raises(FolderUnsafe) as refused:
+        private_folder(folder)
+    found = re.search(r"run: (.*?)(;|, or |$)", refused.value.hint)
+    assert found is not None, refused.value.hint
+    subprocess.run(shlex.split(found[1]), check=True)
+    assert private_folder(folder).stat().st_mode & 0o777 == 0o700
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
-def test_a_folder_of_someone_else_is_refused(tmp_path: Path) -> None:
-    os.chown(tmp_path, 12345, 12345)
-    with pytest.raises(FolderUnsafe, match="12345"):
-        private_folder(tmp_path)
+def test_a_folder_of_someone_else_is_refused_with_the_fix(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    os.chown(folder, 12345, 12345)
+    with pytest.raises(FolderUnsafe, match="12345") as refused:
+        private_folder(folder)
+    assert f"sudo chown -R 0 {folder}" in refused.value.hint
+
+
+def test_a_folder_on_a_file_system_without_writes_is_told_from_one_that_is_full(
+    tmp_path: Path,
+) -> None:
+    with small_disk(tmp_path / "disk", 1 << 20) as disk:
+        made = [*disk.enter, sys.executable, "-c", _MAKE, str(disk.mount / "state")]
+        remount = ("mount", "-o", "remount,ro", str(disk.mount))
+        subprocess.run([*disk.enter, *remount], check=True)
+        read_only = subprocess.run(made, capture_output=True, text=True, check=True).stdout
+        subprocess.run([*disk.enter, "mount", "-o", "remount,rw", str(disk.mount)], check=True)
+        assert subprocess.run(made, capture_output=True, text=True, check=True).stdout == "made\n"
+    assert read_only == "disk_read_only\n"
+
+
+_MAKE = """
+import sys
+from pathlib import Path
+from wantui.errors import WantuiError
+from wantui.files import private_folder
+try:
+    private_folder(Path(sys.argv[1]))
+except WantuiError as error:
+    print(error.code)
+else:
+    print("made")
+"""

@@ -493,3 +493,19 @@ def test_they_stay_where_published_ones_stream_and_stream_where_they_do_not_fit(
     few = plan(larger).residency.resident_blocks
     assert few is not None
     assert 0 < few < 40
+
+
+def test_beside_others_a_video_that_only_tiles_would_let_fit_is_refused_with_what_is_missing() -> (
+    None
+):
+    whole = case("t2v-a14b", gpu_site(80 * GB))
+    only_tiles = 0
+    for free in range(1, 80):
+        site = replace(whole.site, device_bytes=free * GB, capacity_bytes=free * GB)
+        crowded = replace(whole, site=site)
+        if best(crowded, tiles=False) is None and best(crowded) is not None:
+            only_tiles += 1
+            with pytest.raises(DoesNotFit) as refused:
+                plan(crowded, tiles=False)
+            assert refused.value.detail["needed_bytes"] > refused.value.detail["total_bytes"]
+    assert only_tiles

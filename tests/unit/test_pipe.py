@@ -23,7 +23,10 @@ from wantui.pipe.messages import (
     Exit,
     Failed,
     Generate,
+    Heartbeat,
+    Load,
     Loaded,
+    LoadEnded,
     ModelFiles,
     Order,
     Previewed,
@@ -105,9 +108,16 @@ OUTPUT = Output(
 )
 TIMINGS = Timings(load_s=0.1, encode_s=0.2, denoise_s=1 / 3, decode_s=0.4, write_s=0.5)
 ERROR = ErrorBody(code="out_of_memory", message="m", hint="h", detail={"needed": 2**40})
-ORDERS: tuple[Order, ...] = (generate(), Stop(job=1), Exit())
+ORDERS: tuple[Order, ...] = (
+    generate(),
+    Load(weights=generate().weights, plan=generate().plan),
+    Stop(job=1),
+    Exit(),
+)
 REPORTS: tuple[Report, ...] = (
     Ready(pid=1, torch="2", diffusers="0", device="cpu"),
+    Heartbeat(stage=Stage.DENOISE, step=3, of=20, waited_s=0.5),
+    LoadEnded(error=ERROR, ends=True),
     Loaded(model="demo", parameters=1, seconds=0.1),
     Unloaded(model="demo"),
     Step(job=1, stage=Stage.DENOISE, step=1, of=20),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests import made
+from wantui.api.asked import CARRIED, overridden
 from wantui.api.job import JobRequest, Params
 from wantui.api.lora import LoraExpert, LoraUse, LoraUsed
 from wantui.api.model import FileStatus, WeightsState
@@ -15,7 +16,7 @@ from wantui.api.provenance import Provenance
 from wantui.api.video import Codec, Encoding
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.resolve import resolve
-from wantui.client.repeat import CARRIED, Clip, differences, overridden
+from wantui.client.repeat import Clip, differences, resolved_otherwise
 from wantui.paths import shipped_config
 
 CATALOG = Catalog.load(shipped_config())
@@ -122,3 +123,14 @@ def test_low_guidance_follows_the_high_one_when_only_that_is_given() -> None:
     assert overridden(clip, {"steps": 8, "guidance": None})["guidance_low"] == 3.0
     assert overridden(clip, {"guidance": 6.0, "guidance_low": None})["guidance_low"] is None
     assert overridden(clip, {"guidance": 6.0, "guidance_low": 2.0})["guidance_low"] == 2.0
+
+
+def test_what_the_machine_does_in_another_way_is_told() -> None:
+    plain = made.plan()
+    job = made.job(asked_plan=plain)
+    assert list(resolved_otherwise(provenance(), job)) == []
+    other = plain.model_copy(update={"compiled": True, "tiled_decode": True})
+    assert list(resolved_otherwise(provenance(plan=other), job)) == [
+        "made by compiled blocks, here they run plain",
+        "decoded in tiles, here it is whole",
+    ]

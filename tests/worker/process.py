@@ -45,12 +45,12 @@ class WorkerProcess:
                 env=environment(),
             )
         ours.settimeout(patience_s)
-        self._socket = ours
+        self.socket = ours
         self._lines: IO[bytes] = ours.makefile("rb")
         self.ready: Ready | None = None
 
     def send(self, order: Order) -> None:
-        self._socket.sendall(encode(order))
+        self.socket.sendall(encode(order))
 
     def report(self) -> Report | None:
         """The next one; None once the worker has closed its end."""
@@ -96,8 +96,8 @@ class WorkerProcess:
     def hang_up(self) -> None:
         """Close our end, as the end of the daemon does."""
         self._lines.close()
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
 
 
 @contextlib.contextmanager

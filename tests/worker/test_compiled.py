@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo import register_backend
 
 from tests.worker.orders import Tiny
 from wantui.api.plan import DType, Residency
@@ -131,4 +133,28 @@ def test_code_that_cannot_be_compiled_is_a_typed_error_with_the_way_out() -> Non
     block = _Untraceable()
     with Compiler(backend="eager").running([block], 1), pytest.raises(CompileFailed) as failure:
         block(torch.ones(1))
-    assert "compile = false" in (failure.value.hint or "")
+    assert "hw --measure" in (failure.value.hint or "")
+
+
+_LACKS = {
+    "no memory": torch.OutOfMemoryError("3 GiB"),
+    "no room": OSError(errno.ENOSPC, "the disk is full"),
+}
+
+
+@pytest.mark.parametrize("name", _LACKS)
+def test_what_a_compiler_ran_out_of_is_no_failure_of_the_machine_to_compile(name: str) -> None:
+    def backend(_graph: object, _inputs: object) -> Any:
+        raise _LACKS[name]
+
+    register_backend(name=name, compiler_fn=backend)
+    block = nn.Linear(1, 1)
+    with Compiler(backend=name).running([block], 1), pytest.raises(type(_LACKS[name])) as failure:
+        block(torch.ones(1, 1))
+    assert failure.value is _LACKS[name]
+
+
+def test_blocks_that_are_all_unlike_are_a_typed_error_too() -> None:
+    inputs, blocks = torch.ones(1, 1), [nn.Linear(1, width) for width in range(1, 12)]
+    with Compiler(backend="eager").running(blocks, 1), pytest.raises(CompileFailed):
+        [block(inputs) for block in blocks]

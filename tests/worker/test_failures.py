@@ -16,7 +16,7 @@ import torch
 from tests.worker.orders import Desk, Tiny, image_used
 from tests.worker.process import WorkerProcess
 from wantui.api.job import ImageUsed, Stage
-from wantui.errors import GenerationFailed, InvalidImage
+from wantui.errors import DeviceLost, GenerationFailed, InvalidImage
 from wantui.pipe.messages import Generate
 from wantui.worker.failure import ends_worker, typed
 
@@ -219,4 +219,8 @@ def test_errors_get_their_type(error: Exception, code: str, needed: int | None) 
 def test_a_lost_device_ends_the_worker() -> None:
     assert ends_worker(torch.AcceleratorError("CUDA error: an illegal memory access"))
     assert ends_worker(RuntimeError("CUDA error: device-side assert triggered"))
-    assert json.dumps(typed(RuntimeError("CUDA error: x"), Stage.DENOISE).detail)
+    assert ends_worker(DeviceLost("torch sees none"))
+    lost = typed(RuntimeError("CUDA error: x\nCompile with TORCH_USE_CUDA_DSA"), Stage.DENOISE)
+    assert lost.code == "device_lost"
+    assert lost.message == "the device was lost in denoise: CUDA error: x"
+    assert json.dumps(lost.detail)

@@ -104,6 +104,6 @@ def test_a_worker_whose_parent_is_gone_already_does_not_start() -> None:
 
 def test_a_peer_that_speaks_another_language_ends_it() -> None:
     with started() as worker:
-        worker._socket.sendall(b'{"kind": "dance"}\n')
+        worker.socket.sendall(b'{"kind": "dance"}\n')
         assert worker.report() is None
         assert worker.process.wait(timeout=20) == 1

@@ -19,6 +19,8 @@ class EventKind(StrEnum):
     DOWNLOAD = "download"
     WORKER = "worker"
     QUEUE = "queue"
+    GONE = "gone"
+    """Jobs were removed."""
     HARDWARE = "hardware"
     """A reading of the machine, for those who ask for this kind: without an id, for it is soon old,
     and without `engine` while that is as it was."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
@@ -15,6 +15,11 @@ from wantui.api.plan import Plan
 from wantui.api.video import Encoding
 
 MAX_SEED = 2**63 - 1
+MAX_PRIORITY = 100
+"""Either way from 0, which is usual."""
+MAX_LABEL_CHARACTERS = 64
+MAX_AFTER = 64
+"""Jobs that one may be told to come after."""
 
 
 class JobState(StrEnum):
@@ -40,6 +45,10 @@ class WaitsFor(StrEnum):
     DISK = "disk"
     WORKER = "worker"
     """No worker starts: it is tried again, less and less often."""
+    DEPENDENCY = "dependency"
+    """Another job has to be completed first."""
+    TIME = "time"
+    """It is not to start yet."""
     MEMORY = "memory"
     """It fits the device, but not beside what others hold of it now."""
 
@@ -62,10 +71,9 @@ class Sampler(StrEnum):
     EULER = "euler"
 
 
-class JobRequest(Request):
-    """What a client asks for. What it leaves out becomes the model's official value."""
+class Wishes(Request):
+    """What may be asked of a job beside its prompt."""
 
-    prompt: str
     model: str | None = None
     """An id or alias; None or `auto` lets the daemon choose."""
     quality: str = "faithful"
@@ -101,6 +109,20 @@ class JobRequest(Request):
     """Have weights that are absent pulled, and bad ones repaired, and wait for them."""
     unverified: bool = False
     """Load weights that nobody has proven since they last changed."""
+    priority: int = 0
+    """-100 to 100: a job runs before all of a lower one."""
+    label: str | None = None
+    """A word of the user's own, to find jobs by."""
+    after: Annotated[tuple[int, ...], Field(max_length=MAX_AFTER, strict=False)] = ()
+    """Jobs that have to be completed before this one starts; it fails if one of them does."""
+    start_at: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """Not before this moment, in seconds since the epoch."""
+
+
+class JobRequest(Wishes):
+    """What a client asks for. What it leaves out becomes the model's official value."""
+
+    prompt: str
 
 
 class ImageUsed(Reply):
@@ -216,6 +238,20 @@ class Job(Reply):
     """Its weights are pulled or repaired if need be."""
     unverified: bool = False
     """It may load weights that nobody has proven."""
+    priority: int = 0
+    rank: Decimal | None = None
+    """Its place among its owner's jobs of the same priority, lowest first; None: by its id."""
+    label: str | None = None
+    batch: int | None = None
+    """The first job of those that it was accepted with."""
+    retry_of: int | None = None
+    """The job that this one is another try of."""
+    after: tuple[int, ...] = ()
+    """Jobs that it was to come after."""
+    unmet: tuple[int, ...] = ()
+    """Those of them that are not completed yet."""
+    start_at: float | None = None
+    """It does not start before, in seconds since the epoch."""
     allow_degrade: bool = False
     """Its arithmetic may change where it fits in no other way."""
     asked_plan: Plan | None = None
@@ -241,11 +277,3 @@ class Jobs(Reply):
     jobs: tuple[Job, ...]
     next_before: int | None
     """Ask again with `before` this id for older ones."""
-
-
-_RANK = {JobState.RUNNING: 0, JobState.QUEUED: 1, JobState.HELD: 2}
-
-
-def in_order(unfinished: Iterable[Job]) -> list[Job]:
-    """Running jobs, then queued ones in the order they will run, then held ones."""
-    return sorted(unfinished, key=lambda job: (_RANK[job.state], job.id))

@@ -7,9 +7,9 @@ from wantui.api.base import Reply
 
 class LogText(Reply):
     name: str
-    """`daemon`, `worker`, or a job's id."""
+    """`daemon`, `worker`, `fetcher`, `hooks`, or a job's id."""
     text: str
-    """Raw: clean it before it is shown on a terminal."""
+    """Whole lines, raw: see wantui.log_lines, and clean it before it is shown on a terminal."""
     offset: int
     next_offset: int
     """Ask again with this for what was written since."""

@@ -25,6 +25,10 @@ class Queue(Reply):
     waits_for: tuple[WaitsFor, ...] = ()
     """What keeps every queued job from running."""
     lacking: tuple[Lacking, ...] = ()
+    turns: tuple[int, ...] = ()
+    """Owners of jobs that were started, whoever's turn is next first; others go before them."""
+    at: float = 0.0
+    """When this was so, by the daemon's clock."""
     crowded: tuple[Crowd, ...] = ()
     """Queued jobs of these kinds wait for memory, and who holds it."""
     rev: int
@@ -33,10 +37,16 @@ class Queue(Reply):
         """Why a job is not running: a job's own `waits_for`, as it was when the job was told."""
         if job.state is not JobState.QUEUED:
             return ()
-        weights = (WaitsFor.WEIGHTS,) if Lacking.like(job) in self.lacking else ()
-        is_crowded = any(crowd.is_of(job) for crowd in self.crowded)
-        memory = (WaitsFor.MEMORY,) if is_crowded else ()
-        return (*self.waits_for, *weights, *memory) or (WaitsFor.DEVICE,)
+        own = tuple(reason for reason, is_so in self._own_reasons(job).items() if is_so)
+        return (*self.waits_for, *own) or (WaitsFor.DEVICE,)
+
+    def _own_reasons(self, job: Job) -> dict[WaitsFor, bool]:
+        return {
+            WaitsFor.DEPENDENCY: bool(job.unmet),
+            WaitsFor.TIME: job.start_at is not None and job.start_at > self.at,
+            WaitsFor.WEIGHTS: Lacking.like(job) in self.lacking,
+            WaitsFor.MEMORY: any(crowd.is_of(job) for crowd in self.crowded),
+        }
 
     def explain(self, job: Job) -> Job:
         """With the reasons why it waits now."""

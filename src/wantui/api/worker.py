@@ -26,6 +26,11 @@ class Worker(Reply):
     rss_bytes: int | None
     """Resident memory of its process, when asked for by `ps`."""
     started_at: float
+    kept_until: float | None = None
+    """When an idle one is let go, in seconds since the epoch; None while it is at work, and for one
+    that is kept for good."""
+    pinned: bool = False
+    """Its model was loaded by hand: it is kept until then, or until it is unloaded."""
     rev: int
 
 

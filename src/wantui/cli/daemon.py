@@ -1,4 +1,4 @@
-"""`wantui daemon`: run, start, stop, restart, status."""
+"""`wantui daemon`: run, start, stop, restart, status; `install` has a file of its own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typer
 from wantui.api.hello import Hello
 from wantui.cli.describe import show_facts
 from wantui.cli.document import show_document
+from wantui.cli.install import install, uninstall
 from wantui.cli.options import Host, Json
 from wantui.cli.terminal import narrate
 from wantui.client import Address, Client, start_daemon, words
@@ -26,16 +27,31 @@ STOP_TIMEOUT_S = 90.0
 
 
 def register(app: typer.Typer) -> None:
-    family = typer.Typer(help="Run, start, stop and look at the daemon.", rich_markup_mode=None)
-    for verb in (run, start, stop, restart, status):
+    family = typer.Typer(
+        help="Run, start, stop, install and look at the daemon.", rich_markup_mode=None
+    )
+    for verb in (run, start, stop, restart, status, set_aside, install, uninstall):
         family.command()(verb)
     app.add_typer(family, name="daemon")
 
 
 def run() -> None:
     """Run the daemon in the foreground."""
+    _become("run")
+
+
+def set_aside() -> None:
+    """Keep a database that does not open out of the way, so that a daemon can start.
+
+    The queue and its history begin empty then; videos stay where they are, and numbers of jobs go
+    on after the last one. Nothing of the old database is changed: the folder is printed.
+    """
+    _become("set-aside")
+
+
+def _become(command: str) -> None:
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "wantui.daemon", "run"])  # noqa: S606 - no shell is meant
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "wantui.daemon", command])  # noqa: S606 - no shell is meant
 
 
 def start(as_json: Json = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 
 from wantui.api.job import Job, JobState
@@ -64,6 +65,8 @@ def state_words(job: Job) -> str:
 def job_facts(job: Job) -> Iterator[tuple[str, str | Cell]]:
     """All that is known of one job, for people."""
     yield "job", str(job.id)
+    if job.owner != os.getuid():
+        yield "owner", f"uid {job.owner}"
     yield "state", state_cell(job)
     if job.error:
         yield "error", Cell(job.error.message, Colour.RED)

@@ -15,7 +15,7 @@ from wantui.cli.narrated_download import NarratedDownload
 from wantui.cli.patience import patiently
 from wantui.cli.progress import Narrator, live_line, narrator
 from wantui.client import Client, words
-from wantui.errors import DaemonUnreachable, ExitCode, Interrupted, TimedOut
+from wantui.errors import DaemonUnreachable, ExitCode, Interrupted, TimedOut, WantuiError
 from wantui.text import duration_text, one_line
 
 
@@ -83,6 +83,15 @@ def exit_code(jobs: Collection[Job]) -> ExitCode:
     """FAILED if any of these finished jobs has no video."""
     done = all(job.state is JobState.COMPLETED for job in jobs)
     return ExitCode.OK if done else ExitCode.FAILED
+
+
+def why_no_video(job: Job) -> WantuiError:
+    """Of a job that ended without one."""
+    if job.error is None:
+        return WantuiError(f"job {job.id} was {job.state}", hint="")
+    error = job.error.to_error()
+    hint = error.hint.replace(" ID", f" {job.id}")
+    return type(error)(f"job {job.id} failed: {error.message}", hint=hint)
 
 
 async def _until_finished(

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 
+from wantui.api.asked import overridden
+from wantui.api.batch import MAX_BATCH
 from wantui.api.job import Job, JobRequest
 from wantui.api.lora import LoraUse
+from wantui.cli.batch import entries_of, finish, show_accepted, submit_all
 from wantui.cli.document import show_document
 from wantui.cli.failure import tell
-from wantui.cli.following import detached, exit_code, wait_for_jobs
+from wantui.cli.following import detached, exit_code, wait_for_jobs, why_no_video
 from wantui.cli.lora_option import read_option, with_files_kept
 from wantui.cli.options import Host, Json
+from wantui.cli.patience import surely
 from wantui.cli.repeat import check_picture, submit_again, tell_outcome, tell_overridden
 from wantui.cli.session import ask
 from wantui.cli.terminal import narrate, show_raw
 from wantui.client import Client, words
+from wantui.client.moments import moment
 from wantui.client.picture import read_picture
-from wantui.client.repeat import Clip, overridden
+from wantui.client.repeat import Clip
 from wantui.client.saving import check_target, save_output
-from wantui.errors import DiskFull, Interrupted, InvalidRequest, WantuiError
+from wantui.errors import DiskFull, Interrupted, InvalidRequest
 from wantui.paths import Paths
 from wantui.settings import load_settings
 
@@ -86,6 +93,25 @@ def generate(
         typer.Option("--allow-degrade", help="Decode in bf16 rather than fail for want of memory."),
     ] = False,
     hold: Annotated[bool, typer.Option("--hold", help="Queue it; run it once released.")] = False,
+    priority: Annotated[
+        int | None, typer.Option(help="-100 to 100: run before all jobs of a lower one.")
+    ] = None,
+    after: Annotated[
+        list[int] | None,
+        typer.Option(metavar="ID", help="Run once this job is completed; again for another."),
+    ] = None,
+    start_at: Annotated[
+        str | None, typer.Option(metavar="TIME|+2h", help="Not before; 18:30, or a date and time.")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="A word to find jobs by.")] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(min=1, max=MAX_BATCH, help="So many; --seed is the first one's, then on."),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", metavar="JOBS", help="Jobs of a .toml or .jsonl file, or of -."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the video here.")
     ] = None,
@@ -95,36 +121,54 @@ def generate(
 ) -> None:
     """Make a video; prints its path. Ctrl-C stops waiting, not the job."""
     leave = detach or hold
+    many = count is not None or file is not None
+    if many and (source is not None or output is not None):
+        raise InvalidRequest(
+            "--from and -o are for one video", hint="leave out --count and --file, or these"
+        )
     if output is not None:
         _check_output(output, leave=leave)
     clip = None if source is None else Clip.read(source)
-    if prompt is None and clip is None:
+    if prompt is None and clip is None and file is None:
         raise InvalidRequest("there is no prompt", hint='run: wantui generate "a red circle"')
-    high, low = _guidance(guidance)
-    request = _request(
-        clip,
-        prompt=None if prompt is None else _prompt(prompt),
-        model=model,
-        quality=quality,
-        negative_prompt=negative,
-        size=size,
-        frames=frames,
-        fps=fps,
-        steps=steps,
-        guidance=high,
-        guidance_low=low,
-        shift=shift,
-        sampler=sampler,
-        seed=seed,
-        codec=codec,
-        crf=crf,
-        png=png or None,
-        fetch=pull or None,
-        unverified=unverified or None,
-        allow_degrade=allow_degrade or None,
-        hold=hold or None,
-    )
+    high, low = read_guidance(guidance)
+    given: dict[str, object] = {
+        "prompt": None if prompt is None else _prompt(prompt),
+        "model": model,
+        "quality": quality,
+        "negative_prompt": negative,
+        "size": size,
+        "frames": frames,
+        "fps": fps,
+        "steps": steps,
+        "guidance": high,
+        "guidance_low": low,
+        "shift": shift,
+        "sampler": sampler,
+        "seed": seed,
+        "codec": codec,
+        "crf": crf,
+        "png": png or None,
+        "fetch": pull or None,
+        "unverified": unverified or None,
+        "allow_degrade": allow_degrade or None,
+        "hold": hold or None,
+        "priority": priority,
+        "after": tuple(after) if after else None,
+        "start_at": None if start_at is None else moment("start-at", start_at, time.time()),
+        "label": label,
+    }
     loras = [read_option(text) for text in lora or ()]
+    if many:
+        entries = entries_of(file, count)
+        beside = Path() if file is None else file.parent
+        jobs = submit_all(entries, given, image=image, loras=loras, beside=beside, host=host)
+        if leave:
+            show_accepted(jobs, as_json=as_json)
+        else:
+            finish(jobs, host, as_json=as_json)
+        return
+    request = _request(clip, given)
     picture = None if image is None else _picture(image)
     if clip is not None and picture is not None:
         check_picture(clip, picture)
@@ -152,9 +196,9 @@ async def _submit(
         upload = await client.upload(picture)
         request = request.model_copy(update={"image": upload.id})
     try:
-        return await (
-            client.submit(request) if clip is None else submit_again(client, clip, request)
-        )
+        if clip is not None:
+            return await submit_again(client, clip, request)
+        return await surely(client, lambda key: client.submit(request, key))
     except asyncio.CancelledError:  # which is how asyncio.run hands on Ctrl-C
         raise Interrupted(
             "stopped before the daemon answered: it may have the job all the same",
@@ -183,7 +227,7 @@ def _wait(
         where = {"saved": str(Path(output).absolute())} if saved and output else {}
         show_document({**done.model_dump(mode="json"), **where})
     if done.output is None:
-        tell(_why_no_video(done))
+        tell(why_no_video(done))
         raise typer.Exit(exit_code([done]))
     if not as_json:
         show_raw(f"{done.output.path if output is None else output}\n")
@@ -199,14 +243,6 @@ async def _save(client: Client, job_id: int, target: Path) -> None:
         ) from error
 
 
-def _why_no_video(job: Job) -> WantuiError:
-    if job.error is None:
-        return WantuiError(f"job {job.id} was {job.state}", hint="")
-    error = job.error.to_error()
-    hint = error.hint.replace(" ID", f" {job.id}")
-    return type(error)(f"job {job.id} failed: {error.message}", hint=hint)
-
-
 def _show_accepted(job: Job, *, as_json: bool) -> None:
     verb = "release" if job.state == "held" else "wait"
     narrate(f"job {job.id} is {job.state}: wantui {verb} {job.id}")
@@ -216,7 +252,7 @@ def _show_accepted(job: Job, *, as_json: bool) -> None:
         show_raw(f"{job.id}\n")
 
 
-def _request(clip: Clip | None, **given: object) -> JobRequest:
+def _request(clip: Clip | None, given: Mapping[str, object]) -> JobRequest:
     """What was given, over what made the clip if there is one: the rest is the model's to say."""
     made = clip.fields() if clip else {}
     asked = overridden(made, given)
@@ -247,7 +283,7 @@ def _prompt(argument: str) -> str:
         raise InvalidRequest("prompt: standard input is not UTF-8") from error
 
 
-def _guidance(argument: str | None) -> tuple[float | None, float | None]:
+def read_guidance(argument: str | None) -> tuple[float | None, float | None]:
     """HIGH[,LOW]; the low-noise expert's follows the high one's when only that is given."""
     if argument is None:
         return None, None

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from wantui.api.history import History
 from wantui.api.job import Job
 from wantui.cli.describe import job_facts, show_facts, show_jobs, state_words
 from wantui.cli.document import show_document
@@ -16,7 +17,7 @@ from wantui.cli.following import detached, exit_code, wait_for_jobs
 from wantui.cli.options import Host, JobId, JobIds, Json
 from wantui.cli.session import ask
 from wantui.cli.terminal import narrate, show_raw
-from wantui.client import Client
+from wantui.client import Client, facts
 from wantui.client.saving import check_folder, check_target, save, save_frames, save_output
 from wantui.errors import InvalidRequest
 
@@ -27,12 +28,16 @@ def register(app: typer.Typer) -> None:
 
 
 def job(job_id: JobId, host: Host = None, as_json: Json = False) -> None:
-    """Show all that is known of a job."""
-    found = ask(lambda client: client.job(job_id), host)
+    """Show all that is known of a job, and what became of it when."""
+
+    async def look(client: Client) -> tuple[Job, History]:
+        return await client.job(job_id), await client.history(job_id)
+
+    found, history = ask(look, host)
     if as_json:
-        show_document(found)
+        show_document({**found.model_dump(mode="json"), "history": history.entries})
     else:
-        show_facts(list(job_facts(found)))
+        show_facts([*job_facts(found), *facts.happened(history)])
 
 
 def wait(

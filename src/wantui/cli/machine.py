@@ -21,6 +21,7 @@ _WORKER_COLUMNS = (
     Column("PID", right=True),
     Column("MEMORY", right=True),
     Column("SINCE"),
+    Column("KEPT UNTIL"),
 )
 
 
@@ -49,4 +50,12 @@ def _worker_row(worker: Worker) -> tuple[str, ...]:
         "" if worker.pid is None else str(worker.pid),
         "" if worker.rss_bytes is None else bytes_text(worker.rss_bytes),
         words.clock(worker.started_at),
+        kept_words(worker),
     )
+
+
+def kept_words(worker: Worker) -> str:
+    """Until when an idle worker stays."""
+    if worker.kept_until is not None:
+        return words.clock(worker.kept_until)
+    return "unloaded" if worker.pinned else ""

@@ -4,16 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TypeVar
 
+from wantui.cli.terminal import narrate
+from wantui.client import Client
+from wantui.client.insist import PATIENCE_S, RETRY_S, insist
+from wantui.client.launch import start_daemon
 from wantui.errors import DaemonUnreachable, TimedOut
+from wantui.paths import Paths
+from wantui.settings import load_settings
 
 T = TypeVar("T")
 
-RETRY_S = 0.2
-PATIENCE_S = 30.0
-"""How long the daemon may be away: a stopped one stays stopped."""
+
+async def surely(client: Client, send: Callable[[str], Awaitable[T]]) -> T:
+    """Submit something exactly once, even if the daemon dies before it answers.
+
+    Ours is started again, as it would be for any command; another one is waited for.
+    """
+    told = False
+
+    async def away() -> None:
+        nonlocal told
+        if not told:
+            narrate("the daemon went away before it answered: asking again")
+            told = True
+        if client.address.own:
+            paths = Paths.from_environment()
+            await start_daemon(paths, load_settings(paths))
+
+    return await insist(send, away=away)
 
 
 async def patiently(

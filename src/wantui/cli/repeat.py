@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wantui.api.job import Job, JobRequest
+from wantui.cli.patience import surely
 from wantui.cli.terminal import narrate
 from wantui.client import Client
 from wantui.client.repeat import Clip, differences, resolved_otherwise
@@ -60,13 +61,13 @@ async def submit_again(client: Client, clip: Clip, request: JobRequest) -> Job:
     """Warn of what is different here, then send it. Raises InvalidImage."""
     await _tell_differences(client, clip, request.model or clip.made.model)
     try:
-        job = await client.submit(request)
+        job = await surely(client, lambda key: client.submit(request, key))
     except UnknownUpload as error:
         raise InvalidImage(
             f"the picture that {clip.path} starts from is not at the daemon any more",
             hint=f"give it: --image FILE, the one with sha256 {request.image}",
         ) from error
-    for difference in resolved_otherwise(clip.made.params, job):
+    for difference in resolved_otherwise(clip.made, job):
         narrate(f"warning: {difference}: {UNEXACT}")
     return job
 

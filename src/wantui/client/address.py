@@ -13,6 +13,8 @@ from wantui.paths import Paths
 from wantui.text import one_line
 
 UNIX = "unix://"
+GROUP_FOLDER = 0o2750
+"""Of a socket that a daemon shares: its owner may write there, its group may look in."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,11 @@ class Address:
             )
         return cls(Path(name.removeprefix(UNIX)), own=False)
 
-    def check_owner(self) -> None:
-        """See that the socket is there and is ours (or root's): others could read our prompts.
+    def check_owner(self) -> int:
+        """The user whose daemon it must be: ourselves or root, for others could read our prompts.
 
-        Raises DaemonUnreachable.
+        Another user's only where it lies in a folder that it shares with a group and that no one
+        else may write to: the daemon's `[daemon] shared_socket`. Raises DaemonUnreachable.
         """
         try:
             info = self.socket.lstat()
@@ -48,8 +51,14 @@ class Address:
         if not stat.S_ISSOCK(info.st_mode):
             hint = "remove it" if self.own else "give the path of a daemon's socket"
             raise DaemonUnreachable(f"{self.socket} is not a socket", hint=hint)
-        if info.st_uid not in (os.getuid(), 0):
+        if info.st_uid not in (os.getuid(), 0) and not self._shared_by(info.st_uid):
             raise DaemonUnreachable(
                 f"{self.socket} belongs to uid {info.st_uid}: not talking to it",
                 hint="remove it, or set WANTUI_HOME" if self.own else "use a daemon of your own",
             )
+        return info.st_uid
+
+    def _shared_by(self, uid: int) -> bool:
+        folder = self.socket.parent.lstat()
+        is_for_group = stat.S_ISDIR(folder.st_mode) and stat.S_IMODE(folder.st_mode) == GROUP_FOLDER
+        return not self.own and is_for_group and folder.st_uid == uid

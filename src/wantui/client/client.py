@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from urllib.parse import quote, urlencode
-
-from pydantic import ValidationError
 
 from wantui.api.adapter import (
     Adapter,
@@ -15,51 +12,51 @@ from wantui.api.adapter import (
     AdapterPullRequest,
     Adapters,
 )
-from wantui.api.base import API_VERSION, Reply, Request
+from wantui.api.base import API_VERSION
+from wantui.api.batch import KEY_HEADER, Batch, BatchRequest, RetryRequest
+from wantui.api.cleaning import Cleaning, CleanRequest
 from wantui.api.download import ConvertPlan, Depth, Download, Downloads, PullPlan
-from wantui.api.error import ErrorReply
 from wantui.api.estimate import Accuracy, Fits, PlanRequest, Plans
 from wantui.api.event import EventId, EventKind
 from wantui.api.hardware import Hardware, ProfileText
 from wantui.api.hello import Hello
+from wantui.api.history import History
 from wantui.api.job import Job, JobRequest, Jobs, JobState
 from wantui.api.log import LogText
 from wantui.api.model import Models, ModelStatus
+from wantui.api.move import Move
 from wantui.api.plan import DType
 from wantui.api.provenance import Provenance
 from wantui.api.queue import Queue
 from wantui.api.removal import Removals
 from wantui.api.status import Status
 from wantui.api.upload import Upload
-from wantui.api.worker import Workers
-from wantui.client.address import Address
+from wantui.api.worker import Worker, Workers
+from wantui.client.calls import Calls
 from wantui.client.events import Event, parse_event, raw_events
-from wantui.client.exchange import Answer, exchange
-from wantui.errors import VersionMismatch, WantuiError
+from wantui.client.exchange import Query
+from wantui.errors import VersionMismatch
 
-R = TypeVar("R", bound=Reply)
-Query = Mapping[str, str | int | bool | None]
-
-REQUEST_TIMEOUT_S = 30.0
+BATCH_TIMEOUT_S = 120.0
+"""For as many as may come at once to be judged and kept."""
 HUB_TIMEOUT_S = 300.0
 """For an answer that the daemon has to ask the hub for, with all its patience."""
 MEASURING_TIMEOUT_S = 330.0
 """For the engine to be imported from a cold disk."""
+LOAD_TIMEOUT_S = 3600.0
+"""For a model that comes from a slow disk: the daemon itself gives up on one that hangs."""
 SENDING_TIMEOUT_S = 300.0
 """For a large file to be taken, hashed, and on the disk."""
 STREAM_SILENCE_S = 60.0
 """The daemon sends a comment every `[events] heartbeat_s`; a longer silence is a dead line."""
 
 
-class Client:
+class Client(Calls):
     """The API of one daemon. It holds nothing open between calls.
 
     Every method raises the daemon's own typed errors, DaemonUnreachable when nobody answers, and
     TimedOut when an answer takes too long.
     """
-
-    def __init__(self, address: Address) -> None:
-        self.address = address
 
     async def hello(self) -> Hello:
         """Who answers. Raises VersionMismatch if it speaks another version of the API."""
@@ -123,6 +120,17 @@ class Client:
         return await self._call(
             "POST", f"/api/models/{model_id}/keep", ModelStatus, query={"kept": kept}
         )
+
+    async def load(self, model_id: str, keep_alive_s: float | None = None) -> Worker:
+        """Returns once a worker holds it. It is kept without work for so long; None is for good."""
+        query: Query = {"keep_alive_s": keep_alive_s}
+        return await self._call(
+            "POST", f"/api/models/{model_id}/load", Worker, query=query, timeout_s=LOAD_TIMEOUT_S
+        )
+
+    async def unload(self, model_id: str) -> Workers:
+        """Have idle workers let it go; returns those that are left."""
+        return await self._call("POST", f"/api/models/{model_id}/unload", Workers)
 
     async def downloads(self) -> Downloads:
         return await self._get("/api/downloads", Downloads)
@@ -222,20 +230,61 @@ class Client:
         """Send a picture; its id goes into a JobRequest."""
         return await self._call("POST", "/api/uploads", Upload, body=image)
 
-    async def submit(self, request: JobRequest) -> Job:
-        """Returns once the job is safely on disk."""
-        return await self._call("POST", "/api/jobs", Job, body=request)
+    async def submit(self, request: JobRequest, key: str | None = None) -> Job:
+        """Returns once the job is safely on disk; sent again with the same key it is the same."""
+        return await self._call("POST", "/api/jobs", Job, body=request, headers=_keyed(key))
+
+    async def submit_batch(self, request: BatchRequest, key: str | None = None) -> Batch:
+        """All of them or none; as `submit` does."""
+        return await self._call(
+            "POST",
+            "/api/jobs/batch",
+            Batch,
+            body=request,
+            headers=_keyed(key),
+            timeout_s=BATCH_TIMEOUT_S,
+        )
+
+    async def retry(self, job_id: int, changes: RetryRequest, key: str | None = None) -> Job:
+        """A new job like one that has ended, but for the changes; as `submit` does."""
+        return await self._call(
+            "POST", f"/api/jobs/{job_id}/retry", Job, body=changes, headers=_keyed(key)
+        )
+
+    async def move(self, job_id: int, move: Move) -> Job:
+        """Have a waiting job stand elsewhere in the queue."""
+        return await self._call("POST", f"/api/jobs/{job_id}/move", Job, body=move)
+
+    async def clean(self, request: CleanRequest, *, dry_run: bool) -> Cleaning:
+        """Remove finished jobs, or say which that would be."""
+        return await self._call(
+            "POST", "/api/jobs/clean", Cleaning, body=request, query={"dry_run": dry_run}
+        )
+
+    async def remove_job(self, job_id: int, *, dry_run: bool) -> Cleaning:
+        """Remove one that has ended, with its video; or say what that would free."""
+        return await self._call(
+            "DELETE", f"/api/jobs/{job_id}", Cleaning, query={"dry_run": dry_run}
+        )
 
     async def job(self, job_id: int) -> Job:
         return await self._get(f"/api/jobs/{job_id}", Job)
+
+    async def history(self, job_id: int) -> History:
+        """What became of a job, and when."""
+        return await self._get(f"/api/jobs/{job_id}/history", History)
 
     async def jobs(
         self, *, state: JobState | None = None, limit: int = 100, before: int | None = None
     ) -> Jobs:
         """Newest first."""
-        return await self._get(
-            "/api/jobs", Jobs, {"state": state, "limit": limit, "before": before}
-        )
+        return await self.find_jobs({"state": state}, limit=limit, before=before)
+
+    async def find_jobs(
+        self, wanted: Query, *, limit: int = 100, before: int | None = None
+    ) -> Jobs:
+        """Newest first: those of a state, model, label, owner, since a time, or with words."""
+        return await self._get("/api/jobs", Jobs, {**wanted, "limit": limit, "before": before})
 
     async def cancel(self, job_id: int) -> Job:
         return await self._call("POST", f"/api/jobs/{job_id}/cancel", Job)
@@ -264,7 +313,7 @@ class Client:
         return await self._get(f"/api/jobs/{job_id}/provenance", Provenance)
 
     async def log(self, name: str, offset: int | None = None) -> LogText:
-        """`daemon`, `worker` or a job's id; without an offset the last part of it."""
+        """Of a process (`daemon`, `worker`) or a job by id; without an offset the last part."""
         return await self._get(f"/api/logs/{quote(name, safe='')}", LogText, {"offset": offset})
 
     async def output(self, job_id: int) -> AsyncGenerator[bytes]:
@@ -320,80 +369,10 @@ class Client:
                 else:
                     return
 
-    async def _pieces(self, path: str) -> AsyncGenerator[bytes]:
-        async with self._answer("GET", path) as answer:
-            async for piece in answer.pieces():
-                yield piece
 
-    async def _get(
-        self,
-        path: str,
-        reply: type[R],
-        query: Query | None = None,
-        timeout_s: float = REQUEST_TIMEOUT_S,
-    ) -> R:
-        return await self._call("GET", path, reply, query=query, timeout_s=timeout_s)
-
-    async def _call(
-        self,
-        method: str,
-        path: str,
-        reply: type[R],
-        *,
-        query: Query | None = None,
-        body: bytes | AsyncIterable[bytes] | Request = b"",
-        headers: Mapping[str, str] | None = None,
-        timeout_s: float = REQUEST_TIMEOUT_S,
-    ) -> R:
-        headers = dict(headers or {})
-        if isinstance(body, Request):
-            headers["Content-Type"] = "application/json"
-            body = body.model_dump_json(exclude_unset=True).encode()
-        async with self._answer(
-            method, f"{path}{_query(query)}", headers=headers, body=body, silence_s=timeout_s
-        ) as answer:
-            content = await answer.read()
-        try:
-            return reply.model_validate_json(content)
-        except ValidationError as error:
-            raise VersionMismatch(f"{path}: this client cannot read the answer") from error
-
-    @contextlib.asynccontextmanager
-    async def _answer(
-        self,
-        method: str,
-        target: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        body: bytes | AsyncIterable[bytes] = b"",
-        silence_s: float = REQUEST_TIMEOUT_S,
-    ) -> AsyncIterator[Answer]:
-        """A good answer; raises the daemon's typed error for another one."""
-        async with exchange(
-            self.address.socket, method, target, headers=headers, body=body, silence_s=silence_s
-        ) as answer:
-            if not answer.is_success:
-                raise await _error_of(answer)
-            yield answer
-
-
-def _query(given: Query | None) -> str:
-    """Of the values that are given; a truth value as JSON has it."""
-    values = {
-        name: str(value).lower() if isinstance(value, bool) else value
-        for name, value in (given or {}).items()
-        if value is not None
-    }
-    return f"?{urlencode(values)}" if values else ""
+def _keyed(key: str | None) -> dict[str, str]:
+    return {KEY_HEADER: key} if key else {}
 
 
 def _several(kinds: Sequence[EventKind]) -> str:
     return f"?{urlencode([('kind', kind.value) for kind in kinds])}" if kinds else ""
-
-
-async def _error_of(answer: Answer) -> WantuiError:
-    """The daemon's own, if it is one."""
-    try:
-        return ErrorReply.model_validate_json(await answer.read()).error.to_error()
-    except ValidationError:
-        return WantuiError(f"the daemon answered {answer.status}")

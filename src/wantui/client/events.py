@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from wantui.api.base import Reply
+from wantui.api.cleaning import Gone
 from wantui.api.download import Download
 from wantui.api.event import EventId, EventKind, Notice
 from wantui.api.hardware import Hardware
@@ -27,6 +28,7 @@ _OBJECTS: dict[EventKind, type[Reply]] = {
     EventKind.DOWNLOAD: Download,
     EventKind.WORKER: Worker,
     EventKind.QUEUE: Queue,
+    EventKind.GONE: Gone,
     EventKind.HARDWARE: Hardware,
     EventKind.RESYNC: Notice,
     EventKind.GOODBYE: Notice,

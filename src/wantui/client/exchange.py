@@ -11,13 +11,26 @@ import contextlib
 import socket
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
 from pathlib import Path
+from urllib.parse import urlencode
 
 import h11
 
 from wantui.errors import DaemonUnreachable, TimedOut
+from wantui.peer import peer_uid
 
 RECEIVE_BYTES = 1 << 16
+Query = Mapping[str, str | int | float | bool | None]
 _HEADERS = {"Host": "wantui", "Connection": "close"}
+
+
+def target_of(path: str, query: Query | None) -> str:
+    """With the values that are given; a truth value as JSON has it."""
+    values = {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in (query or {}).items()
+        if value is not None
+    }
+    return f"{path}?{urlencode(values)}" if values else path
 
 
 class Answer:
@@ -50,17 +63,24 @@ async def exchange(
     headers: Mapping[str, str] | None,
     body: bytes | AsyncIterable[bytes],
     silence_s: float,
+    owner: int,
 ) -> AsyncIterator[Answer]:
     """Send a request to the socket at `path`; the answer can be read while this is open.
 
     A body that is no `bytes` needs its Content-Length among the headers. `silence_s` is how long
-    the daemon may neither take nor send anything. Raises DaemonUnreachable and TimedOut.
+    the daemon may neither take nor send anything. Nothing is said to a daemon of another user than
+    `owner` and root. Raises DaemonUnreachable and TimedOut.
     """
     length = {"Content-Length": str(len(body))} if isinstance(body, bytes) else {}
     fields = {**_HEADERS, **length, **(headers or {})}
     request = h11.Request(method=method, target=target, headers=list(fields.items()))
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as end:
         line = await _Line.to(path, end, silence_s)
+        if (uid := peer_uid(end)) not in (owner, 0):
+            raise DaemonUnreachable(
+                f"what listens at {path} belongs to uid {uid}, the socket to uid {owner}",
+                hint="do not talk to it: someone took the daemon's place",
+            )
         with contextlib.suppress(DaemonUnreachable):  # it may answer, and close, before the end
             await line.send(request)
             async for piece in _pieces_of(body):

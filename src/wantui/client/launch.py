@@ -13,6 +13,14 @@ from pathlib import Path
 from wantui.api.hello import Hello
 from wantui.client.address import Address
 from wantui.client.client import Client
+from wantui.client.unit import (
+    Manager,
+    Unit,
+    command,
+    environment_of_its_own,
+    lingers,
+    start_log,
+)
 from wantui.errors import DaemonStartFailed, DaemonUnreachable
 from wantui.files import PRIVATE_FILE, private_folder
 from wantui.paths import Paths
@@ -44,13 +52,20 @@ async def open_client(
 
 
 async def start_daemon(paths: Paths, settings: Settings) -> Hello:
-    """Start our daemon unless one answers, and wait until it does. Safe to call twenty at once."""
+    """Start our daemon unless one answers, and wait until it does. Safe to call twenty at once.
+
+    By systemd where it was installed as a unit, or where what systemd runs outlives the session;
+    else as a process of its own.
+    """
     address = Address.find(paths, environment={})
     if hello := await _answers(address):
         return hello
+    private_folder(paths.state)
     private_folder(paths.logs)
-    start_log = paths.logs / "daemon-start.log"
-    pid = _spawn(start_log)
+    log = start_log(paths)
+    if hello := await _start_by_systemd(paths, address, settings.daemon.start_timeout_s):
+        return hello
+    pid = _spawn(log)
     deadline = asyncio.get_running_loop().time() + settings.daemon.start_timeout_s
     while asyncio.get_running_loop().time() < deadline:
         if hello := await _answers(address):
@@ -59,11 +74,36 @@ async def start_daemon(paths: Paths, settings: Settings) -> Hello:
         if ended:
             break
         if ended == 0 and lock_is_free(paths.lock):
-            pid = _spawn(start_log)  # the daemon that it found was on its way out
+            pid = _spawn(log)  # the daemon that it found was on its way out
         await asyncio.sleep(POLL_S)
     if hello := await _answers(address):
         return hello
-    raise _start_failure(start_log)
+    raise _start_failure(log)
+
+
+async def _start_by_systemd(paths: Paths, address: Address, timeout_s: float) -> Hello | None:
+    """None where systemd is not to be used, or is of no use. Raises DaemonStartFailed."""
+    manager = await asyncio.to_thread(Manager.find)
+    if manager is None:
+        return None
+    unit, log = Unit.of(paths), start_log(paths)
+    log.unlink(missing_ok=True)
+    if await asyncio.to_thread(manager.knows, unit):
+        await asyncio.to_thread(manager.start, unit)
+    elif lingers():
+        await asyncio.to_thread(manager.run, unit, paths)
+    else:
+        return None
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    while asyncio.get_running_loop().time() < deadline:
+        if hello := await _answers(address):
+            return hello
+        if not await asyncio.to_thread(manager.is_up, unit):
+            break
+        await asyncio.sleep(POLL_S)
+    if _said(log):
+        raise _start_failure(log)
+    return await _answers(address)
 
 
 async def _answers(address: Address) -> Hello | None:
@@ -75,16 +115,12 @@ async def _answers(address: Address) -> Hello | None:
 
 
 def _spawn(log: Path) -> int:
-    """A daemon with a session of its own, so that the terminal's end does not reach it.
-
-    `-P`: a module that lies where the command was given is none of ours.
-    """
-    command = [sys.executable, "-P", "-m", "wantui.daemon", "run", "--if-none"]
+    """A daemon with a session of its own, so that the terminal's end does not reach it."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     return os.posix_spawn(
         sys.executable,
-        command,
-        os.environ,
+        command(),
+        environment_of_its_own(os.environ),
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(log), flags, PRIVATE_FILE),
@@ -130,9 +166,16 @@ def lock_is_free(lock: Path) -> bool:
     return True
 
 
+def _said(log: Path) -> str:
+    try:
+        return log.read_text("utf-8", "replace").strip()
+    except FileNotFoundError:
+        return ""
+
+
 def _start_failure(log: Path) -> DaemonStartFailed:
     """With the daemon's own words, when it left some."""
-    lines = log.read_text("utf-8", "replace").strip().splitlines()
+    lines = _said(log).splitlines()
     said = {
         kind: one_line(text, 300)
         for kind, _, text in (line.partition(": ") for line in lines)

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from wantui.api.asked import fields_of
 from wantui.api.hello import Hello
-from wantui.api.job import Job, Params
-from wantui.api.lora import LoraUse
+from wantui.api.job import Job
 from wantui.api.model import ModelStatus
+from wantui.api.plan import Plan
 from wantui.api.provenance import Provenance
 from wantui.client.mp4 import read_comment
 from wantui.errors import InvalidRequest
-
-CARRIED: tuple[str, ...] = (
-    *("prompt", "negative_prompt", "frames", "fps", "steps", "guidance", "guidance_low"),
-    *("shift", "sampler", "seed"),
-)
-"""Fields that a request has under the name that they have in a job's parameters."""
 
 
 @dataclass(frozen=True)
@@ -48,39 +43,8 @@ class Clip:
 
     def fields(self) -> dict[str, Any]:
         """What to ask for to get the same again; what does not apply is None."""
-        params = self.made.params
-        asked = {name: getattr(params, name) for name in CARRIED}
-        return asked | {
-            "model": self.made.model,
-            "quality": self.made.quality,
-            "size": f"{params.width}x{params.height}",
-            "sampler": params.sampler.value,
-            "image": params.image.sha256 if params.image else None,
-            "loras": [
-                LoraUse(adapter=lora.sha256, strength=lora.strength, expert=lora.expert)
-                for lora in params.loras
-            ],
-            **self._encoding(),
-        }
-
-    def _encoding(self) -> dict[str, Any]:
-        written = self.made.encoding
-        if written is None:
-            return {}
-        return {"codec": written.codec.value, "crf": written.crf, "png": written.png}
-
-
-def overridden(clip: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The clip's fields with those that were given in their place, if they are not None.
-
-    Guidance of the low-noise expert follows the high one's when only that is given, as ever, and a
-    codec's own scale of quality goes with the codec.
-    """
-    fields = {**clip, **{name: value for name, value in given.items() if value is not None}}
-    for leader, follower in (("guidance", "guidance_low"), ("codec", "crf")):
-        if given.get(leader) is not None and given.get(follower) is None:
-            fields[follower] = None
-    return fields
+        made = self.made
+        return fields_of(made.model, made.quality, made.params, made.encoding)
 
 
 def differences(
@@ -119,7 +83,21 @@ def _differ(was: str, here: str) -> bool:
     return len(was) == len(here) and was != here
 
 
-def resolved_otherwise(made: Params, job: Job) -> Iterator[str]:
-    """What became other than in the clip though it was not asked for: the model has changed."""
-    if job.params.boundary != made.boundary:
-        yield f"made with boundary {made.boundary}, this model has {job.params.boundary}"
+def resolved_otherwise(made: Provenance, job: Job) -> Iterator[str]:
+    """What became other than in the clip though it was not asked for: the model has changed, or the
+    machine does the same in another way.
+    """
+    was, now = made.params.boundary, job.params.boundary
+    if now != was:
+        yield f"made with boundary {was}, this model has {now}"
+    if job.asked_plan is not None:
+        yield from _planned_otherwise(made.plan, job.asked_plan)
+
+
+def _planned_otherwise(was: Plan, now: Plan) -> Iterator[str]:
+    if now.compiled != was.compiled:
+        ways = {True: "compiled", False: "plain"}
+        yield f"made by {ways[was.compiled]} blocks, here they run {ways[now.compiled]}"
+    if now.tiled_decode != was.tiled_decode:
+        ways = {True: "in tiles", False: "whole"}
+        yield f"decoded {ways[was.tiled_decode]}, here it is {ways[now.tiled_decode]}"

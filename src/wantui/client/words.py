@@ -41,10 +41,16 @@ _WAITS: dict[WaitsFor, str] = {
     WaitsFor.DEVICE: "waits for the device",
     WaitsFor.WEIGHTS: "waits for weights",
     WaitsFor.ENGINE: "waits for the engine",
+    WaitsFor.DEPENDENCY: "waits for another job",
+    WaitsFor.TIME: "is not to start yet",
     WaitsFor.DISK: "waits for disk space",
     WaitsFor.WORKER: "waits for a worker that starts (see: wantui logs worker)",
     WaitsFor.MEMORY: "waits for memory that others hold (see: wantui hw)",
 }
+
+
+NO_ROOM = "the disk is full, or takes no writes"
+"""Why nothing is handed out, and nothing new is taken."""
 
 
 def state(job: Job) -> str:
@@ -82,7 +88,16 @@ def lora(used: LoraUsed) -> str:
 
 def waiting(job: Job) -> str:
     """Why a queued job does not run yet; empty when it is the next."""
-    return ", ".join(_WAITS[reason] for reason in job.waits_for)
+    return ", ".join(_wait(job, reason) for reason in job.waits_for)
+
+
+def _wait(job: Job, reason: WaitsFor) -> str:
+    """Where the job itself knows more, with that."""
+    if reason is WaitsFor.DEPENDENCY and job.unmet:
+        return f"waits for job{'s' * (len(job.unmet) > 1)} {', '.join(map(str, job.unmet))}"
+    if reason is WaitsFor.TIME and job.start_at is not None:
+        return f"starts {clock(job.start_at)}"
+    return _WAITS[reason]
 
 
 def stage(progress: Progress) -> str:

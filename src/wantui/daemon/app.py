@@ -28,7 +28,7 @@ from wantui.daemon.routes import (
     queue,
     uploads,
 )
-from wantui.daemon.routes.common import known_parameters
+from wantui.daemon.routes.common import known_parameters, permitted, roomy
 
 
 def create_app(parts: Parts, shutdown: asyncio.Event) -> FastAPI:
@@ -39,7 +39,7 @@ def create_app(parts: Parts, shutdown: asyncio.Event) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         responses={"default": {"model": ErrorReply, "description": "What failed, and what to do"}},
-        dependencies=[Depends(known_parameters)],
+        dependencies=[Depends(permitted), Depends(known_parameters), Depends(roomy)],
     )
     app.state.parts = parts
     app.state.shutdown = shutdown

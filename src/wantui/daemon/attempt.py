@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from wantui.api.job import JobWarning
+from wantui.api.model import WeightsStatus
+from wantui.api.plan import Plan
 from wantui.catalog.encoding import resolve_encoding
 from wantui.catalog.preview import preview_order
+from wantui.catalog.recipe import Recipe
+from wantui.daemon.heartbeat import Vigil, heard
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.loras import lora_files
 from wantui.daemon.progress import Meter
 from wantui.daemon.scheduler import Claim
 from wantui.daemon.settle import settle
 from wantui.daemon.supervisor import WorkerProcess
+from wantui.daemon.timeouts import Timeouts
 from wantui.errors import WorkerCrashed
 from wantui.paths import Paths
 from wantui.pipe.messages import (
@@ -27,6 +33,7 @@ from wantui.pipe.messages import (
     Failed,
     Generate,
     GgufExpert,
+    Heartbeat,
     Loaded,
     ModelFiles,
     Previewed,
@@ -56,26 +63,11 @@ def order_for(claim: Claim, paths: Paths, settings: Settings, verdicts: Verdicts
     folder.sweep()
     image = folder.image(job)
     folder.prepare(job, paths.uploads / job.params.image.sha256 if job.params.image else None)
-    weights_folder = claim.weights.folder or ""
-    converted = loadable(claim.weights, claim.plan.dtype)
     encoding = job.encoding or resolve_encoding(settings.video)
     return Generate(
         job=job.id,
         attempt=len(job.attempts),
-        weights=ModelFiles(
-            model=recipe.id,
-            folder=weights_folder,
-            pipeline=recipe.pipeline,
-            expand_timesteps=recipe.expand_timesteps,
-            text_tokens=recipe.limits.text_tokens,
-            files=weights_files(recipe, Path(weights_folder), verdicts),
-            converted=tuple(converted_folder(recipe, part, verdicts) for part in converted),
-            gguf=tuple(
-                GgufExpert(component=part.name, path=str(Path(weights_folder, part.gguf)))
-                for part in recipe.components
-                if part.gguf is not None
-            ),
-        ),
+        weights=model_files(claim.recipe, claim.weights, claim.plan, verdicts),
         plan=claim.plan,
         params=job.params,
         quality=job.quality,
@@ -97,6 +89,30 @@ def order_for(claim: Claim, paths: Paths, settings: Settings, verdicts: Verdicts
     )
 
 
+def model_files(
+    catalogued: Recipe, weights: WeightsStatus, plan: Plan, verdicts: Verdicts
+) -> ModelFiles:
+    """A model's files as they are now, for whoever loads it. Raises WeightsAbsent."""
+    recipe = located(catalogued, weights)
+    folder = weights.folder or ""
+    return ModelFiles(
+        model=recipe.id,
+        folder=folder,
+        pipeline=recipe.pipeline,
+        expand_timesteps=recipe.expand_timesteps,
+        text_tokens=recipe.limits.text_tokens,
+        files=weights_files(recipe, Path(folder), verdicts),
+        converted=tuple(
+            converted_folder(recipe, part, verdicts) for part in loadable(weights, plan.dtype)
+        ),
+        gguf=tuple(
+            GgufExpert(component=part.name, path=str(Path(folder, part.gguf)))
+            for part in recipe.components
+            if part.gguf is not None
+        ),
+    )
+
+
 class Attempt:
     """Runs on a ready worker.
 
@@ -112,7 +128,7 @@ class Attempt:
         holds: Callable[[str | None], Awaitable[None]],
         asked_to_stop: asyncio.Event,
     ) -> None:
-        self._job_id = job_id
+        self.job_id = job_id
         self._worker = worker
         self._jobs = jobs
         self._holds = holds
@@ -124,23 +140,30 @@ class Attempt:
         """Whether the worker ended the attempt itself, and takes the next."""
         self.killed_worker = False
         """Whether it was killed because it did not stop."""
+        self.kept_step = False
+        """Whether it kept a step: it brought the job on, whatever became of the worker."""
 
-    async def run(self, order: Generate, stop_grace_s: float) -> None:
+    async def run(self, order: Generate, stop_grace_s: float, timeouts: Timeouts) -> None:
         """Until the job is completed or stopped, and that is on disk.
 
-        Raises what the worker reports as the failure, or WorkerCrashed.
+        Raises what the worker reports as the failure, or WorkerCrashed and what is more exact.
         """
-        await settle(lambda: self._jobs.started_worker(self._job_id, self._worker.pid))
+        vigil = Vigil(timeouts, time.monotonic())
+        await settle(lambda: self._jobs.started_worker(self.job_id, self._worker.pid))
         async with self._stopping(stop_grace_s):
             self._worker.send(order)
-            while not await self._take(await self._report()):
+            while not await self._take(await self._report(vigil)):
                 pass
         self.worker_is_good = True
 
-    async def _report(self) -> Report:
-        """The next report of this job, or of no job."""
-        report = await self._worker.report()
-        if getattr(report, "job", self._job_id) != self._job_id:
+    async def _report(self, vigil: Vigil) -> Report:
+        """The next report of this job, or of no job. Raises WorkerHung when none comes."""
+        try:
+            report = await heard(self._worker, vigil)
+        except WorkerCrashed as error:
+            error.detail.setdefault("stage", vigil.stage.value)
+            raise
+        if getattr(report, "job", self.job_id) != self.job_id:
             raise WorkerCrashed(f"the worker reported on another job: {report.kind}")
         return report
 
@@ -150,7 +173,7 @@ class Attempt:
 
         async def carry_out() -> None:
             await self._asked_to_stop.wait()
-            self._worker.send(Stop(job=self._job_id))
+            self._worker.send(Stop(job=self.job_id))
             await asyncio.sleep(grace_s)
             log.warning("worker %d does not stop: killing it", self._worker.pid)
             self.killed_worker = True
@@ -167,10 +190,10 @@ class Attempt:
         match report:
             case Completed(output=output, timings=timings):
                 self.completed = report
-                await settle(lambda: self._jobs.complete(self._job_id, output, timings))
+                await settle(lambda: self._jobs.complete(self.job_id, output, timings))
                 return True
             case Stopped():
-                await settle(lambda: self._jobs.stopped(self._job_id))
+                await settle(lambda: self._jobs.stopped(self.job_id))
                 return True
             case Failed(error=error, ends=ends):
                 self.worker_is_good = not ends
@@ -187,15 +210,18 @@ class Attempt:
         """What the worker tells of the job while it goes on."""
         match report:
             case Step(stage=stage, step=step, of=of):
-                self._jobs.progress(self._job_id, self._meter.read(stage, step, of))
+                self._jobs.progress(self.job_id, self._meter.read(stage, step, of))
             case Previewed(rev=rev):
-                self._jobs.progress(self._job_id, self._meter.previewed(rev))
+                self._jobs.progress(self.job_id, self._meter.previewed(rev))
             case Began(step=step):
-                await settle(lambda: self._jobs.began(self._job_id, step))
+                await settle(lambda: self._jobs.began(self.job_id, step))
             case Checkpointed(step=step):
-                await settle(lambda: self._jobs.checkpointed(self._job_id, step))
+                self.kept_step = True
+                await settle(lambda: self._jobs.checkpointed(self.job_id, step))
             case Warned(code=code, message=message):
                 warning = JobWarning(code=code, message=message)
-                await settle(lambda: self._jobs.warn(self._job_id, warning))
+                await settle(lambda: self._jobs.warn(self.job_id, warning))
+            case Heartbeat():
+                pass  # that it came is all that it says here
             case _:
                 log.warning("worker sent %r in the middle of a job", report.kind)

@@ -11,6 +11,7 @@ from wantui.text import bytes_text
 
 UPLOADS = "/api/uploads"
 ADAPTERS = "/api/adapters"
+BATCHES = "/api/jobs/batch"
 MAX_HEAD_BYTES = 8 + MAX_HEADER_BYTES
 
 
@@ -29,6 +30,7 @@ class BodyLimit:
         files = {
             UPLOADS: limits.image_bytes,
             ADAPTERS: limits.adapter_bytes,
+            BATCHES: limits.batch_bytes,
             f"{ADAPTERS}/check": MAX_HEAD_BYTES,
         }
         most = files.get(scope["path"], limits.body_bytes)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -20,7 +21,9 @@ from wantui.pipe.framing import MAX_LINE_BYTES, encode
 from wantui.pipe.messages import Message
 
 EXIT_S = 10.0
-"""How long one that was told to leave may take, in seconds."""
+"""How long one that was told to leave, or killed, may take, in seconds."""
+
+log = logging.getLogger(__name__)
 
 
 class Child:
@@ -29,14 +32,26 @@ class Child:
         process: asyncio.subprocess.Process,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        ended: Callable[[int], None],
     ) -> None:
         self._process = process
         self._reader = reader
         self._writer = writer
+        self._watching = asyncio.create_task(self._watch(ended))
+        self._dismissed = False
 
     @classmethod
-    async def start(cls, module: str, environment: Mapping[str, str], log_file: Path) -> Self:
-        """Run a module of ours; what it prints goes to the log. Raises OSError."""
+    async def start(
+        cls,
+        module: str,
+        environment: Mapping[str, str],
+        log_file: Path,
+        ended: Callable[[int], None],
+    ) -> Self:
+        """Run a module of ours; what it prints goes to the log. Raises OSError.
+
+        `ended` is told its process id once it is gone.
+        """
         ours, theirs = socket.socketpair()
         with theirs:
             flags = ("--fd", str(theirs.fileno()), "--parent", str(os.getpid()))
@@ -56,7 +71,11 @@ class Child:
                 ours.close()
                 raise
         reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE_BYTES)
-        return cls(process, reader, writer)
+        return cls(process, reader, writer, ended)
+
+    async def _watch(self, ended: Callable[[int], None]) -> None:
+        await self._process.wait()
+        ended(self.pid)
 
     @property
     def pid(self) -> int:
@@ -91,15 +110,25 @@ class Child:
         return self.ended
 
     async def kill(self) -> None:
-        """End it now, with everything that it started."""
+        """End it now, with everything that it started.
+
+        `ended` is false afterwards if the kernel does not let go of it, as in a driver that hangs.
+        """
         self.dismiss()
-        await self.end()
+        if not await self.left():
+            log.error("process %d does not die: it hangs in the kernel", self.pid)
 
     def dismiss(self) -> None:
         """As `kill`, without waiting: who waits for a slow disk ends when that is done."""
+        self._dismissed = True
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._writer.close()
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether someone else than us sent it SIGKILL."""
+        return self._process.returncode == -signal.SIGKILL and not self._dismissed
 
     async def ending(self) -> str:
         """How it ended, in words that go after its name."""
@@ -107,7 +136,7 @@ class Child:
             return "closed its pipe and hangs"
         code = self._process.returncode or 0
         if code == -signal.SIGKILL:
-            return "was killed (SIGKILL): by hand, or by the kernel for want of memory"
+            return "was killed (SIGKILL)"
         if code < 0:
             return f"died of {signal.Signals(-code).name}"
         return f"exited with status {code}"

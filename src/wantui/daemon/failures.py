@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from wantui.api.batch import BatchRequest
 from wantui.api.error import ErrorBody, ErrorReply
 from wantui.api.job import JobRequest
-from wantui.errors import InvalidRequest, QueueFull, UnknownField, WantuiError
+from wantui.errors import DiskFull, InvalidRequest, QueueFull, UnknownField, WantuiError
 from wantui.text import nearest, one_line
 
 log = logging.getLogger(__name__)
@@ -37,9 +39,11 @@ def _answer(error: WantuiError, status: int | None = None) -> Response:
     )
 
 
-async def _wantui_error(_: Request, error: Exception) -> Response:
+async def _wantui_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, WantuiError):
         raise error
+    if isinstance(error, DiskFull):
+        request.app.state.parts.disk_is_full()
     return _answer(error)
 
 
@@ -71,6 +75,18 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 def _first_problem(error: RequestValidationError, body: type[BaseModel]) -> InvalidRequest:
     unknown = [each for each in error.errors() if each["type"] == "extra_forbidden"]
     problem = (unknown or error.errors())[0]
+    match problem["loc"]:
+        case ("body", "jobs", int(number), *inside) if inside and body is BatchRequest:
+            one = _refusal({**problem, "loc": ("body", *inside)}, JobRequest)
+            return type(one)(
+                f"jobs[{number}]: {one.message}",
+                hint=one.hint,
+                detail={**one.detail, "entry": number},
+            )
+    return _refusal(problem, body)
+
+
+def _refusal(problem: Mapping[str, Any], body: type[BaseModel]) -> InvalidRequest:
     where = [str(part) for part in problem["loc"] if part not in ("body", "query", "path")]
     field = one_line(".".join(where), 80) or "body"
     if problem["type"] == "extra_forbidden":

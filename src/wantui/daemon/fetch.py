@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from wantui.daemon.child import Child
+from wantui.daemon.children import Children
 from wantui.errors import FetcherCrashed
 from wantui.pipe.fetch import (
     Checked,
@@ -42,10 +43,12 @@ class Fetch:
 
     def __init__(
         self,
+        children: Children,
         order: Callable[[], Awaitable[FetchOrder]],
         log_file: Callable[[], Path],
         told: Callable[[Telling], Awaitable[None]],
     ) -> None:
+        self._children = children
         self._order = order
         self._log_file = log_file
         self._told = told
@@ -86,7 +89,7 @@ class Fetch:
         order = await self._order()
         module = "wantui.worker.converter" if isinstance(order, ConvertFiles) else "wantui.fetcher"
         try:
-            child = await Child.start(module, os.environ, self._log_file())
+            child = await self._children.start(module, os.environ, self._log_file())
         except OSError as error:
             raise FetcherCrashed(f"{module} cannot be started: {error}") from error
         halting = asyncio.create_task(self._halt_on_request(child))

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from wantui.api.download import Download, DownloadAction, DownloadState
 from wantui.daemon.cargo import Cargo
+from wantui.daemon.children import Children
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.fetch import Fetch, Telling
 from wantui.daemon.naming import Naming
@@ -36,6 +37,7 @@ class FetchLane:
         cargo_of: Callable[[Download], Cargo],
         book: VerdictBook,
         naming: Naming,
+        children: Children,
         log_file: Callable[[], Path],
     ) -> None:
         self._actions = actions
@@ -43,6 +45,7 @@ class FetchLane:
         self._cargo_of = cargo_of
         self._book = book
         self._naming = naming
+        self._children = children
         self._log_file = log_file
         self._news = downloads.news()
 
@@ -90,7 +93,7 @@ class FetchLane:
         async def told(report: Telling) -> None:
             await self._told(download_id, cargo, report, pace)
 
-        fetch = Fetch(order, self._log_file, told)
+        fetch = Fetch(self._children, order, self._log_file, told)
         async with self._naming.under_way(f"download {download_id}", lambda: fetch.cut_short):
             if not await settle(lambda: self._downloads.begin(download_id, fetch)):
                 return None

@@ -64,25 +64,37 @@ class Findings:
         identity = disk_id(self._disks[role]) if role in self._disks else None
         return self._book.rates.get(identity or "")
 
-    async def find(self, driver: str | None, *, anew: bool = False, ask: bool = True) -> None:
+    async def find(
+        self, driver: str | None, *, anew: bool = False, ask: bool = True, measure: bool = True
+    ) -> None:
         """Find out what is not known, `anew` also what is; one after the other.
 
-        Without `ask` the engine is left alone. What a cancelled caller began goes on.
+        Without `ask` the engine is left alone, without `measure` the disks are. What a cancelled
+        caller began goes on.
         """
-        looking = asyncio.create_task(self._find(driver, anew=anew, ask=ask))
+        looking = asyncio.create_task(self._find(driver, anew=anew, ask=ask, measure=measure))
         self._looking.add(looking)
         looking.add_done_callback(self._looking.discard)
         await asyncio.shield(looking)
+
+    def compiles_not(self, driver: str | None, problem: str) -> None:
+        """A job's blocks could not be compiled, whatever the engine said when it was asked.
+
+        That holds until it is asked anew, in this environment.
+        """
+        if (said := self.engine(driver)) is not None:
+            facts = said.model_copy(update={"compiles": False, "compile_problem": problem})
+            self._keep(self._book.model_copy(update={"engine": facts}))
 
     async def stop(self) -> None:
         for looking in self._looking:
             looking.cancel()
         await asyncio.gather(*self._looking, return_exceptions=True)
 
-    async def _find(self, driver: str | None, *, anew: bool, ask: bool) -> None:
+    async def _find(self, driver: str | None, *, anew: bool, ask: bool, measure: bool) -> None:
         async with self._one_at_a_time:
             update: dict[str, object] = {}
-            if rates := await asyncio.to_thread(self._measure, anew=anew):
+            if measure and (rates := await asyncio.to_thread(self._measure, anew=anew)):
                 update["rates"] = {**self._book.rates, **rates}
             if ask and (anew or self.engine(driver) is None):
                 facts = await ask_engine(self._order, self._log_file)

@@ -154,7 +154,8 @@ class Housekeeping:
     async def _one(self, plan: Removal) -> None:
         """A file that another repository has as well stays proven, though its stat changes."""
         before = {path: info for path in plan.shared if (info := file_at(path)) is not None}
-        async with self._naming.under_way(f"removal from {plan.repository}", lambda: False):
+        what = f"removal from {plan.repository}"
+        async with self._naming.under_way(what, lambda: False, makes_room=True):
             try:
                 await asyncio.to_thread(carry_out, plan, self._hub_cache)
             finally:  # of a removal that failed on its way some names are gone

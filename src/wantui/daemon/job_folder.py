@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from wantui.errors import FolderUnsafe
 from wantui.files import full_disk_named, private_folder, sweep, write_atomic
 
 log = logging.getLogger(__name__)
+
+
+NUMBER = re.compile(r"[0-9]{1,15}")
+"""What a job's folder is called; longer names are none of ours."""
 
 
 class JobFolder:
@@ -90,6 +95,7 @@ class JobFolder:
             asked = {"id", "model", "quality", "faithful", "params", "encoding"}
             asked |= {"owner", "created_at"}
             write_atomic(request, job.model_dump_json(indent=2, include=asked).encode())
+        self._take_over_checkpoint(job)
         image = self.image(job)
         if image is not None and upload is not None and not image.exists():
             try:
@@ -98,3 +104,16 @@ class JobFolder:
                 pass
             except OSError:  # a filesystem without links
                 write_atomic(image, upload.read_bytes())
+
+    def _take_over_checkpoint(self, job: Job) -> None:
+        """Another try goes on from what the first has kept, unless it has kept something itself."""
+        if job.retry_of is None or job.checkpoint_step is None or self.checkpoint.exists():
+            return
+        with contextlib.suppress(OSError):  # it was removed, or there are no links: start over
+            os.link(JobFolder(self.path.parent / str(job.retry_of)).checkpoint, self.checkpoint)
+
+
+def highest_job(jobs: Path) -> int:
+    """The highest number of a job that has a folder; 0 without any."""
+    names = (path.name for path in jobs.iterdir())
+    return max((int(name) for name in names if NUMBER.fullmatch(name)), default=0)

@@ -5,21 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import NoReturn
 
+from wantui.api.job import JobWarning
 from wantui.api.worker import WorkerState
 from wantui.daemon.attempt import Attempt, order_for
+from wantui.daemon.backoff import Backoff
+from wantui.daemon.device_worker import DeviceWorker
 from wantui.daemon.inventory import Inventory
 from wantui.daemon.job_folder import JobFolder
-from wantui.daemon.logs import rotated
 from wantui.daemon.planner import Planner
 from wantui.daemon.scheduler import Claim, Scheduler
 from wantui.daemon.settle import settle
 from wantui.daemon.supervisor import WorkerProcess
-from wantui.daemon.workers import WorkerBoard
+from wantui.daemon.timeouts import Timeouts
 from wantui.errors import (
+    CompileFailed,
+    DaemonUnreachable,
     DiskFull,
+    HostOutOfMemory,
     OutOfMemory,
     WantuiError,
     WeightsChanged,
@@ -36,51 +45,61 @@ LOOK_AGAIN_S = 5.0
 """How often a lane looks whether missing weights or disk space are there."""
 START_AGAIN_S = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
 """How long a lane whose worker does not start waits before each further try."""
+CRASH_AGAIN_S = (0.0, *START_AGAIN_S)
+"""And one whose worker crashed: at once for the first in a row, which may be the job's; but a
+device that is broken must not use up the attempts of a whole queue in a minute."""
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class _Errand:
+    """Something to be done by the lane when no job runs, before the next one does."""
+
+    work: Callable[[], Awaitable[None]]
+    done: asyncio.Future[None]
+
+
 class Lane:
-    """Owns one device. `run` until it is cancelled; then the job goes back to the queue."""
+    """Owns one device. `run` until it is cancelled; then the job goes back to the queue.
+
+    `wake` is set when there may be something to do.
+    """
 
     def __init__(
         self,
         device: str,
-        device_name: str,
+        worker: DeviceWorker,
         *,
+        wake: asyncio.Event,
         paths: Paths,
         settings: Settings,
         scheduler: Scheduler,
         jobs: Jobs,
         inventory: Inventory,
         planner: Planner,
-        board: WorkerBoard,
     ) -> None:
-        self._device = device
-        self._device_name = device_name
+        self.device = device
+        self.worker = worker
         self._paths = paths
         self._settings = settings
         self._scheduler = scheduler
         self._jobs = jobs
         self._inventory = inventory
         self._planner = planner
-        self._board = board
-        self._wake = asyncio.Event()
+        self._wake = wake
         self._asked_to_stop = asyncio.Event()
         self._free = asyncio.Event()
         self._free.set()
-        self._job: int | None = None
-        self._model: str | None = None
-        self._worker: WorkerProcess | None = None
-        self._keep_until = 0.0
-        """When an idle worker is let go, by the loop's clock."""
-        self._watching: asyncio.Task[None] | None = None
+        self.job: int | None = None
+        """The one that runs here, or is about to."""
+        self._errands: deque[_Errand] = deque()
         self._doubted: set[int] = set()
         """Jobs whose weights were read again once because they did not load."""
         self._excused: set[int] = set()
         """Jobs that ran out of memory once since others had taken it."""
-        self._failed_starts = 0
-        self._start_again = 0.0
+        self._starts = Backoff(START_AGAIN_S)
+        self._crashes = Backoff(CRASH_AGAIN_S)
 
     async def drained(self) -> None:
         """Returns once no job runs here."""
@@ -92,52 +111,83 @@ class Lane:
 
     def stop(self, job_id: int) -> None:
         """The job was cancelled or held: have its worker stop, if it is here."""
-        if self._job == job_id:
+        if self.job == job_id:
             self._asked_to_stop.set()
+
+    def yield_job(self) -> None:
+        """Have the job that runs here, if any, keep its last step and go back to the queue."""
+        if self.job is not None:
+            self._asked_to_stop.set()
+
+    async def run_errand(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Have the lane do something once no job runs here. Raises what it raises."""
+        errand = _Errand(work, asyncio.get_running_loop().create_future())
+        self._errands.append(errand)
+        self.wake()
+        await asyncio.shield(errand.done)
 
     async def run(self) -> NoReturn:
         try:
+            await self._planner.prepare(self.device)
             while True:
                 self._wake.clear()
+                await self._run_errands()
                 claim = None
-                if _now() >= self._start_again:
-                    claim = await self._scheduler.claim(self._device, self._choose)
+                if self._wait_s() <= 0:
+                    await self.worker.memory_back()
+                    loaded = self.worker.model
+                    claim = await self._scheduler.claim(self.device, loaded, self._choose)
                 if claim is not None:
                     await self._attempt(claim)
-                    self._keep_until = _now() + self._settings.worker.keep_alive_s
-                self._job = None
+                    self.worker.rests()
+                self.job = None
                 self._free.set()
                 if claim is None:
                     await self._rest()
         finally:
-            await asyncio.shield(self._drop_worker())
+            self._refuse_errands()
+            await asyncio.shield(self.worker.drop())
+
+    async def _run_errands(self) -> None:
+        while self._errands:
+            errand = self._errands[0]
+            try:
+                await errand.work()
+            except WantuiError as error:
+                errand.done.set_exception(error)
+            else:
+                errand.done.set_result(None)
+            self._errands.popleft()
+
+    def _refuse_errands(self) -> None:
+        for errand in self._errands:
+            errand.done.set_exception(DaemonUnreachable("the daemon is stopping"))
 
     def _choose(self, job_id: int) -> None:
-        self._job = job_id
+        self.job = job_id
         self._free.clear()
         self._asked_to_stop.clear()
+
+    def _wait_s(self) -> float:
+        """Until a worker that did not start, or crashed too often, is worth another try."""
+        return max(self._starts.left_s(_now()), self._crashes.left_s(_now()))
 
     async def _rest(self) -> None:
         """Wait until there may be something to do; a worker that dies or idles too long is let go.
 
-        Also until a worker that did not start is worth another try.
+        Also until a worker is worth another try.
         """
-        if self._worker is not None and self._worker.ended:
-            log.warning("worker %d ended while it was idle", self._worker.pid)
-            await self._drop_worker()
+        await self.worker.drop_if_ended()
         limits_s = [LOOK_AGAIN_S] if self._scheduler.look_again else []
-        if self._failed_starts:
-            limits_s.append(self._start_again - _now())
-        if self._worker is not None:
-            limits_s.append(self._keep_until - _now())
+        limits_s += [wait_s for wait_s in (self._wait_s(),) if wait_s > 0]
+        limits_s += [kept_s for kept_s in (self.worker.kept_s,) if kept_s < math.inf]
         try:
             async with asyncio.timeout(max(min(limits_s), 0.0) if limits_s else None):
                 await self._wake.wait()
         except TimeoutError:
-            if self._worker is not None and _now() >= self._keep_until:
-                log.info("worker %d was idle for long: letting it go", self._worker.pid)
-                await self._worker.leave()
-                await self._drop_worker()
+            if self.worker.kept_s <= 0:
+                log.info("the worker was idle for long: letting it go")
+                await self.worker.let_go()
 
     async def _attempt(self, claim: Claim) -> None:
         """Carry a claimed job out; whatever happens, it has an outcome on disk afterwards."""
@@ -145,6 +195,7 @@ class Lane:
         try:
             try:
                 worker = await self._ready_worker()
+                timeouts = await self._timeouts(claim)
                 order = await self._order(claim)
             except WorkerStartFailed as error:
                 await self._no_worker(job_id, error)
@@ -155,7 +206,7 @@ class Lane:
             except WantuiError as error:
                 await self._fail(job_id, error)
             else:
-                await self._generate(claim, worker, order)
+                await self._generate(claim, worker, order, timeouts)
         except asyncio.CancelledError:
             await asyncio.shield(self._interrupt(job_id))
             raise
@@ -174,27 +225,49 @@ class Lane:
             raise WeightsChanged(f"the weights of {claim.recipe.id} are not what was verified")
         return order
 
-    async def _generate(self, claim: Claim, worker: WorkerProcess, order: Generate) -> None:
-        job_id, was_loaded = claim.job.id, self._model == claim.recipe.id
-        self._show(WorkerState.BUSY)
+    async def _timeouts(self, claim: Claim) -> Timeouts:
+        expected = await self._planner.expected(claim.wanted, claim.plan)
+        steps, compiled = claim.job.params.steps, claim.plan.compiled
+        return Timeouts(expected, steps, compiled, self._settings.worker)
+
+    async def _generate(
+        self, claim: Claim, worker: WorkerProcess, order: Generate, timeouts: Timeouts
+    ) -> None:
+        job_id, was_loaded = claim.job.id, self.worker.model == claim.recipe.id
+        self.worker.took(claim.plan.device_bytes)
+        self.worker.show(WorkerState.BUSY, job_id)
         attempt = Attempt(job_id, worker, self._jobs, self._holds, self._asked_to_stop)
         failure = None
         try:
-            await attempt.run(order, self._settings.worker.stop_grace_s)
+            await attempt.run(order, self._settings.worker.stop_grace_s, timeouts)
         except WantuiError as error:
             failure = error
-        if attempt.worker_is_good:
-            self._show(WorkerState.IDLE)
-        else:
-            await self._drop_worker()
-            await asyncio.to_thread(JobFolder(self._paths.job(job_id)).sweep)
+        await self._is_over(attempt)
         if failure is None:
             if attempt.completed is not None:
                 await self._learn(claim, attempt.completed, was_loaded=was_loaded)
-            return
-        if attempt.killed_worker:  # none of the job's: it would not stop
+        elif attempt.killed_worker:  # none of the job's: it would not stop
             await settle(lambda: self._jobs.stopped(job_id))
-        elif isinstance(failure, DiskFull):
+        else:
+            await self._explain(claim, failure)
+
+    async def _is_over(self, attempt: Attempt) -> None:
+        """What an attempt's end means for the worker, and for the next one."""
+        if attempt.worker_is_good or attempt.killed_worker or attempt.kept_step:
+            self._crashes.succeeded()
+            self._scheduler.worker_starts(self.device, well=True)
+        else:
+            self._crashed()
+        if attempt.worker_is_good:
+            self.worker.show(WorkerState.IDLE)
+        else:
+            await self.worker.drop()
+            await asyncio.to_thread(JobFolder(self._paths.job(attempt.job_id)).sweep)
+
+    async def _explain(self, claim: Claim, failure: WantuiError) -> None:
+        """What becomes of a job whose attempt failed."""
+        job_id = claim.job.id
+        if isinstance(failure, DiskFull):
             log.warning("job %d: %s: it runs again once there is room", job_id, failure.message)
             self._scheduler.disk_is_full()
             await settle(lambda: self._jobs.stopped(job_id))
@@ -202,8 +275,8 @@ class Lane:
             log.warning("job %d: %s: its weights are verified again", job_id, failure.message)
             await settle(lambda: self._inventory.doubt(claim.recipe))
             await settle(lambda: self._jobs.stopped(job_id))
-        elif isinstance(failure, OutOfMemory):
-            await self._step_down(claim, failure)
+        elif isinstance(failure, OutOfMemory | HostOutOfMemory | CompileFailed):
+            await self._by_another_plan(claim, failure)
         else:
             await self._fail(job_id, failure)
 
@@ -220,16 +293,20 @@ class Lane:
         )
         await self._planner.learn(claim.wanted, claim.plan, ran)
 
-    async def _step_down(self, claim: Claim, failure: OutOfMemory) -> None:
-        """Have the job go on beside others that took memory meanwhile, which proves nothing of its
-        plan; else by a plan that takes less, if there is one.
+    async def _by_another_plan(
+        self, claim: Claim, failure: OutOfMemory | HostOutOfMemory | CompileFailed
+    ) -> None:
+        """Have the job go on without what it could not have, if there is such a plan; beside others
+        that took memory meanwhile, which proves nothing of its own.
         """
         job_id = claim.job.id
-        change = None
-        if job_id not in self._excused:  # once: what others hold may differ by a little for ever
+        change: JobWarning | None = None
+        if isinstance(failure, CompileFailed):
+            change = await self._planner.go_plain(failure)
+        elif job_id not in self._excused:  # once: what others hold may differ by a little for ever
             self._excused.add(job_id)
             change = await self._planner.crowded_out(claim.wanted, claim.plan, failure)
-        if change is None:
+        if change is None and not isinstance(failure, CompileFailed):
             change = await self._planner.step_down(claim.wanted, claim.plan, failure)
         if change is None:
             await self._fail(job_id, failure)
@@ -243,85 +320,55 @@ class Lane:
         self._doubted.add(job_id)
         return not known
 
+    def _crashed(self) -> None:
+        """The worker is lost, and brought nothing on."""
+        wait_s = self._crashes.failed(_now())
+        if wait_s > 0:
+            log.warning("workers of %s keep crashing: waiting %g s", self.device, wait_s)
+            self._scheduler.worker_starts(self.device, well=False)
+
     async def _no_worker(self, job_id: int, error: WorkerStartFailed) -> None:
         """None of the job's: it goes back, and the lane waits longer each time."""
-        await self._drop_worker()
-        wait_s = START_AGAIN_S[min(self._failed_starts, len(START_AGAIN_S) - 1)]
-        self._failed_starts += 1
-        self._start_again = _now() + wait_s
-        self._scheduler.worker_starts(self._device, well=False)
+        await self.worker.drop()
+        wait_s = self._starts.failed(_now())
+        self._scheduler.worker_starts(self.device, well=False)
         log.warning("%s: trying again in %g s", error.message, wait_s)
         await settle(lambda: self._jobs.put_back(job_id))
 
     async def _no_room(self, job_id: int) -> None:
         log.warning("job %d: no room for its folder", job_id)
         self._scheduler.disk_is_full()
-        self._show(WorkerState.IDLE)
+        self.worker.show(WorkerState.IDLE)
         await settle(lambda: self._jobs.put_back(job_id))
 
     async def _not_as_planned(self, job_id: int, error: WeightsChanged) -> None:
         log.warning("job %d: %s: it waits until they are verified", job_id, error.message)
-        self._show(WorkerState.IDLE)
+        self.worker.show(WorkerState.IDLE)
         await settle(lambda: self._jobs.put_back(job_id))
 
     async def _fail(self, job_id: int, error: WantuiError) -> None:
         log.warning("job %d: %s: %s", job_id, error.code, error.message)
-        if self._worker is not None:
-            self._show(WorkerState.IDLE)
+        if self.worker.there:
+            self.worker.show(WorkerState.IDLE)
         await settle(lambda: self._jobs.fail(job_id, error))
 
     async def _interrupt(self, job_id: int) -> None:
-        await self._drop_worker()
+        await self.worker.drop()
         with contextlib.suppress(WantuiError):  # it ended just now, or there is no room to say so
             await self._jobs.stopped(job_id)
 
     async def _ready_worker(self) -> WorkerProcess:
-        if self._worker is not None and self._worker.ended:
-            await self._drop_worker()
-        if self._worker is None:
-            self._show(WorkerState.STARTING)
-            log_file = rotated(self._paths.logs / "worker.log", self._settings.logs)
-            timeout_s = self._settings.worker.start_timeout_s
-            self._worker = await WorkerProcess.start(self._device, log_file, timeout_s)
-            self._watching = asyncio.create_task(self._watch(self._worker))
-            self._failed_starts = 0
-            self._scheduler.worker_starts(self._device, well=True)
-        return self._worker
-
-    async def _watch(self, worker: WorkerProcess) -> None:
-        """An idle worker that dies is noticed then, not when the next job needs it."""
-        await worker.end()
-        self._wake.set()
+        """Raises WorkerStartFailed."""
+        worker = await self.worker.ready()
+        self._starts.succeeded()
+        if self._crashes.left_s(_now()) <= 0:
+            self._scheduler.worker_starts(self.device, well=True)
+        return worker
 
     async def _holds(self, model: str | None) -> None:
-        """The worker took a model in, or let it go."""
-        before, self._model = self._model, model
-        self._show(WorkerState.BUSY)
-        for name in (before, model):
-            if name is not None:
-                await self._inventory.look(name)
-
-    async def _drop_worker(self) -> None:
-        """End the worker, if there is one, and forget what it held."""
-        worker, self._worker = self._worker, None
-        model, self._model = self._model, None
-        if self._watching is not None:
-            self._watching.cancel()
-        if worker is not None:
-            await worker.kill()
-        self._show(WorkerState.GONE)
-        if model is not None:
-            await self._inventory.look(model)
-
-    def _show(self, state: WorkerState) -> None:
-        self._board.set(
-            self._device,
-            self._device_name,
-            state,
-            pid=self._worker.pid if self._worker else None,
-            model=self._model,
-            job=self._job if state is WorkerState.BUSY else None,
-        )
+        """The worker took a model in, or let it go, for the job that runs."""
+        await self.worker.holds(model)
+        self.worker.show(WorkerState.BUSY, self.job)
 
 
 def _now() -> float:

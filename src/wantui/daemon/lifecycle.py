@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import uvicorn
 
 from wantui import __version__
 from wantui.daemon.app import create_app
-from wantui.daemon.listener import PeerProtocol, listening, only_daemon
+from wantui.daemon.listener import listening, listening_to_group, only_daemon, protocol_for
 from wantui.daemon.logs import start_logging
+from wantui.daemon.notify import Notifier
 from wantui.daemon.parts import Parts
 from wantui.files import private_folder
 from wantui.paths import Paths
@@ -34,9 +37,10 @@ class _Server(uvicorn.Server):
     The ticks date the replies, which a socket on one machine does without, and look whether to go.
     """
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._going = asyncio.Event()
+        self._ready = ready
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -44,6 +48,7 @@ class _Server(uvicorn.Server):
 
     async def main_loop(self) -> None:
         await self.on_tick(0)
+        self._ready()
         await self._going.wait()
 
     def go(self) -> None:
@@ -64,30 +69,51 @@ async def serve(paths: Paths, settings: Settings) -> None:
     """
     for folder in (paths.state, paths.run, paths.data, paths.logs):
         private_folder(folder)
+    notifier = Notifier.from_environment(os.environ)
     with only_daemon(paths.lock):
         start_logging(paths, settings.logs)
         shutdown, hurry = asyncio.Event(), asyncio.Event()
         _stop_on_signals(shutdown, hurry)
+        if paths.network is not None:
+            log.warning(
+                "%s is on %s: no WAL there, and the socket is %s",
+                paths.state, paths.network, paths.socket,
+            )  # fmt: skip
         parts = Parts(paths, settings)
         await parts.start()
         try:
-            with listening(paths.socket) as listener:
+            with _listeners(paths, settings.daemon.group_socket) as listeners:
                 log.info("wantui %s listens at %s", __version__, paths.socket)
-                await _serve_until(shutdown, hurry, parts, listener)
+                await _serve_until(shutdown, hurry, parts, listeners, notifier)
         except Exception:
             log.exception("the daemon fails")
             raise
         finally:
+            notifier.stopping()
             await parts.stop(hurry)
             log.info("stopped")
 
 
+@contextlib.contextmanager
+def _listeners(paths: Paths, shared: Path | None) -> Iterator[list[socket.socket]]:
+    with contextlib.ExitStack() as stack:
+        listeners = [stack.enter_context(listening(paths.socket))]
+        if shared is not None:
+            listeners.append(stack.enter_context(listening_to_group(shared)))
+            log.info("the group of %s may come in there", shared)
+        yield listeners
+
+
 async def _serve_until(
-    shutdown: asyncio.Event, hurry: asyncio.Event, parts: Parts, listener: socket.socket
+    shutdown: asyncio.Event,
+    hurry: asyncio.Event,
+    parts: Parts,
+    listeners: list[socket.socket],
+    notifier: Notifier,
 ) -> None:
     config = uvicorn.Config(
         create_app(parts, shutdown),
-        http=PeerProtocol,
+        http=protocol_for(parts.settings.daemon.group_socket),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -97,10 +123,11 @@ async def _serve_until(
         timeout_graceful_shutdown=CLOSE_S,
         timeout_keep_alive=KEEP_ALIVE_S,
     )
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    server = _Server(config, lambda: notifier.ready(f"wantui {__version__}"))
+    serving = asyncio.create_task(server.serve(sockets=listeners))
     asked = asyncio.create_task(shutdown.wait())
     failed = asyncio.create_task(parts.failed())
+    beating = asyncio.create_task(notifier.beat())
     try:
         await asyncio.wait({serving, asked, failed}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -108,8 +135,8 @@ async def _serve_until(
         server.go()
         hurrying = asyncio.create_task(server.hurry(hurry))
         await serving
-        hurrying.cancel()
-        asked.cancel()
+        for task in (hurrying, asked, beating):
+            task.cancel()
     if failed.done():
         failed.result()
     failed.cancel()

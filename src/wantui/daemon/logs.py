@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import logging.handlers
 from pathlib import Path
@@ -9,11 +10,13 @@ from pathlib import Path
 from wantui.api.log import LogText
 from wantui.errors import UnknownLog
 from wantui.files import private_folder
+from wantui.log_lines import LineFormatter
 from wantui.paths import Paths
 from wantui.settings import LogSettings
 
-FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 PIECE_BYTES = 64 * 1024
+PROCESSES = ("daemon", "worker", "fetcher", "hooks")
+"""Whose logs are kept beside those of jobs."""
 JOB_LOG = "log.txt"
 
 
@@ -26,7 +29,7 @@ def start_logging(paths: Paths, settings: LogSettings) -> None:
         backupCount=settings.backups,
         encoding="utf-8",
     )
-    handler.setFormatter(logging.Formatter(FORMAT))
+    handler.setFormatter(LineFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
 
@@ -34,7 +37,7 @@ def rotated(path: Path, settings: LogSettings) -> Path:
     """A log that another process appends to: moved aside here, before that process starts."""
     try:
         if path.stat().st_size > settings.file_bytes:
-            path.replace(path.with_name(f"{path.name}.1"))
+            _make_way(path, settings.backups)
     except FileNotFoundError:
         pass
     except OSError as error:
@@ -42,9 +45,18 @@ def rotated(path: Path, settings: LogSettings) -> Path:
     return path
 
 
+def _make_way(path: Path, backups: int) -> None:
+    """worker.log becomes worker.log.1, that .2, and so on; the oldest goes."""
+    for number in range(backups, 0, -1):
+        newer = path.with_name(f"{path.name}.{number - 1}") if number > 1 else path
+        with contextlib.suppress(FileNotFoundError):
+            newer.replace(path.with_name(f"{path.name}.{number}"))
+    path.unlink(missing_ok=True)
+
+
 def log_path(paths: Paths, name: str) -> Path:
-    """`daemon`, `worker`, or a job's id. Raises UnknownLog."""
-    if name in ("daemon", "worker"):
+    """One of `PROCESSES`, or a job's id. Raises UnknownLog."""
+    if name in PROCESSES:
         return paths.logs / f"{name}.log"
     if name.isascii() and name.isdigit() and len(name) < 19:
         return paths.job(int(name)) / JOB_LOG

@@ -82,6 +82,15 @@ class Machine:
         await self.count_folders()
         return await self.read()
 
+    async def ask_engine(self) -> None:
+        """Unless its answer is known: what it says of the machine is in every reading then."""
+        driver = (await self.read()).driver
+        await self._findings.find(driver, measure=False)
+
+    async def compiles_not(self, problem: str) -> None:
+        """A job has shown that the engine compiles nothing here: it is told so from now on."""
+        self._findings.compiles_not((await self.read()).driver, problem)
+
     async def count_folders(self) -> None:
         """Unless that was just done."""
         if time.monotonic() - self._counted_at >= COUNTED_AGAIN_S:

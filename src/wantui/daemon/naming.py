@@ -44,18 +44,29 @@ class Naming:
             self._news.set()
 
     @contextlib.asynccontextmanager
-    async def under_way(self, what: str, cut_short: Callable[[], bool]) -> AsyncIterator[None]:
+    async def under_way(
+        self, what: str, cut_short: Callable[[], bool], *, makes_room: bool = False
+    ) -> AsyncIterator[None]:
         """Names are made and removed in here; afterwards `cut_short` says if that may be untold.
 
-        Who is cancelled in here was cut short by the daemon's end: the next one sees to it.
+        Who is cancelled in here was cut short by the daemon's end: the next one sees to it. On a
+        full disk this waits until that can be written down, unless it `makes_room` itself.
         """
-        row = await settle(lambda: self._database.run(lambda c: _insert(c, what)))
+        row = await (self._noted_if_there_is_room if makes_room else self._noted)(what)
         try:
             yield
         except Exception:
             await self._over(row, what, cut_short=cut_short())
             raise
         await self._over(row, what, cut_short=cut_short())
+
+    async def _noted(self, what: str) -> int:
+        return await settle(lambda: self._database.run(lambda c: _insert(c, what)))
+
+    async def _noted_if_there_is_room(self, what: str) -> int | None:
+        with contextlib.suppress(DiskFull):
+            return await self._database.run(lambda c: _insert(c, what))
+        return None
 
     async def run(self) -> NoReturn:
         """Have read again what was left untold."""
@@ -68,7 +79,9 @@ class Naming:
             for row in untold:
                 await self._strike(row)
 
-    async def _over(self, row: int, what: str, *, cut_short: bool) -> None:
+    async def _over(self, row: int | None, what: str, *, cut_short: bool) -> None:
+        if row is None:
+            return
         if cut_short:
             self._untold[row] = what
             self._news.set()

@@ -7,10 +7,12 @@ import logging
 import time
 from pathlib import Path
 
+from wantui.api.cleaning import Gone
 from wantui.api.download import Download, DownloadAction
 from wantui.api.event import EventKind
 from wantui.api.hello import Hello
-from wantui.api.job import Job, JobState, in_order
+from wantui.api.job import Job, JobState
+from wantui.api.order import in_order
 from wantui.api.queue import Queue
 from wantui.api.status import MAX_FINISHED, MAX_UNFINISHED, Status
 from wantui.api.worker import Worker
@@ -18,7 +20,9 @@ from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
 from wantui.daemon.adapter_pulls import AdapterPulls
 from wantui.daemon.adapters import Adapters
+from wantui.daemon.backlog import Backlog
 from wantui.daemon.cargo import Cargo
+from wantui.daemon.children import Children
 from wantui.daemon.conversion_cargo import ConversionCargo
 from wantui.daemon.conversions import Conversions
 from wantui.daemon.downloads import Downloads
@@ -28,19 +32,23 @@ from wantui.daemon.fetch_lane import DISK, NETWORK, REWRITE, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
 from wantui.daemon.forecast import Forecast
 from wantui.daemon.greeting import greeting
+from wantui.daemon.hooks import Hooks
 from wantui.daemon.housekeeping import Housekeeping
 from wantui.daemon.instruments import Instruments
 from wantui.daemon.intake import Intake
 from wantui.daemon.inventory import Inventory
-from wantui.daemon.job_folder import JobFolder
+from wantui.daemon.job_folder import JobFolder, highest_job
 from wantui.daemon.lane import Lane
+from wantui.daemon.lanes import lanes_of
+from wantui.daemon.loading import Loading
 from wantui.daemon.logs import rotated
-from wantui.daemon.machine import machine_of
+from wantui.daemon.machine import Machine, machine_of
 from wantui.daemon.naming import Naming
 from wantui.daemon.planner import Planner
 from wantui.daemon.prospects import MachineProspects
 from wantui.daemon.provision import Provision
 from wantui.daemon.reports import Reports
+from wantui.daemon.retry import Retries
 from wantui.daemon.scheduler import Scheduler
 from wantui.daemon.track_record import TrackRecord
 from wantui.daemon.uploads import Uploads
@@ -50,19 +58,18 @@ from wantui.daemon.watch import Watch
 from wantui.daemon.weights_cargo import WeightsCargo
 from wantui.daemon.workers import WorkerBoard
 from wantui.database import Database
-from wantui.errors import TimedOut
 from wantui.files import private_folder, sweep
 from wantui.hardware.plan import devices
 from wantui.paths import Paths, demo_weights, shipped_config
 from wantui.queue.jobs import Jobs
+from wantui.queue.numbering import number_after
+from wantui.queue.table import cut_short
 from wantui.settings import Settings
 
 RESCAN_S = 5.0
 """How often weights are looked at while someone listens: other tools write to the cache too."""
-READY_S = 2.0
-"""How long the database may take to say that it is there."""
-TIDY_S = 3600.0
-"""How often uploads that no job took are looked for."""
+YIELD_S = 1.0
+"""Beyond the time that a worker has to stop in: for what it says last to reach the disk."""
 
 log = logging.getLogger(__name__)
 
@@ -70,22 +77,31 @@ log = logging.getLogger(__name__)
 class Parts:
     """A daemon without its listener."""
 
-    def __init__(self, paths: Paths, settings: Settings) -> None:
+    def __init__(self, paths: Paths, settings: Settings, machine: Machine | None = None) -> None:
         self.paths = paths
         self.settings = settings
         self.started_at = time.time()
         self.events = Events(settings.events)
         self.instruments = Instruments()
-        self.database = Database(paths.database)
+        self.database = Database(
+            paths.database, on_network=paths.network is not None, full=self.disk_is_full
+        )
+        self.children = Children(paths.children)
         self.uploads = Uploads(paths.uploads, settings.limits)
-        self.jobs = Jobs(self.database, settings.queue, self._job_changed)
+        self.jobs = Jobs(self.database, settings.queue, self._job_changed, self._jobs_gone)
+        self.backlog = Backlog(
+            paths, self.jobs, self.uploads, settings.retention, self._job_is_ready
+        )
+        self.hooks = Hooks(
+            settings.hooks, self.jobs.warn, lambda: rotated(paths.logs / "hooks.log", settings.logs)
+        )
         self.board = WorkerBoard(self._worker_changed)
         self.book = VerdictBook(self.database)
         self.upstream = UpstreamBook(self.database)
         self.record = TrackRecord(self.database)
         self.estimates = EstimateBook(self.database)
         catalog = Catalog.load(shipped_config(), paths.recipes, paths.qualities)
-        self.machine = machine_of(paths, settings.hardware, catalog.recipes)
+        self.machine = machine or machine_of(paths, settings.hardware, catalog.recipes)
         profiles = self.machine.profiles
         self.watch = Watch(self.events, self.machine, self.board)
         self.planner = Planner(
@@ -123,6 +139,7 @@ class Parts:
             self.downloads,
             orders,
             upstream=self.upstream,
+            children=self.children,
             log_file=self._fetcher_log,
         )
         self.adapters = Adapters(
@@ -152,6 +169,7 @@ class Parts:
                 cargo_of=self._cargo_of,
                 book=self.book,
                 naming=self.naming,
+                children=self.children,
                 log_file=self._fetcher_log,
             )
             for actions in (NETWORK, DISK, REWRITE)
@@ -185,19 +203,27 @@ class Parts:
             video=settings.video,
             wake=self.wake,
         )
+        self.retries = Retries(self.intake, self.jobs)
         self.lanes: tuple[Lane, ...] = ()
         self._queue_rev = 0
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Open the queue and begin to work on it. Raises DatabaseUnusable or FolderUnsafe."""
+        await asyncio.to_thread(self.children.reap)
         private_folder(self.paths.jobs)
         self.uploads.start()
         sweep(self.paths.state)
         sweep(self.paths.embeddings)
         await self.database.start()
+        highest = await asyncio.to_thread(highest_job, self.paths.jobs)
+        await self.database.run(lambda connection: number_after(connection, highest))
+        for job_id in await self.database.run(cut_short):
+            await asyncio.to_thread(JobFolder(self.paths.job(job_id)).sweep)
         if interrupted := await self.jobs.start():
             log.info("%d job(s) were interrupted and are queued again", interrupted)
+        await self.backlog.start()
+        self.hooks.start(self.jobs.live)
         await self.record.start()
         await self.book.start()
         await self.upstream.start()
@@ -208,43 +234,24 @@ class Parts:
         await self.adapters.start()
         await self.adapter_pulls.start()
         hardware = await self.machine.read()
-        names = {gpu.uuid: gpu.name for gpu in hardware.gpus}
-        self.lanes = tuple(
-            Lane(
-                device,
-                names.get(device, hardware.cpu.name),
-                paths=self.paths,
-                settings=self.settings,
-                scheduler=self.scheduler,
-                jobs=self.jobs,
-                inventory=self.inventory,
-                planner=self.planner,
-                board=self.board,
-            )
-            for device in devices(hardware)
+        self.lanes = lanes_of(self, hardware)
+        self.loading = Loading(
+            self.lanes,
+            inventory=self.inventory,
+            machine=self.machine,
+            planner=self.planner,
+            board=self.board,
+            settings=self.settings.worker,
         )
         self.scheduler.start(devices(hardware))
         self._tasks = [asyncio.create_task(lane.run()) for lane in self.lanes]
         self._tasks += [asyncio.create_task(lane.run()) for lane in self.fetch_lanes]
+        self._tasks += [asyncio.create_task(run) for run in self.backlog.runs()]
+        self._tasks.append(asyncio.create_task(self.hooks.run()))
         self._tasks.append(asyncio.create_task(self.book.run()))
         self._tasks.append(asyncio.create_task(self.naming.run()))
         self._tasks.append(asyncio.create_task(self._rescan()))
         self._tasks.append(asyncio.create_task(self.watch.run()))
-        if hardware.gpus and self.settings.worker.compile:
-            self._tasks.append(asyncio.create_task(self._ask_engine()))
-        self._tasks.append(asyncio.create_task(self._tidy()))
-
-    async def _ask_engine(self) -> None:
-        """Whether it compiles for the GPU, before that decides how a job runs."""
-        await self.machine.find_out()
-
-    async def ready(self) -> None:
-        """Returns if jobs can be accepted. Raises DatabaseUnusable or TimedOut."""
-        try:
-            async with asyncio.timeout(READY_S):
-                await self.database.run(lambda connection: connection.execute("SELECT 1"))
-        except TimeoutError:
-            raise TimedOut(f"the database did not answer in {READY_S:g} s") from None
 
     async def failed(self) -> None:
         """Returns never, but raises what a task of ours died of."""
@@ -253,21 +260,21 @@ class Parts:
             task.result()
 
     async def stop(self, hurry: asyncio.Event) -> None:
-        """Let running jobs end within the grace time, put the others back, close everything.
+        """Let running jobs end within the grace time, have the others keep their last step and go
+        back to the queue, close everything.
 
-        `hurry` cuts the grace time short.
+        `hurry` cuts all of that short: a step that was not kept is lost.
         """
         self.scheduler.drain()
         drained = asyncio.create_task(self._drained())
         drained.add_done_callback(lambda _: hurry.set())
-        try:
-            async with asyncio.timeout(self.settings.daemon.shutdown_grace_s):
-                await hurry.wait()
-        except TimeoutError:
-            pass
-        if not drained.done():
-            drained.cancel()
-            log.info("the running job goes back to the queue")
+        if not await _is_set(hurry, self.settings.daemon.shutdown_grace_s):
+            log.info("the running jobs go back to the queue")
+            for lane in self.lanes:
+                lane.yield_job()
+            await _is_set(hurry, self.settings.worker.stop_grace_s + YIELD_S)
+        drained.cancel()
+        await self.hooks.farewell()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -283,6 +290,11 @@ class Parts:
         """There may be something to run."""
         for lane in self.lanes:
             lane.wake()
+
+    def disk_is_full(self) -> None:
+        """Something could not be written: the queue rests until there is room, and looks for it."""
+        self.scheduler.disk_is_full()
+        self.wake()
 
     def stop_job(self, job: Job) -> None:
         """Have a running job that was cancelled or held stop."""
@@ -309,6 +321,8 @@ class Parts:
             waits_for=self.scheduler.waits_for,
             lacking=self.scheduler.lacking,
             crowded=self.scheduler.crowded,
+            turns=self.jobs.turns,
+            at=time.time(),
             rev=self._queue_rev,
         )
 
@@ -324,7 +338,7 @@ class Parts:
         event_id = self.events.last_id
         models = await self.inventory.models()
         hardware = await self.machine.read()
-        live = in_order(self.jobs.live.values())[:MAX_UNFINISHED]
+        live = in_order(self.jobs.live.values(), self.jobs.turns)[:MAX_UNFINISHED]
         finished = await self.jobs.finished(MAX_FINISHED)
         ended = {job.id for job in finished}  # some of them only just now
         queue = self.queue()
@@ -348,13 +362,24 @@ class Parts:
     def _job_changed(self, job: Job) -> None:
         self.instruments.job(job)
         self.events.publish(EventKind.JOB, self.view(job))
+        self.hooks.heard(job)
         if self.record.ended(job):
             self.inventory.again(job.model)
         if job.state in (JobState.COMPLETED, JobState.CANCELLED):  # a failed one may be retried
             folder = JobFolder(self.paths.job(job.id))
             asyncio.get_running_loop().run_in_executor(None, folder.drop_checkpoint)
         if job.progress is None or job.progress.fraction == 0.0:
+            self.backlog.heard(job)
             self._queue_changed()
+
+    def _jobs_gone(self, job_ids: tuple[int, ...]) -> None:
+        self.events.publish(EventKind.GONE, Gone(jobs=job_ids))
+        self._queue_changed()
+
+    def _job_is_ready(self) -> None:
+        """Its time has come, or those that it comes after are completed."""
+        self._queue_changed()
+        self.wake()
 
     def _download_changed(self, download: Download) -> None:
         self.instruments.download(download)
@@ -382,10 +407,12 @@ class Parts:
             await asyncio.sleep(RESCAN_S)
             await self.inventory.models()
 
-    async def _tidy(self) -> None:
-        while True:
-            await asyncio.sleep(TIDY_S)
-            try:
-                await asyncio.to_thread(self.uploads.tidy)
-            except OSError as error:
-                log.warning("uploads: %s", error)
+
+async def _is_set(event: asyncio.Event, patience_s: float) -> bool:
+    """Wait for it so long at the most; whether it came."""
+    try:
+        async with asyncio.timeout(patience_s):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

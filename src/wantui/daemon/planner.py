@@ -16,21 +16,24 @@ from wantui.catalog.recipe import Recipe
 from wantui.daemon.estimate_book import EstimateBook
 from wantui.daemon.machine import Machine
 from wantui.daemon.workers import WorkerBoard
-from wantui.errors import DoesNotFit, OutOfMemory
+from wantui.errors import CompileFailed, DoesNotFit, HostOutOfMemory, OutOfMemory
 from wantui.hardware.estimates.case import Case
 from wantui.hardware.estimates.compiling import compiles
 from wantui.hardware.estimates.correction import Corrections
+from wantui.hardware.estimates.seconds import stage_seconds
 from wantui.hardware.estimates.site import Site
 from wantui.hardware.estimates.video import Video, default_video
 from wantui.hardware.ladder import limits_after, setup_of, told
 from wantui.hardware.measured import Ran, measurements
 from wantui.hardware.nearest import nearest
 from wantui.hardware.now import Ours, holders, promised, site_now
-from wantui.hardware.plan import devices, plan, plan_on_best
+from wantui.hardware.plan import CPU, devices, plan, plan_on_best
 from wantui.hardware.profiles import Profiles
 from wantui.hardware.records import Subject
 from wantui.hardware.ways import Limits, lack
+from wantui.text import one_line
 
+LONGEST_PROBLEM = 200
 SUGGESTED = 2
 """How many things that do fit a refusal names."""
 
@@ -46,7 +49,7 @@ class Wanted(NamedTuple):
     may_degrade: bool = False
     """Whether other arithmetic may be taken where it fits in no other way."""
     compiled: bool | None = None
-    """As blocks ran before, where a checkpoint is to be gone on from; None is by what pays."""
+    """Whether its blocks are to run compiled, if that is settled; None is by what pays."""
 
 
 class Planner:
@@ -64,6 +67,11 @@ class Planner:
         self._book = book
         self._board = board
         self._may_compile = may_compile
+
+    async def prepare(self, device: str) -> None:
+        """Before a device's first job: whether the engine compiles for it decides how jobs run."""
+        if self._may_compile and device != CPU:
+            await self._machine.ask_engine()
 
     async def asked(self, wanted: Wanted, others: Sequence[Recipe]) -> Plan:
         """By which a job is accepted: on the device that suits it best, with all of its memory.
@@ -111,7 +119,7 @@ class Planner:
             )
 
     async def crowded_out(
-        self, wanted: Wanted, failed: Plan, error: OutOfMemory
+        self, wanted: Wanted, failed: Plan, error: OutOfMemory | HostOutOfMemory
     ) -> JobWarning | None:
         """What to say of a job that ran out of memory since others took some meanwhile: beside what
         they hold now it would not be planned so. None if it was the plan that was too much.
@@ -129,7 +137,7 @@ class Planner:
         return JobWarning(code="crowded_out", message=message)
 
     async def step_down(
-        self, wanted: Wanted, failed: Plan, error: OutOfMemory
+        self, wanted: Wanted, failed: Plan, error: OutOfMemory | HostOutOfMemory
     ) -> JobWarning | None:
         """Remember that a plan was too much; what is done otherwise, or None if nothing is left.
 
@@ -138,16 +146,34 @@ class Planner:
         stage = Stage(str(error.detail.get("stage", Stage.LOAD)))
         hardware = await self._machine.read()
         try:
-            case = self.case(wanted, hardware, failed.device)
+            case = self.case(wanted._replace(compiled=failed.compiled), hardware, failed.device)
             limits = limits_after(
                 *(case, failed, stage, _lacking(error), self.limits(case)),
-                of_host=bool(error.detail.get("host")),
+                of_host=isinstance(error, HostOutOfMemory) or bool(error.detail.get("host")),
             )
             now = plan(case, limits)
         except DoesNotFit:
             return None
         await self._book.keep_below(_subject(case), limits)
         return JobWarning(code="planned_lower", message=told(failed, now, stage))
+
+    async def expected(self, wanted: Wanted, ran_by: Plan) -> dict[Stage, float]:
+        """Seconds that each stage takes at the most by what is estimated of a plan.
+
+        Empty where the driver does not name the plan's device now.
+        """
+        hardware = await self._machine.lately()
+        try:
+            case = self.case(wanted._replace(compiled=ran_by.compiled), hardware, ran_by.device)
+        except DoesNotFit:
+            return {}
+        return {stage: stage_seconds(case, setup_of(ran_by), stage).high for stage in Stage}
+
+    async def go_plain(self, error: CompileFailed) -> JobWarning:
+        """Remember that blocks cannot be compiled here: plans are without that from now on."""
+        await self._machine.compiles_not(one_line(error.message, LONGEST_PROBLEM))
+        message = f"{error.message}: its blocks run plain now, and those of later jobs"
+        return JobWarning(code="not_compiled", message=message)
 
     async def learn(self, wanted: Wanted, ran_by: Plan, ran: Ran) -> None:
         """Set what was measured of a job beside what was estimated of it."""
@@ -170,7 +196,7 @@ class Planner:
             may_degrade=wanted.may_degrade,
         )
         compiled = compiles(case) if wanted.compiled is None else wanted.compiled
-        return replace(case, compiled=compiled)
+        return replace(case, compiled=compiled and self._may_compile)
 
     def corrections(self, site: Site, recipe: Recipe) -> Corrections:
         """What was learned of a model on such a device."""
@@ -228,7 +254,7 @@ def _subject(case: Case) -> Subject:
     return Subject(*where, width=video.width, height=video.height, frames=video.frames)
 
 
-def _lacking(error: OutOfMemory) -> int:
+def _lacking(error: OutOfMemory | HostOutOfMemory) -> int:
     """Bytes that were asked for beyond what was free; 0 where it is not known."""
     needed, free = error.detail.get("needed"), error.detail.get("free")
     return max(int(needed) - int(free), 0) if needed and free is not None else 0

@@ -10,6 +10,7 @@ from wantui.api.download import Depth, Download, DownloadAction, DownloadState, 
 from wantui.api.job import Job
 from wantui.api.model import WeightsState, WeightsStatus
 from wantui.catalog.recipe import Recipe
+from wantui.daemon.children import Children
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.fetch import Fetch, Telling
 from wantui.daemon.fetch_orders import FetchOrders, sources_of
@@ -41,12 +42,14 @@ class Provision:
         orders: FetchOrders,
         *,
         upstream: UpstreamBook,
+        children: Children,
         log_file: Callable[[], Path],
     ) -> None:
         self._inventory = inventory
         self._downloads = downloads
         self._orders = orders
         self._upstream = upstream
+        self._children = children
         self._log_file = log_file
 
     async def pull(self, recipe: Recipe) -> Download:
@@ -89,7 +92,7 @@ class Provision:
 
         refused: GatedRepository | None = None
         try:
-            await Fetch(ordered, self._log_file, told).run()
+            await Fetch(self._children, ordered, self._log_file, told).run()
         except GatedRepository as error:
             refused = error
         for source in heard[0].sources if heard else ():

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from wantui.api.estimate import Crowd
 from wantui.api.hardware import Hardware
-from wantui.api.job import Job, JobState, WaitsFor, in_order
+from wantui.api.job import Job, JobState, WaitsFor
 from wantui.api.lora import LoraUsed
 from wantui.api.model import WeightsStatus
 from wantui.api.plan import Plan
@@ -20,13 +20,20 @@ from wantui.daemon.engine import missing_packages
 from wantui.daemon.machine import Machine
 from wantui.daemon.planner import Planner, Wanted
 from wantui.daemon.provision import Provision
-from wantui.errors import DiskFull, DoesNotFit, FetchError, UnknownModel, WrongState
+from wantui.daemon.room import lack_of_room
+from wantui.errors import (
+    CompileFailed,
+    DiskFull,
+    DoesNotFit,
+    FetchError,
+    UnknownModel,
+    WantuiError,
+    WrongState,
+)
 from wantui.hardware.estimates.video import video_of
 from wantui.hardware.plan import devices
 from wantui.queue.jobs import Jobs
-
-ROOM_BYTES = 64 << 20
-"""What must be free before a job is tried again that found the disk full."""
+from wantui.queue.order import Search
 
 Extent = tuple[str, int, int, int, tuple[LoraUsed, ...], bool]
 """All of a job that decides whether it fits a device."""
@@ -61,6 +68,10 @@ class _PassedOver:
     crowded: dict[Extent, Crowd] = field(default_factory=dict)
     """Those of them that wait for others."""
 
+    def has(self, job: Job) -> bool:
+        """Whether it is known of a job that it cannot run here now."""
+        return _extent(job) in self.unfit or Lacking.like(job) in self.lacking
+
 
 class Scheduler:
     """Decides which job a free device runs next, and why the others wait.
@@ -86,6 +97,8 @@ class Scheduler:
         self._changed = changed
         self._claiming = asyncio.Lock()
         self._lacking: set[Lacking] = set()
+        self._passed: dict[str, _PassedOver] = {}
+        """What the last search for each device found."""
         self._crowded: dict[str, dict[Extent, Crowd]] = {}
         """By device."""
         self._devices: frozenset[str] = frozenset()
@@ -112,6 +125,25 @@ class Scheduler:
     def disk_is_full(self) -> None:
         """An attempt found no room: nothing is handed out until there is some."""
         self._disk_full = True
+        self._tell()
+
+    async def need_room(self) -> None:
+        """Raises DiskFull for as long as nothing is handed out for want of room."""
+        if self._disk_full:
+            await self._look_for_room(await self._machine.read())
+
+    async def _has_room(self, hardware: Hardware) -> bool:
+        try:
+            await self._look_for_room(hardware)
+        except WantuiError:
+            return False
+        return True
+
+    async def _look_for_room(self, hardware: Hardware) -> None:
+        """Once a disk was full, until it takes writes again. Raises what is wrong with it."""
+        if self._disk_full and (lack := await asyncio.to_thread(lack_of_room, hardware)):
+            raise lack
+        self._disk_full = False
         self._tell()
 
     def worker_starts(self, device: str, *, well: bool) -> None:
@@ -147,13 +179,17 @@ class Scheduler:
             self._told = now
             self._changed()
 
-    async def claim(self, device: str, chosen: Callable[[int], None]) -> Claim | None:
+    async def claim(
+        self, device: str, loaded: str | None, chosen: Callable[[int], None]
+    ) -> Claim | None:
         """The next job for a device, now running; None if there is none.
 
-        `chosen` learns the job's id before the claim is committed, so that a cancel that comes
-        meanwhile finds the lane.
+        One for the model that is `loaded` there may go ahead of its turn. `chosen` learns the job's
+        id before the claim is committed, so that a cancel that comes meanwhile finds the lane.
         """
         async with self._claiming:
+            if self._disk_full and not await self._has_room(await self._machine.read()):
+                return None
             if self._draining or self._jobs.paused or missing_packages():
                 return None
             hardware = await self._machine.read()
@@ -162,36 +198,46 @@ class Scheduler:
                 log.warning("no job is started: the driver does not name %s now", device)
                 return None
             self._gone.discard(device)
-            if self._disk_full and not _room(hardware):
-                return None
             try:
-                return await self._first(device, hardware, chosen)
+                return await self._first(device, loaded, hardware, chosen)
             except DiskFull:
                 log.warning("no job is started: the disk is full")
                 self.disk_is_full()
                 return None
 
     async def _first(
-        self, device: str, hardware: Hardware, chosen: Callable[[int], None]
+        self,
+        device: str,
+        loaded: str | None,
+        hardware: Hardware,
+        chosen: Callable[[int], None],
     ) -> Claim | None:
         passed = _PassedOver()
+        before = self._passed.get(device, passed)
         claim = None
-        for job in in_order(self._jobs.live.values()):
-            if job.state is not JobState.QUEUED:
-                continue
-            if _extent(job) in passed.unfit or Lacking.like(job) in passed.lacking:
+        search = self._jobs.search(loaded, before.has)
+        for job in self._queued(search):
+            if passed.has(job):
                 continue
             try:
-                claim = await self._try(job, device, hardware, chosen, passed)
+                claim = await self._try(job, device, hardware, chosen, passed=passed, search=search)
             except WrongState:  # cancelled or held meanwhile
                 continue
             self._disk_full = False
             if claim is not None:
                 break
+        self._passed[device] = passed
         self._lacking = passed.lacking  # at once: who asks meanwhile is told the last reasons
         self._crowded[device] = passed.crowded
         self._tell()
         return claim
+
+    def _queued(self, search: Search) -> Iterator[Job]:
+        """As they are when they are looked at."""
+        for job_id in search:
+            job = self._jobs.live.get(job_id)
+            if job is not None and job.state is JobState.QUEUED:
+                yield job
 
     async def _try(
         self,
@@ -199,7 +245,9 @@ class Scheduler:
         device: str,
         hardware: Hardware,
         chosen: Callable[[int], None],
+        *,
         passed: _PassedOver,
+        search: Search,
     ) -> Claim | None:
         """Claim this one; None if it cannot run here now, which is noted for others like it."""
         try:
@@ -226,7 +274,7 @@ class Scheduler:
             passed.crowded[_extent(job)] = lawful
             return None
         chosen(job.id)
-        claimed = await self._jobs.claim(job.id, lawful)
+        claimed = await self._jobs.claim(job.id, lawful, search)
         return Claim(claimed, recipe, weights, lawful)
 
     def _running_plans(self) -> list[Plan]:
@@ -250,19 +298,22 @@ class Scheduler:
 
 
 def _wanted(job: Job, recipe: Recipe, weights: WeightsStatus) -> Wanted:
-    """What was begun one way goes on that way: a checkpoint is of one arithmetic."""
-    ran = job.plan.compiled if job.plan is not None and job.checkpoint_step else None
-    video = video_of(recipe, job.params)
-    return Wanted(recipe, weights, video, may_degrade=job.allow_degrade, compiled=ran)
+    video, way = video_of(recipe, job.params), _compiled(job)
+    return Wanted(recipe, weights, video, may_degrade=job.allow_degrade, compiled=way)
+
+
+def _compiled(job: Job) -> bool | None:
+    """What was begun one way goes on that way: a checkpoint is of one arithmetic.
+
+    But never again in one that could not be had.
+    """
+    errors = (attempt.error for attempt in job.attempts)
+    if any(error is not None and error.code == CompileFailed.code for error in errors):
+        return False
+    return job.plan.compiled if job.plan is not None and job.checkpoint_step else None
 
 
 def _extent(job: Job) -> Extent:
     params = job.params
     shape = params.width, params.height, params.frames
     return job.model, *shape, params.loras, job.allow_degrade
-
-
-def _room(hardware: Hardware) -> bool:
-    """Whether every disk of ours has room to speak of again."""
-    ours = [disk for disk in hardware.disks if disk.role in ("jobs", "state")]
-    return all(disk.free_bytes >= ROOM_BYTES for disk in ours)

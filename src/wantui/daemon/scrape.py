@@ -17,7 +17,7 @@ from prometheus_client.exposition import choose_encoder
 from wantui.api.download import Download
 from wantui.api.hardware import Gpu, Hardware
 from wantui.api.hello import Hello
-from wantui.api.job import Job, JobState
+from wantui.api.job import Job, JobState, WaitsFor
 from wantui.api.model import ModelStatus
 from wantui.api.worker import Worker, WorkerState
 
@@ -36,6 +36,8 @@ class Now:
     oldest_queued_at: float | None
     """When the job was accepted that waits the longest."""
     paused: bool
+    waits_for: tuple[WaitsFor, ...]
+    """What keeps every queued job from running."""
     models: tuple[ModelStatus, ...]
     downloads: tuple[Download, ...]
     workers: tuple[Worker, ...]
@@ -94,6 +96,10 @@ def _queue(now: Now) -> Iterator[Metric]:
     since = now.time if now.oldest_queued_at is None else now.oldest_queued_at
     yield _gauge("queue_oldest_seconds", "How long the first of them has waited.", now.time - since)
     yield _gauge("queue_paused", "1 while nothing is started.", now.paused)
+    waits = _family("queue_waits", "1 for what keeps every job from running.", "reason")
+    for reason in WaitsFor:
+        waits.add_metric((reason,), reason in now.waits_for)
+    yield waits
 
 
 def _models(models: Iterable[ModelStatus]) -> Iterator[Metric]:

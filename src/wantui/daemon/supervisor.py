@@ -11,7 +11,9 @@ from typing import Self
 from pydantic import ValidationError
 
 from wantui.daemon.child import Child
-from wantui.errors import WorkerCrashed, WorkerStartFailed
+from wantui.daemon.children import Children
+from wantui.errors import HostOutOfMemory, WorkerCrashed, WorkerKilled, WorkerStartFailed
+from wantui.hardware.memory import oom_kills
 from wantui.pipe.framing import decode_report
 from wantui.pipe.messages import Exit, Order, Ready, Report
 
@@ -25,15 +27,17 @@ class WorkerProcess:
 
     def __init__(self, child: Child) -> None:
         self._child = child
+        self._oom_kills = oom_kills()
+        """How often the kernel had killed for want of memory before."""
 
     @classmethod
-    async def start(cls, device: str, log_file: Path, timeout_s: float) -> Self:
+    async def start(cls, children: Children, device: str, log_file: Path, timeout_s: float) -> Self:
         """Spawn a worker for one device and wait until it is ready.
 
         Raises WorkerStartFailed.
         """
         try:
-            child = await Child.start("wantui.worker", _environment(device), log_file)
+            child = await children.start("wantui.worker", _environment(device), log_file)
         except OSError as error:  # no memory, no processes, no room for a log
             raise WorkerStartFailed(f"the worker cannot be started: {error}") from error
         worker = cls(child)
@@ -68,14 +72,25 @@ class WorkerProcess:
         self._child.send(order)
 
     async def report(self) -> Report:
-        """The next report. Raises WorkerCrashed when the process has ended, saying how."""
+        """The next report. Raises WorkerCrashed, or what is known better, when it has ended."""
         line = await self._child.line()
         if line is None:
-            raise WorkerCrashed(f"the worker {await self._child.ending()}")
+            raise await self._crash()
         try:
             return decode_report(line)
         except ValidationError as error:
             raise WorkerCrashed("the worker sent what is no report") from error
+
+    async def _crash(self) -> WorkerCrashed:
+        """How it ended. What the kernel kills for want of memory it counts, and says so nowhere
+        else.
+        """
+        how = await self._child.ending()
+        if not self._child.was_killed:
+            return WorkerCrashed(f"the worker {how}")
+        if oom_kills() > self._oom_kills:
+            return HostOutOfMemory("the kernel killed the worker: host memory ran out")
+        return WorkerKilled(f"the worker {how}, and not by wantui")
 
     @property
     def ended(self) -> bool:
@@ -93,7 +108,7 @@ class WorkerProcess:
         await self.kill()
 
     async def kill(self) -> None:
-        """End it now, with everything that it started."""
+        """End it now, with everything that it started; `ended` is false if that was in vain."""
         await self._child.kill()
 
 

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import time
+from collections.abc import Container
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -45,14 +46,15 @@ class Uploads:
         self._limits = limits
 
     def start(self) -> None:
-        """Make the folder, and tidy it."""
+        """Make the folder."""
         private_folder(self._folder)
-        self.tidy()
 
-    def tidy(self) -> None:
-        """Remove what no job took in a day."""
+    def tidy(self, needed: Container[str]) -> None:
+        """Remove what no job took in a day, but for those that are `needed`, by their ids."""
         old = time.time() - KEEP_S
         for path in self._folder.iterdir():
+            if path.name in needed:
+                continue
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime < old:
                     path.unlink()

@@ -26,6 +26,8 @@ class WorkerBoard:
         pid: int | None = None,
         model: str | None = None,
         job: int | None = None,
+        kept_until: float | None = None,
+        pinned: bool = False,
     ) -> None:
         before = self._workers.get(device)
         fresh = before is None or before.state is WorkerState.GONE
@@ -37,6 +39,8 @@ class WorkerBoard:
             model=model,
             job=job,
             rss_bytes=None,
+            kept_until=kept_until,
+            pinned=pinned,
             started_at=time.time() if before is None or fresh else before.started_at,
             rev=before.rev + 1 if before else 1,
         )
@@ -47,6 +51,10 @@ class WorkerBoard:
         """Those that are there."""
         there = (w for w in self._workers.values() if w.state is not WorkerState.GONE)
         return tuple(there)
+
+    def of(self, device: str) -> Worker | None:
+        """A device's worker, if it has one."""
+        return next((worker for worker in self.all() if worker.device == device), None)
 
     def holds(self, model: str) -> bool:
         """Whether one of them has a model loaded."""

@@ -10,17 +10,25 @@
      +- UnknownJob, UnknownUpload, UnknownDownload, UnknownLog, NoOutput, NoPicture
      +- UnknownAdapter, NameTaken
      +- WrongState                the job is not in a state that allows it
+     +- DependencyFailed          a job that this one comes after did not end well
+     +- KeyReused                 an idempotency key came with another request
      +- EngineMissing, WeightsAbsent, WeightsCorrupt, WeightsInUse, DoesNotFit
-     +- QueueFull, DiskFull, CacheFull
+     +- NotAllowed                someone else's job, or something of the daemon's owner
+     +- QueueFull, CacheFull
+     +- DiskFull                  no space left
+     |   +- DiskReadOnly          or nothing may be written at all
      +- SettingsInvalid, FolderUnsafe, DatabaseUnusable
-     +- DaemonUnreachable, DaemonRunning, DaemonStartFailed, VersionMismatch, TimedOut,
-     |  Interrupted
+     +- DaemonUnreachable, DaemonStartFailed, VersionMismatch, TimedOut, Interrupted
+     +- DaemonRunning             another one holds the lock
+     |   +- DaemonElsewhere       on another machine that shares the folder
      +- FetchError                weights did not come, or not as they should
      |   +- HubUnreachable, HubRefused, HubOffline, RateLimited
      |   +- GatedRepository, RepositoryNotFound, RevisionNotFound, FileNotOnHub
      |   +- DigestMismatch, UnsafePath, DownloadBusy, CacheUnusable, FetcherCrashed
      +- WorkerError               an attempt of a job failed
-         +- WorkerCrashed, WorkerStartFailed, OutOfMemory, WeightsChanged, WeightsUnreadable,
+         +- WorkerCrashed         it ended, or had to be ended: another one goes on with the job
+         |   +- WorkerKilled, WorkerHung, HostOutOfMemory, DeviceLost
+         +- WorkerStartFailed, OutOfMemory, WeightsChanged, WeightsUnreadable,
             LatentsNotFinite, CompileFailed, CodecMissing, AdapterUnusable, GenerationFailed
 
 A class is a code; `code`, `message`, `hint` and `detail` are what travels, over the API as
@@ -30,6 +38,7 @@ A class is a code; `code`, `message`, `hint` and `detail` are what travels, over
 from __future__ import annotations
 
 from wantui.errors.daemon import (
+    DaemonElsewhere,
     DaemonRunning,
     DaemonStartFailed,
     DaemonUnreachable,
@@ -56,6 +65,7 @@ from wantui.errors.fetch import (
 from wantui.errors.machine import (
     DatabaseUnusable,
     DiskFull,
+    DiskReadOnly,
     DoesNotFit,
     EngineMissing,
     FolderUnsafe,
@@ -63,12 +73,15 @@ from wantui.errors.machine import (
 )
 from wantui.errors.request import (
     AdapterUnfit,
+    DependencyFailed,
     InvalidAdapter,
     InvalidImage,
     InvalidRequest,
+    KeyReused,
     NameTaken,
     NoOutput,
     NoPicture,
+    NotAllowed,
     QueueFull,
     UnknownAdapter,
     UnknownDownload,
@@ -95,13 +108,17 @@ from wantui.errors.worker import (
     AdapterUnusable,
     CodecMissing,
     CompileFailed,
+    DeviceLost,
     GenerationFailed,
+    HostOutOfMemory,
     LatentsNotFinite,
     OutOfMemory,
     WeightsChanged,
     WeightsUnreadable,
     WorkerCrashed,
     WorkerError,
+    WorkerHung,
+    WorkerKilled,
     WorkerStartFailed,
 )
 
@@ -112,13 +129,17 @@ __all__ = [
     "CacheUnusable",
     "CodecMissing",
     "CompileFailed",
+    "DaemonElsewhere",
     "DaemonRunning",
     "DaemonStartFailed",
     "DaemonUnreachable",
     "DatabaseUnusable",
+    "DependencyFailed",
     "Detail",
+    "DeviceLost",
     "DigestMismatch",
     "DiskFull",
+    "DiskReadOnly",
     "DoesNotFit",
     "DownloadBusy",
     "EngineMissing",
@@ -129,6 +150,7 @@ __all__ = [
     "FolderUnsafe",
     "GatedRepository",
     "GenerationFailed",
+    "HostOutOfMemory",
     "HubOffline",
     "HubRefused",
     "HubUnreachable",
@@ -136,10 +158,12 @@ __all__ = [
     "InvalidAdapter",
     "InvalidImage",
     "InvalidRequest",
+    "KeyReused",
     "LatentsNotFinite",
     "NameTaken",
     "NoOutput",
     "NoPicture",
+    "NotAllowed",
     "OutOfMemory",
     "QueueFull",
     "RateLimited",
@@ -164,6 +188,8 @@ __all__ = [
     "WeightsUnreadable",
     "WorkerCrashed",
     "WorkerError",
+    "WorkerHung",
+    "WorkerKilled",
     "WorkerStartFailed",
     "WrongState",
     "error_from_wire",

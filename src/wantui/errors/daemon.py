@@ -20,6 +20,13 @@ class DaemonRunning(WantuiError):
     default_hint = "see: wantui daemon status"
 
 
+class DaemonElsewhere(DaemonRunning):
+    """Another machine holds the lock, over a network filesystem."""
+
+    code = "daemon_elsewhere"
+    default_hint = "stop it there, or set WANTUI_HOME to a folder of this machine's own"
+
+
 class DaemonStartFailed(WantuiError):
     code = "daemon_start_failed"
     exit_code = ExitCode.NO_DAEMON

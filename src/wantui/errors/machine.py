@@ -27,6 +27,13 @@ class DiskFull(WantuiError):
     default_hint = "free some space, then send it again"
 
 
+class DiskReadOnly(DiskFull):
+    """The file system takes no writes: it was mounted so, or the kernel found it damaged."""
+
+    code = "disk_read_only"
+    default_hint = "see why: dmesg; then: mount -o remount,rw MOUNTPOINT"
+
+
 class SettingsInvalid(WantuiError):
     code = "settings_invalid"
     exit_code = ExitCode.USAGE
@@ -45,4 +52,7 @@ class DatabaseUnusable(WantuiError):
     """The database does not open, is damaged, or was written by a newer wantui."""
 
     code = "database_unusable"
-    default_hint = "it was left as it is; move it away to start with an empty queue"
+    default_hint = (
+        "it was left as it is; to keep it aside and begin with an empty queue: "
+        "wantui daemon set-aside && wantui daemon start"
+    )

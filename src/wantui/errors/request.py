@@ -92,7 +92,7 @@ class UnknownAdapter(WantuiError):
 class UnknownLog(WantuiError):
     code = "unknown_log"
     http_status = 404
-    default_hint = "logs are: daemon, worker, or a job's id"
+    default_hint = "logs are: daemon, worker, fetcher, hooks, or a job's id"
 
 
 class NameTaken(WantuiError):
@@ -125,6 +125,38 @@ class WrongState(WantuiError):
     code = "wrong_state"
     http_status = 409
     default_hint = "see: wantui job ID"
+
+
+class DependencyFailed(WantuiError):
+    """A job that this one was to come after failed or was cancelled. Detail: job."""
+
+    code = "dependency_failed"
+    http_status = 409
+    default_hint = "see: wantui job ID"
+
+    @classmethod
+    def of(cls, job_id: int, state: str) -> DependencyFailed:
+        """Of that job, as it ended."""
+        hint = f"run: wantui retry {job_id}, then retry this one"
+        ended = "failed" if state == "failed" else f"was {state}"
+        message = f"job {job_id}, which this one comes after, {ended}"
+        return cls(message, hint=hint, detail={"job": job_id})
+
+
+class KeyReused(WantuiError):
+    """An Idempotency-Key that came with another request before."""
+
+    code = "key_reused"
+    http_status = 422
+    default_hint = "make a new key for each request; send the same only to send the same again"
+
+
+class NotAllowed(WantuiError):
+    """A guest of the daemon's shared socket asked to change what is not its own. Detail: job."""
+
+    code = "not_allowed"
+    http_status = 403
+    default_hint = "ask the user that the daemon runs as: wantui daemon status"
 
 
 class QueueFull(WantuiError):

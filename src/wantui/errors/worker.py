@@ -20,9 +20,44 @@ class WorkerStartFailed(WorkerError):
 
 
 class WorkerCrashed(WorkerError):
-    """The worker's process ended in the middle of a job."""
+    """The worker's process ended, or had to be ended, in the middle of a job.
+
+    The job goes on from its checkpoint in another worker, as often as `[queue] max_crashes` allows
+    without a further step that was kept.
+    """
 
     code = "worker_crashed"
+
+
+class WorkerKilled(WorkerCrashed):
+    """SIGKILL, neither ours nor the kernel's for want of memory: by hand, or by a supervisor."""
+
+    code = "worker_killed"
+    default_hint = "see who ended it (a person, a batch system?); then: wantui retry ID"
+
+
+class HostOutOfMemory(WorkerCrashed):
+    """The kernel's OOM killer ended the worker: host memory, or its container's share, ran out."""
+
+    code = "host_out_of_memory"
+    default_hint = "use a smaller size or fewer frames, or give the machine memory or swap"
+
+
+class WorkerHung(WorkerCrashed):
+    """Nothing was heard of the worker, or its work stood still, for far longer than was planned.
+
+    Detail: stage, step, waited_s, and beats: whether its process still answered.
+    """
+
+    code = "worker_hung"
+    default_hint = "if it was merely slow, raise [worker] step_timeout_s; see: wantui logs ID"
+
+
+class DeviceLost(WorkerCrashed):
+    """A CUDA error after which every call in the worker's process fails, or a GPU that is gone."""
+
+    code = "device_lost"
+    default_hint = "see the device's state: wantui hw, nvidia-smi, dmesg (Xid)"
 
 
 class OutOfMemory(WorkerError):
@@ -33,10 +68,10 @@ class OutOfMemory(WorkerError):
 
 
 class CompileFailed(WorkerError):
-    """torch could not compile an expert's blocks on this machine."""
+    """torch could not compile an expert's blocks on this machine; they run plain from then on."""
 
     code = "compile_failed"
-    default_hint = "set in wantui.toml: [worker] compile = false; then: wantui daemon restart"
+    default_hint = "once what is missing is there: wantui hw --measure"
 
 
 class WeightsChanged(WorkerError):

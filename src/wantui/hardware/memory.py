@@ -23,11 +23,16 @@ class _Files(NamedTuple):
     usage: str
     reclaimable: str
     """A key of `memory.stat`."""
+    events: str
+    """Where `oom_kill` counts processes that the OOM killer ended."""
 
 
 _FILES = {
-    Version.V1: _Files("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-    Version.V2: _Files("memory.max", "memory.current", "inactive_file"),
+    Version.V1: _Files(
+        *("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        *("total_inactive_file", "memory.oom_control"),
+    ),
+    Version.V2: _Files("memory.max", "memory.current", "inactive_file", "memory.events"),
 }
 _SWAP = re.compile(r"^(SwapTotal|SwapFree):\s+(\d+) kB$", re.MULTILINE)
 
@@ -53,6 +58,17 @@ def read_memory(root: Path = Path("/")) -> Memory:
     )
 
 
+def oom_kills(root: Path = Path("/")) -> int:
+    """How many processes of our control group the kernel has ended for want of memory, ever.
+
+    Of the whole machine where there is no such group: `oom_kill` of `/proc/vmstat`.
+    """
+    for group, version in groups(root, "memory"):
+        if (count := _entry(group / _FILES[version].events, "oom_kill")) is not None:
+            return count
+    return _entry(root / "proc/vmstat", "oom_kill") or 0
+
+
 def _swap(root: Path) -> tuple[int, int]:
     """The machine's, total and free: a container's part of it is not told apart."""
     told = dict(_SWAP.findall(read(root / "proc/meminfo")))
@@ -61,8 +77,13 @@ def _swap(root: Path) -> tuple[int, int]:
 
 def _working_set(group: Path, files: _Files) -> int:
     usage = number(read(group / files.usage)) or 0
-    for line in read(group / "memory.stat").splitlines():
+    return max(usage - (_entry(group / "memory.stat", files.reclaimable) or 0), 0)
+
+
+def _entry(path: Path, wanted: str) -> int | None:
+    """The number beside a key in a file of such lines."""
+    for line in read(path).splitlines():
         key, _, value = line.partition(" ")
-        if key == files.reclaimable and (reclaimable := number(value)) is not None:
-            return max(usage - reclaimable, 0)
-    return usage
+        if key == wanted:
+            return number(value)
+    return None

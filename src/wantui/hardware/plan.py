@@ -75,7 +75,7 @@ def made(case: Case, setup: Setup) -> Plan:
 
 
 def does_not_fit(case: Case, limits: Limits = NO_LIMITS, *, tiles: bool = True) -> DoesNotFit:
-    """Why not even the way that is nearest to fitting can be had; `tiles` as in `best`."""
+    """Why not even the way that is nearest to fitting can be had. `tiles` as in `best`."""
     site = case.site
     lacking = least_lack(case, limits, tiles=tiles)
     if lacking is None:

@@ -95,13 +95,9 @@ def best(case: Case, limits: Limits = NO_LIMITS, *, tiles: bool = True) -> Setup
 
     `tiles`: whether tiled decoding may be taken.
     """
-    allowed = _allowed(case, limits, tiles=tiles)
-    fitting = [setup for setup in allowed if lack(case, setup, limits) is None]
+    ways = _allowed(case, limits, tiles=tiles)
+    fitting = [setup for setup in ways if lack(case, setup, limits) is None]
     return min(fitting, key=lambda setup: rank(case, setup), default=None)
-
-
-def _allowed(case: Case, limits: Limits, *, tiles: bool) -> list[Setup]:
-    return [setup for setup in candidates(case, limits) if tiles or not setup.tiled]
 
 
 def lack(case: Case, setup: Setup, limits: Limits = NO_LIMITS) -> Lack | None:
@@ -114,6 +110,10 @@ def least_lack(case: Case, limits: Limits = NO_LIMITS, *, tiles: bool = True) ->
     known = [lack(case, setup, limits) for setup in _allowed(case, limits, tiles=tiles)]
     lacks = [one for one in known if one is not None]
     return min(lacks, key=lambda one: one.missing_bytes) if len(lacks) == len(known) else None
+
+
+def _allowed(case: Case, limits: Limits, *, tiles: bool) -> list[Setup]:
+    return [setup for setup in candidates(case, limits) if tiles or not setup.tiled]
 
 
 def _lacks(case: Case, setup: Setup, limits: Limits) -> Iterator[Lack]:

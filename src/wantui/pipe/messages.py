@@ -116,13 +116,21 @@ class Stop(Message):
     job: int
 
 
+class Load(Message):
+    """Load a model that no job has asked for yet, and hold it."""
+
+    kind: Literal["load"] = "load"
+    weights: ModelFiles
+    plan: Plan
+
+
 class Exit(Message):
     """Leave: nothing is to come."""
 
     kind: Literal["exit"] = "exit"
 
 
-Order = Generate | Stop | Exit
+Order = Generate | Load | Stop | Exit
 
 
 class Ready(Message):
@@ -134,6 +142,28 @@ class Ready(Message):
     diffusers: str
     device: str
     """As torch names it."""
+
+
+class Heartbeat(Message):
+    """Sent once a second by a worker that is at work, from a thread that never waits for the work:
+    while it comes and `waited_s` grows, a call into the device or the disk does not return.
+    """
+
+    kind: Literal["heartbeat"] = "heartbeat"
+    stage: Stage | None
+    """None before the first report of an order."""
+    step: int
+    of: int
+    waited_s: float
+    """Since that step was done."""
+
+
+class LoadEnded(Message):
+    """The order to load is carried out, or failed; `ends` as in `Failed`."""
+
+    kind: Literal["load_ended"] = "load_ended"
+    error: ErrorBody | None = None
+    ends: bool = False
 
 
 class Loaded(Message):
@@ -228,6 +258,8 @@ class Failed(Message):
 
 Report = (
     Ready
+    | Heartbeat
+    | LoadEnded
     | Loaded
     | Unloaded
     | Step

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from wantui.api.error import ErrorBody
 from wantui.errors import CacheUnusable, FetchError, WantuiError
+from wantui.log_lines import LineFormatter
 from wantui.pipe.fetch import (
     Fetched,
     FetchFailed,
@@ -50,7 +51,9 @@ WorkOf = Callable[[FetchOrder, Callable[[FetchReport], None]], Work | None]
 
 def serve(pipe: socket.socket, work_of: WorkOf) -> None:
     """Carry out the one order that comes; returns when that is done, and said."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LineFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs addresses, signatures too
     lines = pipe.makefile("rb")
     order = fetch_order.validate_json(lines.readline(MAX_LINE_BYTES))

@@ -7,34 +7,61 @@ nothing after a crash.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from wantui.api.job import Job, JobState, JobWarning, Output, Params, Progress, Timings
+from wantui.api.history import History
+from wantui.api.job import Job, JobState, JobWarning, Output, Progress, Timings
 from wantui.api.job import Jobs as Page
+from wantui.api.move import Move
 from wantui.api.plan import Plan
-from wantui.api.video import Encoding
 from wantui.database import Database
-from wantui.errors import QueueFull, UnknownJob, WantuiError
-from wantui.queue import table, transitions
+from wantui.errors import DiskFull, QueueFull, UnknownJob, WantuiError, WrongState
+from wantui.failpoints import reached
+from wantui.queue import batch, chronicle, history, retention, table, transitions
+from wantui.queue.batch import Submission
+from wantui.queue.crossing import ACCEPT, name_of
+from wantui.queue.history import Wanted
+from wantui.queue.order import Line, Search
+from wantui.queue.places import destination
+from wantui.queue.retention import Ended
 from wantui.settings import QueueSettings
 
 MAX_PAGE = 500
+BREATH = 64
+"""Jobs of a batch that are told of before others get the loop."""
+
+
+def _nothing(_: sqlite3.Connection) -> None:
+    """What most changes do beside."""
 
 
 class Jobs:
-    """Storage and state machine in one; `changed` is called after every change."""
+    """Storage and state machine in one; `changed` is called after every change, `gone` when jobs
+    are removed."""
 
     def __init__(
-        self, database: Database, settings: QueueSettings, changed: Callable[[Job], None]
+        self,
+        database: Database,
+        settings: QueueSettings,
+        changed: Callable[[Job], None],
+        gone: Callable[[tuple[int, ...]], None] = lambda _: None,
     ) -> None:
         self._database = database
         self._settings = settings
         self._changed = changed
+        self._gone = gone
         self._live: dict[int, Job] = {}
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._line = Line(settings.max_overtaken)
+        self._delayed: dict[int, float] = {}
+        """Queued jobs that are not to start yet, and when they are."""
+        self._turns: dict[int, int] = {}
+        self._newest = 0
+        self._moving = asyncio.Lock()
         self._counts: Counter[JobState] = Counter()
         self._paused = False
         self._accepting = 0
@@ -45,13 +72,21 @@ class Jobs:
         self._live = {job.id: job for job in await self._database.run(table.unfinished)}
         self._counts = Counter(await self._database.run(table.counts))
         self._paused = await self._database.run(table.paused)
+        self._turns = await self._database.run(table.turns)
+        self._newest = await self._database.run(table.newest)
+        for job in self._live.values():
+            self._place(job)
         running = [job for job in self._live.values() if job.state is JobState.RUNNING]
         most = self._settings.max_interruptions
+
+        def interrupt(job: Job) -> Job:
+            return transitions.interrupted(job, time.time(), max_interruptions=most)
+
         for job in running:
-            await self._change(
-                job.id,
-                lambda job: transitions.interrupted(job, time.time(), max_interruptions=most),
-            )
+            try:
+                await self._change(job.id, interrupt)
+            except DiskFull:  # who reads it again finds it running, and does this again
+                self._show(job, interrupt(job))
         return len(running)
 
     @property
@@ -72,54 +107,53 @@ class Jobs:
         await self._database.run(lambda c: table.set_paused(c, value), durable=True)
         self._paused = value
 
-    async def accept(
-        self,
-        *,
-        model: str,
-        quality: str,
-        faithful: bool = True,
-        params: Params,
-        encoding: Encoding | None = None,
-        asked_plan: Plan | None = None,
-        warnings: tuple[JobWarning, ...] = (),
-        owner: int,
-        hold: bool,
-        fetch: bool = False,
-        unverified: bool = False,
-        allow_degrade: bool = False,
-    ) -> Job:
-        """Keep a new job; it is safe once this returns. Raises QueueFull or DiskFull."""
-        if len(self._live) + self._accepting >= self._settings.max_unfinished:
-            raise QueueFull(f"{len(self._live)} jobs are waiting already")
-        job = Job(
-            id=0,
-            rev=1,
-            state=JobState.HELD if hold else JobState.QUEUED,
-            model=model,
-            quality=quality,
-            faithful=faithful,
-            warnings=warnings,
-            params=params,
-            encoding=encoding,
-            asked_plan=asked_plan,
-            owner=owner,
-            fetch=fetch,
-            unverified=unverified,
-            allow_degrade=allow_degrade,
-            created_at=time.time(),
-        )
-        self._accepting += 1
-        try:
-            return await asyncio.shield(self._insert(job))
-        finally:
-            self._accepting -= 1
+    @property
+    def turns(self) -> tuple[int, ...]:
+        """Owners of jobs that were started, the least recently served first."""
+        return tuple(sorted(self._turns, key=self._turns.__getitem__))
 
-    async def _insert(self, job: Job) -> Job:
-        kept = await self._database.run(lambda c: table.insert(c, job), durable=True)
-        self._live[kept.id] = kept
-        self._counts[kept.state] += 1
-        self._changed(kept)
-        return kept
+    async def touch(self) -> None:
+        """Write, without changing anything. Raises DiskFull or DatabaseUnusable."""
+        await self._database.run(table.touch, durable=True)
+
+    async def accept(
+        self, drafts: Sequence[Job], submission: Submission | None = None
+    ) -> list[Job]:
+        """Keep new jobs, all or none; they are safe once this returns.
+
+        What was sent before is the same jobs again. Raises QueueFull, KeyReused or DiskFull.
+        """
+        if len(self._live) + self._accepting + len(drafts) > self._settings.max_unfinished:
+            raise QueueFull(f"{len(self._live)} jobs are waiting already")
+        self._accepting += len(drafts)
+        try:
+            return await asyncio.shield(self._insert(drafts, submission))
+        finally:
+            self._accepting -= len(drafts)
+
+    async def sent_before(self, submission: Submission) -> list[Job] | None:
+        """The jobs that a submission became, if it is known. Raises KeyReused or UnknownJob."""
+        ids = await self._database.run(lambda c: batch.find(c, submission))
+        return None if ids is None else [await self.get(job_id) for job_id in ids]
+
+    async def _insert(self, drafts: Sequence[Job], submission: Submission | None) -> list[Job]:
+        def keep(connection: sqlite3.Connection) -> batch.Accepted:
+            kept = batch.keep(connection, drafts, submission)
+            reached(f"{ACCEPT}.within")
+            return kept
+
+        reached(f"{ACCEPT}.before")
+        accepted = await self._database.run(keep, durable=True)
+        reached(f"{ACCEPT}.after")
+        for number, job in enumerate(accepted.new):
+            self._live[job.id] = job
+            self._counts[job.state] += 1
+            self._newest = max(self._newest, job.id)
+            self._place(job)
+            self._changed(job)
+            if number % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
+        return [await self.get(job_id) for job_id in accepted.ids]
 
     async def get(self, job_id: int) -> Job:
         """Raises UnknownJob."""
@@ -129,6 +163,12 @@ class Jobs:
             raise UnknownJob(f"there is no job {job_id}")
         return job
 
+    async def history(self, job_id: int) -> History:
+        """What became of it so far. Raises UnknownJob."""
+        await self.get(job_id)
+        entries = await self._database.run(lambda c: chronicle.of(c, job_id))
+        return History(job=job_id, entries=entries)
+
     def with_lora(self, sha256: str) -> list[int]:
         """The unfinished jobs that a LoRA takes part in."""
         return [
@@ -137,13 +177,13 @@ class Jobs:
             if any(lora.sha256 == sha256 for lora in job.params.loras)
         ]
 
-    async def page(self, state: JobState | None, before: int | None, limit: int) -> Page:
+    async def page(self, wanted: Wanted, before: int | None, limit: int) -> Page:
         """Newest first, at most MAX_PAGE."""
         limit = min(max(limit, 1), MAX_PAGE)
-        rows = await self._database.run(lambda c: table.page(c, state, before, limit))
+        rows = await self._database.run(lambda c: history.page(c, wanted, before, limit))
         jobs = [await self._current(row) for row in rows]
         return Page(
-            jobs=tuple(job for job in jobs if state in (None, job.state)),
+            jobs=tuple(job for job in jobs if wanted.is_like(job)),
             next_before=rows[-1].id if len(rows) == limit else None,
         )
 
@@ -173,8 +213,68 @@ class Jobs:
     async def release(self, job_id: int) -> Job:
         return await self._change(job_id, transitions.release)
 
-    async def claim(self, job_id: int, plan: Plan) -> Job:
-        return await self._change(job_id, lambda job: transitions.claim(job, plan, time.time()))
+    def search(
+        self,
+        loaded: str | None = None,
+        cannot_run: Callable[[Job], bool] = lambda _: False,
+    ) -> Search:
+        """Begin to look for the job to claim next: see `order.Line.search`."""
+        self._admit(time.time())
+
+        def is_out(job_id: int) -> bool:
+            job = self._live.get(job_id)
+            return job is None or cannot_run(job)
+
+        return self._line.search(self._turns, loaded, is_out)
+
+    async def claim(self, job_id: int, plan: Plan, search: Search) -> Job:
+        """Begin an attempt of a job that `search` led to; it was its owner's turn."""
+        owner, turn = (await self.get(job_id)).owner, max(self._turns.values(), default=0) + 1
+        claimed = await self._change(
+            job_id,
+            lambda job: transitions.claim(job, plan, time.time()),
+            beside=lambda c: table.take_turn(c, owner, turn),
+        )
+        self._turns[owner] = turn
+        self._line.note(search.overtaken_by(job_id))
+        return claimed
+
+    async def move(self, job_id: int, move: Move) -> Job:
+        """Have a waiting job stand elsewhere. Raises InvalidRequest, UnknownJob or WrongState."""
+        async with self._moving:
+            job = await self.get(job_id)
+            if job.state.finished:
+                raise WrongState(f"job {job_id} is {job.state}: it waits no more")
+            place = destination(job, self._live.values(), move, self._newest)
+            return await self._change(job_id, lambda job: transitions.moved(job, place))
+
+    async def after(self, job_id: int, ended_id: int, state: JobState | None) -> Job:
+        """A job that this one comes after has ended: well, or it fails with it."""
+        return await self._change(
+            job_id, lambda job: transitions.after(job, ended_id, state, time.time())
+        )
+
+    async def last_try(self, job_id: int) -> int:
+        """The last job that was another try of this one, or of such a one; itself if none was."""
+        return await self._database.run(lambda c: history.last_try(c, job_id))
+
+    async def ended(self) -> list[Ended]:
+        """All finished jobs, the oldest end first."""
+        return await self._database.run(retention.ended)
+
+    async def remove(self, job_ids: Collection[int]) -> None:
+        """Forget finished jobs. Their ids are not used again."""
+        counts = await self._database.run(lambda c: table.remove(c, job_ids), durable=True)
+        self._counts.subtract(counts)
+        self._gone(tuple(job_ids))
+
+    async def states(self, job_ids: Iterable[int]) -> dict[int, JobState]:
+        """Of those that are there."""
+        return await self._database.run(lambda c: table.states(c, job_ids))
+
+    def next_start(self) -> float | None:
+        """When the next of the jobs that are not to start yet is, in seconds since the epoch."""
+        return min(self._delayed.values(), default=None)
 
     async def complete(self, job_id: int, output: Output, timings: Timings) -> Job:
         return await self._change(
@@ -238,25 +338,55 @@ class Jobs:
             self._changed(self._live[job_id])
 
     async def _change(
-        self, job_id: int, change: Callable[[Job], Job], *, durable: bool = True
+        self,
+        job_id: int,
+        change: Callable[[Job], Job],
+        *,
+        durable: bool = True,
+        beside: Callable[[sqlite3.Connection], None] = _nothing,
     ) -> Job:
-        """Apply `change` to a job, commit it, then make it visible.
+        """Apply `change` to a job, commit it with what belongs to it, then make it visible.
 
         Whoever asked may be cancelled meanwhile: what was begun is carried through, so that memory
         never says other than the disk.
         """
-        return await asyncio.shield(self._carry_through(job_id, change, durable))
+        return await asyncio.shield(self._carry_through(job_id, change, durable, beside))
 
-    async def _carry_through(self, job_id: int, change: Callable[[Job], Job], durable: bool) -> Job:
+    async def _carry_through(
+        self,
+        job_id: int,
+        change: Callable[[Job], Job],
+        durable: bool,
+        beside: Callable[[sqlite3.Connection], None],
+    ) -> Job:
         try:
             async with self._locks[job_id]:
                 before = await self.get(job_id)
                 after = change(before).model_copy(update={"rev": before.rev + 1})
-                await self._database.run(lambda c: table.update(c, after), durable=durable)
+                await self._commit(before, after, beside, durable=durable)
                 return self._show(before, after)
         finally:
             if job_id not in self._live:
                 self._locks.pop(job_id, None)
+
+    async def _commit(
+        self,
+        before: Job,
+        after: Job,
+        beside: Callable[[sqlite3.Connection], None],
+        *,
+        durable: bool,
+    ) -> None:
+        name = name_of(before, after)
+
+        def update(connection: sqlite3.Connection) -> None:
+            table.update(connection, after)
+            beside(connection)
+            reached(f"{name}.within")
+
+        reached(f"{name}.before")
+        await self._database.run(update, durable=durable)
+        reached(f"{name}.after")
 
     def _show(self, before: Job, after: Job) -> Job:
         """Replace the job in memory, keeping progress that arrived during the commit."""
@@ -271,5 +401,23 @@ class Jobs:
             self._live.pop(shown.id, None)
         else:
             self._live[shown.id] = shown
+        self._place(shown)
         self._changed(shown)
         return shown
+
+    def _place(self, job: Job) -> None:
+        """In the line if it may run now."""
+        self._delayed.pop(job.id, None)
+        if job.state is not JobState.QUEUED or job.unmet:
+            self._line.discard(job.id)
+        elif job.start_at is not None and job.start_at > time.time():
+            self._line.discard(job.id)
+            self._delayed[job.id] = job.start_at
+        else:
+            self._line.put(job)
+
+    def _admit(self, now: float) -> None:
+        """Let those in whose time has come."""
+        for job_id in [id for id, start_at in self._delayed.items() if start_at <= now]:
+            del self._delayed[job_id]
+            self._line.put(self._live[job_id])

@@ -8,6 +8,8 @@
     running -> held          stopped on request, or suspect after too many interruptions
     running -> cancelled     stopped on request
     queued, held -> cancelled
+    queued, held -> failed   refuse, or a job that it was to come after did not end well
+    queued, held             moved, or a job that it comes after is completed
 
 Every function raises WrongState if the job's state does not allow it.
 """
@@ -19,7 +21,8 @@ from collections.abc import Iterable
 from wantui.api.error import ErrorBody
 from wantui.api.job import Attempt, Job, JobState, JobWarning, Output, Progress, Stage, Timings
 from wantui.api.plan import DType, Plan
-from wantui.errors import WantuiError, WorkerCrashed, WrongState
+from wantui.errors import DependencyFailed, WantuiError, WorkerCrashed, WrongState
+from wantui.queue.places import Place
 
 UNFINISHED = (JobState.QUEUED, JobState.HELD, JobState.RUNNING)
 
@@ -139,6 +142,21 @@ def refuse(job: Job, error: WantuiError, now: float) -> Job:
     return _with(job, state=JobState.FAILED, error=ErrorBody.of(error), finished_at=now)
 
 
+def moved(job: Job, place: Place) -> Job:
+    """Elsewhere in the queue."""
+    _need(job, "moved", JobState.QUEUED, JobState.HELD)
+    return _with(job, priority=place.priority, rank=place.rank)
+
+
+def after(job: Job, ended_id: int, state: JobState | None, now: float) -> Job:
+    """What becomes of a waiting job when one that it comes after has ended, or is gone."""
+    _need(job, "decided", JobState.QUEUED, JobState.HELD)
+    if state is JobState.COMPLETED:
+        return _with(job, unmet=tuple(id for id in job.unmet if id != ended_id))
+    error = DependencyFailed.of(ended_id, state or "removed")
+    return _with(job, state=JobState.FAILED, error=ErrorBody.of(error), finished_at=now)
+
+
 def stopped(job: Job, now: float) -> Job:
     """End the attempt without blame: cancelled or held if that was asked, else queued again."""
     _need(job, "stopped", JobState.RUNNING)
@@ -147,12 +165,15 @@ def stopped(job: Job, now: float) -> Job:
 
 
 def put_back(job: Job, now: float) -> Job:
-    """Take a claim back that came to nothing: no attempt was made."""
+    """Take a claim back that came to nothing: no attempt was made.
+
+    A plan stays where there was one before: it says how what was kept has been made.
+    """
     _need(job, "put back", JobState.RUNNING)
     *earlier, _ = job.attempts
-    started_at = job.started_at if earlier else None
-    base = _with(job, attempts=tuple(earlier), progress=None, plan=None, started_at=started_at)
-    return _settle(base, now)
+    begun = {"plan": job.plan, "started_at": job.started_at} if earlier else {}
+    before = {"plan": None, "started_at": None, **begun}
+    return _settle(_with(job, attempts=tuple(earlier), progress=None, **before), now)
 
 
 def interrupted(job: Job, now: float, *, max_interruptions: int) -> Job:
@@ -219,7 +240,7 @@ def _fruitless(attempts: Iterable[Attempt]) -> list[Attempt]:
 
 
 def _crashed(attempt: Attempt) -> bool:
-    return attempt.error is not None and attempt.error.code == WorkerCrashed.code
+    return attempt.error is not None and isinstance(attempt.error.to_error(), WorkerCrashed)
 
 
 def _need(job: Job, verb: str, *states: JobState) -> None:

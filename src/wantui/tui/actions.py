@@ -43,6 +43,8 @@ _SYMBOLS = {
     "question_mark": "?",
     "colon": ":",
     "slash": "/",
+    "plus": "+",
+    "minus": "-",
     "escape": "esc",
     "ctrl+": "^",
 }
@@ -71,6 +73,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("release", "r", "release", "Release the held job", Area.QUEUE),
     Action("pause", "p", "pause", "Pause the queue, or resume it", Area.QUEUE),
     Action("log", "l", "log", "Show the job's log", Area.QUEUE),
+    Action(
+        "earlier", "K", "earlier", "Let the job run before the one above", Area.QUEUE, footer=False
+    ),
+    Action("later", "J", "later", "Let the job run after the one below", Area.QUEUE, footer=False),
+    Action("top", "t", "first", "Let the job run before all others", Area.QUEUE, footer=False),
+    Action("raise", "plus", "priority", "Raise the job's priority", Area.QUEUE, footer=False),
+    Action("lower", "minus", "priority", "Lower the job's priority", Area.QUEUE, footer=False),
+    Action("retry", "R", "retry", "Send the ended job again", Area.QUEUE, footer=False),
     Action("older", "m", "more", "Load older jobs", Area.QUEUE, footer=False),
     Action("get", "d", "get/pause", "Pull the weights, pause that, or go on", Area.MODELS),
     Action("verify", "v", "verify", "Compare the files with what was published", Area.MODELS),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wantui.api.job import JobState
+from wantui.api.job import JobState, WaitsFor
+from wantui.client.words import NO_ROOM
 from wantui.errors import VersionMismatch
 from wantui.text import one_line
 from wantui.tui.state import Link, Phase, State
@@ -25,6 +26,8 @@ def headline(state: State, now: float) -> Iterator[Said]:
             yield f"{glyph} {count} {job_state}", tone
     if state.queue and state.queue.paused:
         yield "‖ queue paused", Tone.WARN
+    if state.queue and WaitsFor.DISK in state.queue.waits_for:
+        yield f"! {NO_ROOM}", Tone.BAD
     if state.hello and not state.hello.engine_installed:
         yield "! engine not installed", Tone.WARN
 

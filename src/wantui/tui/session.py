@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from wantui.api.base import Reply
-from wantui.api.job import Job, JobState
+from wantui.api.job import Job, JobRequest, JobState
 from wantui.api.model import ModelStatus
 from wantui.client import Client
+from wantui.client.insist import insist
 from wantui.client.picture import read_picture
 from wantui.errors import DaemonUnreachable, InvalidRequest, WantuiError
 from wantui.paths import Paths
@@ -97,9 +98,23 @@ class Session:
         try:
             image = await self._image(values[form.IMAGE])
             request = form.request_of(values, image)
-            return (await self.ask(lambda client: client.submit(request))).id
+            return (await self._accepted(request)).id
         except WantuiError as error:
             return Refusal(form.concerns(error), form.refusal(error))
+
+    async def _accepted(self, request: JobRequest) -> Job:
+        """One job, even if the daemon dies before it says so: then it is started and asked again.
+
+        Raises DaemonUnreachable at once while there is no connection.
+        """
+        self.bridge.client  # noqa: B018 - it raises
+
+        async def away() -> None:
+            self.bridge.retry(start=True)
+
+        return await insist(
+            lambda key: self.ask(lambda client: client.submit(request, key)), away=away
+        )
 
     async def plan(self, values: dict[str, str]) -> Sequence[list[Said]]:
         """What is typed, as the daemon would load it now: lines, of which the first says most."""

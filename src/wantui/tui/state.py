@@ -12,12 +12,14 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeVar, assert_never
 
 from wantui.api.base import Reply
+from wantui.api.cleaning import Gone
 from wantui.api.download import Download, DownloadState
 from wantui.api.error import ErrorBody
 from wantui.api.hardware import Hardware
 from wantui.api.hello import Hello
-from wantui.api.job import Job, JobState, in_order
+from wantui.api.job import Job, JobState
 from wantui.api.model import ModelStatus
+from wantui.api.order import in_order
 from wantui.api.queue import Queue
 from wantui.api.status import MAX_FINISHED, MAX_UNFINISHED, Status
 from wantui.api.worker import Worker, WorkerState
@@ -69,7 +71,8 @@ class State:
     @property
     def unfinished(self) -> list[Job]:
         """As `in_order` has them."""
-        return in_order(job for job in self.jobs.values() if not job.state.finished)
+        turns = self.queue.turns if self.queue else ()
+        return in_order((job for job in self.jobs.values() if not job.state.finished), turns)
 
     @property
     def running(self) -> list[Job]:
@@ -206,6 +209,9 @@ def _with(state: State, item: Reply) -> State:
         case Queue():
             old = state.queue is not None and state.queue.rev >= item.rev
             return state if old else replace(state, queue=item, jobs=_explained(state.jobs, item))
+        case Gone():
+            left = {id: job for id, job in state.jobs.items() if id not in item.jobs}
+            return state if len(left) == len(state.jobs) else replace(state, jobs=left)
         case Hardware():
             before = state.hardware
             old = before is not None and before.measured_at >= item.measured_at

@@ -10,7 +10,7 @@ import gc
 import os
 import sys
 
-from wantui.process import die_with_parent, ignore_interrupts, leave
+from wantui.process import die_before_others, die_with_parent, ignore_interrupts, leave
 
 
 def main() -> None:
@@ -32,6 +32,7 @@ def main() -> None:
 
 def _serve(fd: int) -> None:
     ignore_interrupts()
+    die_before_others()
 
     from wantui.worker.channel import Channel  # noqa: PLC0415 - after the parent is settled
 

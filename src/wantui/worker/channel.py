@@ -6,13 +6,14 @@ import queue
 import socket
 import threading
 from dataclasses import dataclass
-from typing import BinaryIO
 
 import pydantic
 
-from wantui.pipe.framing import MAX_LINE_BYTES, decode_order, encode
-from wantui.pipe.messages import Generate, Report, Stop
+from wantui.pipe.framing import decode_order, encode
+from wantui.pipe.messages import Generate, Load, Report, Stop
 from wantui.process import leave
+from wantui.worker.lines import Lines
+from wantui.worker.pulse import BEAT_S, Pulse
 from wantui.worker.stop import StopFlag
 
 
@@ -28,13 +29,17 @@ class Channel:
     """One socket, shared by the thread that works and the thread that listens.
 
     Stop must be heard while a step runs, and the daemon's end must end the worker at once, so the
-    reading never waits for the work.
+    reading never waits for the work. The reading thread is also the one whose heartbeats tell a
+    worker that hangs from one that takes its time.
     """
 
     def __init__(self, fd: int) -> None:
         self._socket = socket.socket(fileno=fd)
-        self._attempts: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Attempt | Load | None] = queue.SimpleQueue()
         self._open: dict[int, Attempt] = {}
+        self._loads = 0
+        """Orders to load that are not carried out yet."""
+        self._pulse = Pulse()
         self._lock = threading.Lock()
         self._sending = threading.Lock()
 
@@ -42,9 +47,11 @@ class Channel:
         """Start the thread that reads orders."""
         threading.Thread(target=self._read, name="orders", daemon=True).start()
 
-    def next_attempt(self) -> Attempt | None:
+    def next_work(self) -> Attempt | Load | None:
         """Wait for work; None once the daemon says that nothing is to come."""
-        return self._attempts.get()
+        work = self._work.get()
+        self._pulse.begin()
+        return work
 
     def finish(self, attempt: Attempt, report: Report) -> None:
         """Send an attempt's last report; an order to stop it means nothing from here on."""
@@ -53,8 +60,15 @@ class Channel:
                 del self._open[attempt.order.job]
         self.report(report)
 
+    def loaded(self, report: Report) -> None:
+        """Send the last report of an order to load."""
+        with self._lock:
+            self._loads -= 1
+        self.report(report)
+
     def report(self, report: Report) -> None:
         """Send a report, from any thread; a daemon that is not there any more ends the worker."""
+        self._pulse.note(report)
         try:
             with self._sending:
                 self._socket.sendall(encode(report))
@@ -62,36 +76,48 @@ class Channel:
             leave(1)
 
     def _read(self) -> None:
-        lines = self._socket.makefile("rb")
-        while line := _line(lines):
+        lines = Lines(self._socket)
+        while (line := lines.next(BEAT_S if self._at_work else None)) != b"":
+            if line is None:
+                self._beat()
+                continue
             try:
                 order = decode_order(line)
             except pydantic.ValidationError:
                 leave(1)  # a peer that speaks another language; what it wants cannot be guessed
             if isinstance(order, Generate):
                 self._accept(order)
+            elif isinstance(order, Load):
+                self._load(order)
             elif isinstance(order, Stop):
                 self._stop(order)
             else:
-                self._attempts.put(None)
+                self._work.put(None)
         leave(0)
+
+    @property
+    def _at_work(self) -> bool:
+        return bool(self._open or self._loads)
+
+    def _beat(self) -> None:
+        """Under the lock, so that none comes after an order's last report."""
+        with self._lock:
+            if self._at_work:
+                self.report(self._pulse.beat())
 
     def _accept(self, order: Generate) -> None:
         attempt = Attempt(order, StopFlag())
         with self._lock:
             self._open[order.job] = attempt
-        self._attempts.put(attempt)
+        self._work.put(attempt)
+
+    def _load(self, order: Load) -> None:
+        with self._lock:
+            self._loads += 1
+        self._work.put(order)
 
     def _stop(self, order: Stop) -> None:
         with self._lock:
             attempt = self._open.get(order.job)
         if attempt is not None:
             attempt.stop.order()
-
-
-def _line(lines: BinaryIO) -> bytes:
-    """The next one; empty when the daemon is gone, however it went."""
-    try:
-        return lines.readline(MAX_LINE_BYTES)
-    except ConnectionError:
-        return b""

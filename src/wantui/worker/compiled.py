@@ -10,6 +10,7 @@ at 832x480x81.
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from types import MethodType
 from typing import Any
@@ -43,7 +44,8 @@ class Compiler:
         The first one that runs is compiled, which takes some 5 to 15 s, or less where an earlier
         process left its kernels.
         `made_for` is all that shapes depend on: what was compiled for another is forgotten, so
-        that no job is refused for the many before it. Raises CompileFailed out of a forward.
+        that no job is refused for the many before it. A forward raises CompileFailed, or what the
+        compiler ran out of: memory, or room on the disk.
         """
         if made_for != self._made_for:
             _compiler.reset()
@@ -67,6 +69,8 @@ class Compiler:
             try:
                 return fast(*inputs)
             except _failures() as error:
+                if (lack := _lack(error)) is not None:
+                    raise lack from error
                 raise CompileFailed(f"a block could not be compiled: {_line(error)}") from error
 
         return run
@@ -88,9 +92,26 @@ class _Small(nn.Module):
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """What torch raises where it cannot compile: no C compiler, no Triton, code it cannot trace."""
+    """What torch raises where it cannot compile: no C compiler, no Triton, code it cannot trace, or
+    blocks that are too unlike for one function.
+    """
     dynamo: Any = torch._dynamo.exc  # noqa: SLF001 - its only name
-    return (dynamo.TorchDynamoException,)
+    return dynamo.TorchDynamoException, dynamo.FailOnRecompileLimitHit
+
+
+def _lack(error: BaseException) -> Exception | None:
+    """Of what a compilation that failed had too little; None where it was something else.
+
+    That says nothing of the machine: with more of it the same compiles.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, torch.OutOfMemoryError | MemoryError):
+            return cause
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+            return cause
+        cause = getattr(cause, "inner_exception", None) or cause.__cause__
+    return None
 
 
 def _line(error: Exception) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from wantui.api.job import Stage
-from wantui.errors import DiskFull, GenerationFailed, OutOfMemory, WantuiError
+from wantui.errors import DeviceLost, DiskFull, GenerationFailed, OutOfMemory, WantuiError
 from wantui.text import bytes_text
 
 _ASKED_FOR = re.compile(
@@ -28,6 +28,10 @@ def typed(error: Exception, stage: Stage) -> WantuiError:
         return _out_of_memory(error, stage)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull(f"no space left on the device: {error.filename or 'in ' + stage}")
+    if ends_worker(error):
+        return DeviceLost(
+            f"the device was lost in {stage}: {_first_line(error)}", detail={"stage": stage.value}
+        )
     return GenerationFailed(
         f"{type(error).__name__} in {stage}: {error}", detail={"stage": stage.value}
     )
@@ -35,6 +39,8 @@ def typed(error: Exception, stage: Stage) -> WantuiError:
 
 def ends_worker(error: Exception) -> bool:
     """Whether the device's context is lost: after such an error every later call fails too."""
+    if isinstance(error, DeviceLost):
+        return True
     if isinstance(error, torch.OutOfMemoryError):
         return False
     return isinstance(error, torch.AcceleratorError) or (
@@ -53,3 +59,8 @@ def _out_of_memory(error: Exception, stage: Stage) -> OutOfMemory:
         detail["free"], _total = torch.cuda.mem_get_info()
         message += f", {bytes_text(detail['free'])} were free"
     return OutOfMemory(message, detail=detail)
+
+
+def _first_line(error: Exception) -> str:
+    """Without torch's advice on how to debug kernels."""
+    return next(iter(str(error).splitlines()), type(error).__name__)

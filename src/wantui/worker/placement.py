@@ -75,6 +75,17 @@ class Placement:
                     self._leave()
                 residence.arrive(self._check_stop)
 
+    def bring_all(self) -> None:
+        """Ahead of any job: as much as the plan lets stay, on the device or in host memory.
+
+        Raises as `bring` does.
+        """
+        for name, residence in self._residences.items():
+            if self._residency.components_stay:
+                self.bring(name)
+            elif self._residency.host_copies_stay:
+                residence.prepare(self._check_stop)
+
     def expect(self, name: str) -> None:
         """Begin to load a component in a thread, while another is at work, if there is room.
 

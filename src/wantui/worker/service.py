@@ -6,14 +6,27 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from wantui.api.error import ErrorBody
 from wantui.api.job import Stage
-from wantui.errors import GenerationFailed, WantuiError
-from wantui.pipe.messages import Failed, Loaded, Ready, Report, Stopped, Unloaded
+from wantui.api.plan import Plan
+from wantui.errors import DeviceLost, WantuiError
+from wantui.log_lines import LineFormatter
+from wantui.pipe.messages import (
+    Failed,
+    Load,
+    Loaded,
+    LoadEnded,
+    ModelFiles,
+    Ready,
+    Report,
+    Stopped,
+    Unloaded,
+)
 from wantui.process import leave
 from wantui.text import bytes_text
 from wantui.worker import engine
@@ -33,11 +46,9 @@ log = logging.getLogger(__name__)
 
 def start_logging() -> None:
     """Lines on stderr, wherever that goes at the time; no progress bars, warnings as lines too."""
-    logging.basicConfig(
-        level=logging.INFO,
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LineFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.captureWarnings(capture=True)
     engine.silence_progress_bars()
 
@@ -53,8 +64,26 @@ class Service:
         """Until the daemon says that nothing is to come."""
         with torch.inference_mode():
             self._channel.report(_ready())
-            while attempt := self._channel.next_attempt():
-                self._run(attempt)
+            while work := self._channel.next_work():
+                if isinstance(work, Load):
+                    self._hold(work)
+                else:
+                    self._run(work)
+
+    def _hold(self, order: Load) -> None:
+        """Load a model, and keep it."""
+        try:
+            model = self._load(order.weights, order.plan, _never)
+            model.placement.attend(_never)
+            model.placement.bring_all()
+            last = LoadEnded()
+        except Exception as error:
+            log.exception("%s did not load", order.weights.model)
+            failure = ErrorBody.of(typed(error, Stage.LOAD))
+            last = LoadEnded(error=failure, ends=ends_worker(error))
+        self._channel.loaded(last)
+        if last.ends:
+            leave(1)
 
     def _run(self, attempt: Attempt) -> None:
         try:
@@ -75,7 +104,7 @@ class Service:
         try:
             need_codec(order.encoding.codec)
             with clock.running(Stage.LOAD):
-                model = self._load(attempt)
+                model = self._load(order.weights, order.plan, attempt.stop.check)
                 model.placement.attend(attempt.stop.check, lambda: clock.counting(Stage.LOAD))
             completed = generate(attempt, clock, model, self._channel.report)
         except StopOrdered:
@@ -87,11 +116,10 @@ class Service:
         log.info("job %d: %s", order.job, completed.timings)
         return completed
 
-    def _load(self, attempt: Attempt) -> LoadedModel:
-        """The model that the order names; another one that is still loaded goes first."""
-        order = attempt.order
-        device = _device(order.plan.device)
-        key = LoadKey(order.weights, order.plan.dtype, order.plan.residency, device)
+    def _load(self, files: ModelFiles, plan: Plan, check_stop: Callable[[], None]) -> LoadedModel:
+        """The model that an order names; another one that is still loaded goes first."""
+        device = _device(plan.device)
+        key = LoadKey(files, plan.dtype, plan.residency, device)
         if self._model is not None and self._model.key.has_weights_of(key):
             try:
                 check_unchanged(key.files.every_file)
@@ -102,7 +130,7 @@ class Service:
             return self._model
         self._unload()
         start = time.perf_counter()
-        model = self._model = load(key, attempt.stop.check)
+        model = self._model = load(key, check_stop)
         seconds = time.perf_counter() - start
         log.info(
             "made %s for %s, %d parameters, in %.2f s",
@@ -139,11 +167,15 @@ def _device(planned: str) -> torch.device:
     if planned == "cpu":
         return torch.device("cpu")
     if not torch.cuda.is_available():
-        raise GenerationFailed(
+        raise DeviceLost(
             f"the plan is for GPU {planned}, but torch sees none",
             hint="see: wantui hw, and whether torch was built for this driver",
         )
     return torch.device("cuda", 0)
+
+
+def _never() -> None:
+    """What is loaded without a job is not stopped but by the worker's end."""
 
 
 def _failed(attempt: Attempt, error: WantuiError, *, ends: bool) -> Failed:

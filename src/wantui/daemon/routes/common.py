@@ -9,6 +9,7 @@ from fastapi import Depends, Request, Response
 from wantui.api.base import Reply
 from wantui.daemon.failures import unknown_field
 from wantui.daemon.parts import Parts
+from wantui.daemon.permission import brings_something, need_permission
 
 
 def _parts(request: Request) -> Parts:
@@ -32,6 +33,24 @@ def known_parameters(request: Request) -> None:
     for name in request.query_params:
         if name not in known:
             raise unknown_field(name, known)
+
+
+async def permitted(request: Request) -> None:
+    """Raises NotAllowed for what is not this user's to change; see permission."""
+    job_id = request.path_params.get("job_id", "")
+    await need_permission(
+        _peer(request),
+        request.method,
+        request.scope["route"].path,
+        int(job_id) if job_id.isdecimal() and len(job_id) < 19 else None,
+        _parts(request).jobs.get,
+    )
+
+
+async def roomy(request: Request) -> None:
+    """Raises DiskFull for a job, or what one is made of, while there is no room for any."""
+    if brings_something(request.method, request.scope["route"].path):
+        await _parts(request).scheduler.need_room()
 
 
 PartsOf = Annotated[Parts, Depends(_parts)]

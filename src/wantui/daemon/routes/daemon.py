@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from wantui.api.hello import Hello
 from wantui.api.status import Status
+from wantui.daemon.readiness import be_ready
 from wantui.daemon.routes.common import PartsOf, answer
 
 router = APIRouter(tags=["daemon"])
@@ -31,8 +32,8 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz")
 async def readyz(parts: PartsOf) -> dict[str, str]:
-    """Answers once the queue's database does too. Raises DatabaseUnusable or TimedOut."""
-    await parts.ready()
+    """Answers if jobs can be accepted: the queue's database was written to for this."""
+    await be_ready(parts.jobs, parts.scheduler)
     return {"status": "ready"}
 
 

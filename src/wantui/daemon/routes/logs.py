@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/logs", tags=["logs"])
 async def log(
     name: str, parts: PartsOf, offset: Annotated[int | None, Query(ge=0, le=2**62)] = None
 ) -> Response:
-    """`daemon`, `worker` or a job's id: from `offset` on, else the last part."""
+    """Of a process (`daemon`, `worker`) or a job's id: from `offset` on, else the last part."""
     path = log_path(parts.paths, name)
     if name.isdigit():
         await parts.jobs.get(int(name))

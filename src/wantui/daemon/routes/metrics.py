@@ -30,6 +30,7 @@ async def metrics(parts: PartsOf, accept: Annotated[str, Header()] = "") -> Resp
         jobs=counted(unfinished),
         oldest_queued_at=oldest(unfinished),
         paused=parts.jobs.paused,
+        waits_for=parts.scheduler.waits_for,
         models=models,
         downloads=parts.downloads.all(),
         workers=parts.board.all(),

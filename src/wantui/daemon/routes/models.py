@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 
 from wantui.api.download import ConvertPlan, Depth, Download, PullPlan
 from wantui.api.model import Models, ModelStatus
 from wantui.api.plan import DType
 from wantui.api.removal import Removals
+from wantui.api.worker import Worker, Workers
 from wantui.daemon.routes.common import PartsOf, answer
 
 router = APIRouter(prefix="/api/models", tags=["models"])
@@ -65,6 +68,27 @@ async def convert_plan(model_id: str, parts: PartsOf, dtype: DType = DType.BFLOA
     """What a conversion would take, and save."""
     recipe = parts.inventory.catalog.model(model_id)
     return answer(await parts.conversions.plan(recipe, dtype))
+
+
+@router.post("/{model_id}/load", response_model=Worker)
+async def load(
+    model_id: str,
+    parts: PartsOf,
+    keep_alive_s: Annotated[float | None, Query(ge=0, allow_inf_nan=False)] = None,
+) -> Response:
+    """Load it before any job does, and answer once it is; for a video of its default size.
+
+    It is kept without work for so long, by default until it is unloaded or a job of another model
+    needs the device.
+    """
+    recipe = parts.inventory.catalog.model(model_id)
+    return answer(await parts.loading.load(recipe, keep_alive_s))
+
+
+@router.post("/{model_id}/unload", response_model=Workers)
+async def unload(model_id: str, parts: PartsOf) -> Response:
+    """Let the idle workers go that hold it; answers with those that are left."""
+    return answer(await parts.loading.unload(parts.inventory.catalog.model(model_id)))
 
 
 @router.delete("/{model_id}", response_model=Removals)

@@ -14,6 +14,7 @@ from textual.widgets import Input, Log
 
 from wantui.api.log import LogText
 from wantui.errors import DaemonUnreachable, TimedOut, WantuiError
+from wantui.log_lines import readable
 from wantui.text import clean, one_line
 from wantui.tui.actions import bindings
 from wantui.tui.areas import Area
@@ -171,5 +172,6 @@ class LogsScreen(AreaScreen):
 
 
 def cleaned_lines(text: str) -> list[str]:
-    """Lines that a terminal can show: no escapes, none endless."""
-    return [clean(line)[:LONGEST_LINE] for line in text.splitlines()]
+    """Lines that a terminal can show, as people read them: no escapes, none endless."""
+    lines = [shown for line in text.splitlines() for shown in readable(line).splitlines()]
+    return [clean(line)[:LONGEST_LINE] for line in lines]

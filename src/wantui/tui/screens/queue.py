@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
 
+from wantui.api.batch import RetryRequest
 from wantui.api.job import Job, JobState
+from wantui.api.move import End, Move
 from wantui.api.status import MAX_UNFINISHED
 from wantui.text import one_line
 from wantui.tui.actions import bindings
@@ -113,6 +116,53 @@ class QueueScreen(AreaScreen):
                 lambda now: self.tell(f"job {job.id}: {job_state(now)[0]}"),
             )
 
+    def action_earlier(self) -> None:
+        self._move_by(-1)
+
+    def action_later(self) -> None:
+        self._move_by(1)
+
+    def action_top(self) -> None:
+        if (job := self._chosen("move")) is not None:
+            self._move(job, Move(to=End.TOP))
+
+    def action_raise(self) -> None:
+        self._change_priority(1)
+
+    def action_lower(self) -> None:
+        self._change_priority(-1)
+
+    def _change_priority(self, by: int) -> None:
+        if (job := self._chosen("move")) is not None:
+            self._move(job, Move(priority=job.priority + by))
+
+    def _move_by(self, by: int) -> None:
+        """Past its neighbour, among the waiting jobs of one user."""
+        session = self.wantui.session
+        if (job := self._chosen("move")) is None or session is None:
+            return
+        beside = neighbour(job, session.state.unfinished, by)
+        if beside is None:
+            self.tell(f"job {job.id} is {'first' if by < 0 else 'last'} already")
+        else:
+            self._move(job, Move(before=beside.id) if by < 0 else Move(after=beside.id))
+
+    def _move(self, job: Job, move: Move) -> None:
+        self.wantui.request(
+            lambda client: client.move(job.id, move),
+            lambda now: self.tell(f"job {now.id}: moved, priority {now.priority}"),
+        )
+
+    def action_retry(self) -> None:
+        job = self.job
+        if job is None or not job.state.finished:
+            self.tell("only a job that has ended is sent again", Tone.WARN)
+            return
+        self.wantui.request(
+            lambda client: client.retry(job.id, RetryRequest()),
+            lambda new: self.tell(f"job {new.id} is another try of job {job.id}"),
+        )
+
     def action_pause(self) -> None:
         session = self.wantui.session
         paused = bool(session and session.state.queue and session.state.queue.paused)
@@ -142,6 +192,16 @@ class QueueScreen(AreaScreen):
     @property
     def _table(self) -> Table:
         return self.query_one("#jobs", Table)
+
+
+def neighbour(job: Job, shown: Sequence[Job], by: int) -> Job | None:
+    """The waiting job before (-1) or after (1) another, of the same user."""
+    mine = [one for one in shown if one.owner == job.owner and one.state is not JobState.RUNNING]
+    ids = [one.id for one in mine]
+    if job.id not in ids:
+        return None
+    index = ids.index(job.id) + by
+    return mine[index] if 0 <= index < len(mine) else None
 
 
 def more_row(count: int) -> Row:
