@@ -88,9 +88,12 @@ class Forecast:
         cells = []
         for recipe in [catalog.model(name) for name in models] or catalog.recipes:
             weights = await self._inventory.weights(recipe)
-            learned = self._planner.corrections(site, recipe)
             for video in _videos(recipe, sizes):
-                case = Case(recipe, weights, video, site, learned)
+                if profile is None:
+                    wanted = Wanted(recipe, weights, video)
+                    case = self._planner.case(wanted, hardware, site.device)
+                else:
+                    case = Case(recipe, weights, video, site)
                 cells.append(fit(case, self._planner.limits(case)))
         return Fits(
             device=site.device,

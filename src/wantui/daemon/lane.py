@@ -313,7 +313,7 @@ class Lane:
         """
         if isinstance(failure, CompileFailed):
             return await self._planner.go_plain(failure)
-        if isinstance(failure, OutOfMemory) and claim.job.id not in self._excused:
+        if claim.job.id not in self._excused:
             self._excused.add(claim.job.id)
             change = await self._planner.crowded_out(claim.wanted, claim.plan, failure)
             if change is not None:

@@ -43,6 +43,8 @@ class Machine:
         self._reading: asyncio.Task[Hardware] | None = None
         self.last: Hardware | None = None
         """The last reading, however old."""
+        self._fullest: Hardware | None = None
+        """The last that named as many GPUs as any."""
         self._disks = _disks_of(paths)
         self._folders = _folders_of(paths)
         self._counted: tuple[Folder, ...] = ()
@@ -53,6 +55,13 @@ class Machine:
         if self._reading is None:
             self._reading = asyncio.create_task(self._read())
         return await asyncio.shield(self._reading)
+
+    async def whole(self) -> Hardware:
+        """As it is now, or as it was while the driver named every GPU: what it lost may come back,
+        and no job runs elsewhere before the daemon starts anew.
+        """
+        now, fullest = await self.read(), self._fullest
+        return now if fullest is None or len(now.gpus) >= len(fullest.gpus) else fullest
 
     async def lately(self) -> Hardware:
         """A reading that is seconds old at most; an older one while the driver does not answer."""
@@ -98,8 +107,10 @@ class Machine:
     async def _read(self) -> Hardware:
         loop = asyncio.get_running_loop()
         try:
-            self.last = await loop.run_in_executor(self._prober, self._look)
-            return self.last
+            self.last = last = await loop.run_in_executor(self._prober, self._look)
+            if self._fullest is None or len(last.gpus) >= len(self._fullest.gpus):
+                self._fullest = last
+            return last
         finally:
             self._reading = None
 

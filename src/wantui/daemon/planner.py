@@ -78,7 +78,7 @@ class Planner:
 
         Raises DoesNotFit naming what would fit.
         """
-        hardware = await self._machine.read()
+        hardware = await self._machine.whole()
         cases = self.cases(wanted, hardware)
         try:
             return plan_on_best((case, self.limits(case)) for case in cases)
@@ -119,7 +119,7 @@ class Planner:
             )
 
     async def crowded_out(
-        self, wanted: Wanted, failed: Plan, error: OutOfMemory
+        self, wanted: Wanted, failed: Plan, error: OutOfMemory | HostOutOfMemory
     ) -> JobWarning | None:
         """What to say of a job that ran out of memory since others took some meanwhile: beside what
         they hold now it would not be planned so. None if it was the plan that was too much.
