@@ -100,6 +100,10 @@ def best(case: Case, limits: Limits = NO_LIMITS, *, tiles: bool = True) -> Setup
     return min(fitting, key=lambda setup: rank(case, setup), default=None)
 
 
+def _allowed(case: Case, limits: Limits, *, tiles: bool) -> list[Setup]:
+    return [setup for setup in candidates(case, limits) if tiles or not setup.tiled]
+
+
 def lack(case: Case, setup: Setup, limits: Limits = NO_LIMITS) -> Lack | None:
     """What there is too little of, the largest part of it; None for a way that can be had."""
     return max(_lacks(case, setup, limits), key=lambda one: one.missing_bytes, default=None)
