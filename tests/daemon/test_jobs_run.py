@@ -119,7 +119,7 @@ async def test_a_worker_that_keeps_dying_fails_the_job_and_the_next_gets_a_fresh
             following = await job_when(client, after.id, finished)
     assert failed.state is JobState.FAILED
     assert failed.error is not None
-    assert failed.error.code == "worker_crashed"
+    assert failed.error.code == "worker_killed"
     assert "SIGKILL" in failed.error.message
     assert [attempt.error is not None for attempt in failed.attempts] == [True, True]
     assert following.state is JobState.COMPLETED
