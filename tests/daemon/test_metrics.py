@@ -139,7 +139,7 @@ def test_failures_count_by_code_each_attempt_once_and_a_strange_code_as_internal
     instruments.job(job_of(JobState.RUNNING, attempts=(first, again)))
     instruments.job(job_of(JobState.FAILED, attempts=(first, second), finished_at=NOW + 9))
     samples = series(instruments.registry.collect())
-    assert value(samples, "attempt_failures_total", model="demo", code="worker_killed") == 1
+    assert value(samples, "attempt_failures_total", model="demo", code="worker_crashed") == 1
     assert value(samples, "attempt_failures_total", model="demo", code="internal") == 1
     assert value(samples, "jobs_ended_total", model="demo", state="failed") == 1
     assert value(samples, "queue_wait_seconds_count", model="demo") == 1
