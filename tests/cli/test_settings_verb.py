@@ -21,7 +21,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def test_the_toml_printed_is_the_settings_in_force(environment: dict[str, str]) -> None:
     settings = load_settings(Paths.from_environment(environment))
-    assert tomllib.loads("\n".join(toml_lines(settings))) == settings.model_dump()
+    assert tomllib.loads("\n".join(toml_lines(settings))) == settings.model_dump(mode="json")
     assert wantui(environment, "config").stdout == "\n".join(toml_lines(settings)) + "\n"
 
 

@@ -22,6 +22,7 @@ NOW = 1_800_000_000.0
 @pytest.fixture
 def connection() -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.create_function("casefold", 1, str.casefold)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys=ON")
         for script in migrations():

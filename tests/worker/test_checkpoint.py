@@ -78,7 +78,7 @@ class Run:
         """See that it comes to the same latents by way of a file; returns them."""
         whole, states = self.states()
         made_by = dict.fromkeys(
-            ("model", "weights", "params", "quality", "dtype", "engine", "device"), "x"
+            ("model", "weights", "params", "quality", "dtype", "compiled", "engine", "device"), "x"
         )
         for state in states:
             path = folder / f"{state.step}.checkpoint"
@@ -128,7 +128,7 @@ def test_what_is_read_lies_in_memory_as_the_loop_s_own_tensors_do(tmp_path: Path
     odd = LoopState(1, torch.ones(1, 2, 1, 3, 5), {"last_sample": torch.ones(7)}, {"this_order": 2})
     for name in ("x", "xyz", "x" * 9):
         made_by = dict.fromkeys(
-            ("model", "weights", "params", "quality", "dtype", "engine", "device"), name
+            ("model", "weights", "params", "quality", "dtype", "compiled", "engine", "device"), name
         )
         write(tmp_path / name, odd, made_by)
         kept = read(tmp_path / name, made_by)

@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 
 from tests.worker.orders import Desk, Tiny, image_used
-from tests.worker.process import WorkerProcess
+from tests.worker.process import WorkerProcess, started
 from wantui.api.job import ImageUsed, Stage
 from wantui.errors import DeviceLost, GenerationFailed, InvalidImage
 from wantui.pipe.messages import Generate
@@ -168,13 +168,13 @@ def test_a_log_that_cannot_be_opened_fails_the_job_only(worker: WorkerProcess, t
     worker.complete(t2v.order())
 
 
-def test_a_plan_for_a_gpu_that_torch_does_not_see_is_refused(
-    worker: WorkerProcess, t2v: Desk
-) -> None:
+def test_a_plan_for_a_gpu_that_torch_does_not_see_is_refused_and_ends_the_worker(t2v: Desk) -> None:
     order = t2v.order()
     gpu = order.plan.model_copy(update={"device": "GPU-1234"})
-    failed = worker.fail(order.model_copy(update={"plan": gpu}))
+    with started() as worker:
+        failed = worker.fail(order.model_copy(update={"plan": gpu}))
     assert "GPU-1234" in failed.error.message
+    assert failed.ends
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n" + b"x" * 100])

@@ -105,6 +105,13 @@ class Lane:
         self._starts = Backoff(START_AGAIN_S)
         self._crashes = Backoff(CRASH_AGAIN_S)
 
+    @property
+    def at_work(self) -> int | None:
+        """The job that runs here; one that has just ended does not, whatever is yet to be put in
+        order after it.
+        """
+        return self.job if self.job in self._jobs.live else None
+
     async def drained(self) -> None:
         """Returns once no job runs here."""
         await self._free.wait()

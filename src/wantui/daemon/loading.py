@@ -75,10 +75,10 @@ class Loading:
         """
         holding = [lane for lane in self._lanes if lane.worker.model == recipe.id]
         for lane in holding:
-            if lane.job is not None:
+            if lane.at_work is not None:
                 raise WrongState(
-                    f"job {lane.job} runs with {recipe.id}",
-                    hint=f"it is let go when idle; or: wantui hold {lane.job}",
+                    f"job {lane.at_work} runs with {recipe.id}",
+                    hint=f"it is let go when idle; or: wantui hold {lane.at_work}",
                 )
         for lane in holding:
             await lane.run_errand(lane.worker.let_go)
@@ -89,9 +89,9 @@ class Loading:
 
         Raises WrongState, or DoesNotFit.
         """
-        free = [lane for lane in self._lanes if lane.job is None]
+        free = [lane for lane in self._lanes if lane.at_work is None]
         if not free:
-            jobs = ", ".join(str(lane.job) for lane in self._lanes)
+            jobs = ", ".join(str(lane.at_work) for lane in self._lanes)
             raise WrongState(
                 f"every device is at work (job {jobs})",
                 hint="the model is loaded with its next job; or hold what runs: wantui hold ID",
