@@ -130,7 +130,7 @@ async def test_a_watched_machine_looks_as_it_did(
             session_of(app).dispatch(Learned(boot, (_busy(machine, second),)))
         await until(pilot, lambda: not app._draw_is_due, "everything drawn")
         await pilot.pause()
-        compare(app, f"watched-{name}-{size[0]}x{size[1]}")
+        await compare(pilot, f"watched-{name}-{size[0]}x{size[1]}")
 
 
 def _busy(machine: Hardware, second: int) -> Hardware:
