@@ -12,9 +12,8 @@ from wantui.api.download import Download, DownloadAction
 from wantui.api.event import EventKind
 from wantui.api.hello import Hello
 from wantui.api.job import Job, JobState
-from wantui.api.order import in_order
 from wantui.api.queue import Queue
-from wantui.api.status import MAX_FINISHED, MAX_UNFINISHED, Status
+from wantui.api.status import Status
 from wantui.api.worker import Worker
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
@@ -50,6 +49,7 @@ from wantui.daemon.provision import Provision
 from wantui.daemon.reports import Reports
 from wantui.daemon.retry import Retries
 from wantui.daemon.scheduler import Scheduler
+from wantui.daemon.snapshot import snapshot_of
 from wantui.daemon.track_record import TrackRecord
 from wantui.daemon.uploads import Uploads
 from wantui.daemon.upstream import UpstreamBook
@@ -334,25 +334,8 @@ class Parts:
         return greeting(self.paths, self.events.boot, self.started_at)
 
     async def status(self) -> Status:
-        """The snapshot. Its event id is taken first: what comes after replays over it by `rev`."""
-        event_id = self.events.last_id
-        models = await self.inventory.models()
-        hardware = await self.machine.read()
-        live = in_order(self.jobs.live.values(), self.jobs.turns)[:MAX_UNFINISHED]
-        finished = await self.jobs.finished(MAX_FINISHED)
-        ended = {job.id for job in finished}  # some of them only just now
-        queue = self.queue()
-        unfinished = [queue.explain(job) for job in live if job.id not in ended]
-        return Status(
-            hello=self.hello(),
-            event_id=str(event_id),
-            queue=queue,
-            jobs=(*unfinished, *finished),
-            models=models,
-            downloads=self.downloads.all(),
-            workers=self.board.all(),
-            hardware=hardware,
-        )
+        """What a client draws first."""
+        return await snapshot_of(self)
 
     def _cargo_of(self, download: Download) -> Cargo:
         if download.action is DownloadAction.CONVERT:

@@ -25,9 +25,10 @@ from wantui.queue import batch, chronicle, history, retention, table, transition
 from wantui.queue.batch import Submission
 from wantui.queue.crossing import ACCEPT, name_of
 from wantui.queue.history import Wanted
-from wantui.queue.order import Line, Search
+from wantui.queue.order import Search
 from wantui.queue.places import destination
 from wantui.queue.retention import Ended
+from wantui.queue.waiting import Waiting
 from wantui.settings import QueueSettings
 
 MAX_PAGE = 500
@@ -56,10 +57,7 @@ class Jobs:
         self._gone = gone
         self._live: dict[int, Job] = {}
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._line = Line(settings.max_overtaken)
-        self._delayed: dict[int, float] = {}
-        """Queued jobs that are not to start yet, and when they are."""
-        self._turns: dict[int, int] = {}
+        self._waiting = Waiting(self.live, settings.max_overtaken)
         self._newest = 0
         self._moving = asyncio.Lock()
         self._counts: Counter[JobState] = Counter()
@@ -69,13 +67,11 @@ class Jobs:
 
     async def start(self) -> int:
         """Load what is unfinished; returns how many jobs the last daemon left running."""
-        self._live = {job.id: job for job in await self._database.run(table.unfinished)}
+        self._live.update({job.id: job for job in await self._database.run(table.unfinished)})
         self._counts = Counter(await self._database.run(table.counts))
         self._paused = await self._database.run(table.paused)
-        self._turns = await self._database.run(table.turns)
         self._newest = await self._database.run(table.newest)
-        for job in self._live.values():
-            self._place(job)
+        self._waiting.start(await self._database.run(table.turns))
         running = [job for job in self._live.values() if job.state is JobState.RUNNING]
         most = self._settings.max_interruptions
 
@@ -110,7 +106,7 @@ class Jobs:
     @property
     def turns(self) -> tuple[int, ...]:
         """Owners of jobs that were started, the least recently served first."""
-        return tuple(sorted(self._turns, key=self._turns.__getitem__))
+        return self._waiting.turns
 
     async def touch(self) -> None:
         """Write, without changing anything. Raises DiskFull or DatabaseUnusable."""
@@ -149,7 +145,7 @@ class Jobs:
             self._live[job.id] = job
             self._counts[job.state] += 1
             self._newest = max(self._newest, job.id)
-            self._place(job)
+            self._waiting.place(job)
             self._changed(job)
             if number % BREATH == BREATH - 1:
                 await asyncio.sleep(0)
@@ -219,24 +215,17 @@ class Jobs:
         cannot_run: Callable[[Job], bool] = lambda _: False,
     ) -> Search:
         """Begin to look for the job to claim next: see `order.Line.search`."""
-        self._admit(time.time())
-
-        def is_out(job_id: int) -> bool:
-            job = self._live.get(job_id)
-            return job is None or cannot_run(job)
-
-        return self._line.search(self._turns, loaded, is_out)
+        return self._waiting.search(loaded, cannot_run)
 
     async def claim(self, job_id: int, plan: Plan, search: Search) -> Job:
         """Begin an attempt of a job that `search` led to; it was its owner's turn."""
-        owner, turn = (await self.get(job_id)).owner, max(self._turns.values(), default=0) + 1
+        owner, turn = (await self.get(job_id)).owner, self._waiting.next_turn
         claimed = await self._change(
             job_id,
             lambda job: transitions.claim(job, plan, time.time()),
             beside=lambda c: table.take_turn(c, owner, turn),
         )
-        self._turns[owner] = turn
-        self._line.note(search.overtaken_by(job_id))
+        self._waiting.claimed(job_id, owner, turn, search)
         return claimed
 
     async def move(self, job_id: int, move: Move) -> Job:
@@ -274,7 +263,7 @@ class Jobs:
 
     def next_start(self) -> float | None:
         """When the next of the jobs that are not to start yet is, in seconds since the epoch."""
-        return min(self._delayed.values(), default=None)
+        return self._waiting.next_start()
 
     async def complete(self, job_id: int, output: Output, timings: Timings) -> Job:
         return await self._change(
@@ -401,23 +390,6 @@ class Jobs:
             self._live.pop(shown.id, None)
         else:
             self._live[shown.id] = shown
-        self._place(shown)
+        self._waiting.place(shown)
         self._changed(shown)
         return shown
-
-    def _place(self, job: Job) -> None:
-        """In the line if it may run now."""
-        self._delayed.pop(job.id, None)
-        if job.state is not JobState.QUEUED or job.unmet:
-            self._line.discard(job.id)
-        elif job.start_at is not None and job.start_at > time.time():
-            self._line.discard(job.id)
-            self._delayed[job.id] = job.start_at
-        else:
-            self._line.put(job)
-
-    def _admit(self, now: float) -> None:
-        """Let those in whose time has come."""
-        for job_id in [id for id, start_at in self._delayed.items() if start_at <= now]:
-            del self._delayed[job_id]
-            self._line.put(self._live[job_id])
