@@ -117,6 +117,7 @@ def test_an_installed_daemon_is_started_stopped_and_restarted_as_its_unit(
         assert state(manager, unit, "is-enabled") != "enabled"
 
 
+@pytest.mark.slow
 def test_a_unit_that_fails_is_told_in_the_daemons_own_words(environment: dict[str, str]) -> None:
     with user_manager(environment, lingers=False) as manager:
         inside(manager, "daemon", "install")

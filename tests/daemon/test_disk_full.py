@@ -123,6 +123,7 @@ async def test_a_job_that_ends_on_a_full_disk_ends_once_there_is_room(tmp_path: 
     assert done.state is JobState.COMPLETED
 
 
+@pytest.mark.slow
 async def test_a_daemon_that_was_killed_starts_on_a_full_disk_and_loses_nothing(
     tmp_path: Path,
 ) -> None:

@@ -79,6 +79,7 @@ async def test_a_clip_through_the_queue_is_as_the_reference_and_leaves_no_job(
     assert {int(path.name) for path in daemon.paths.jobs.iterdir()} <= kept
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_no_clip_is_made_while_the_queue_is_paused_or_others_come_first(
     tmp_path: Path,

@@ -86,11 +86,7 @@ PLAYS: dict[str, Play] = {
     "fail": _kill_worker,
 }
 """What leads to each change of a job that has a name."""
-MOMENTS = (
-    pytest.param("before", marks=pytest.mark.slow),
-    pytest.param("within", marks=pytest.mark.slow),
-    "after",
-)
+MOMENTS = ("before", "within", "after")
 ENDS: dict[str, tuple[JobState | None, JobState]] = {
     "accept": (None, JobState.COMPLETED),
     "cancel": (JobState.HELD, JobState.CANCELLED),
@@ -115,6 +111,7 @@ def test_every_named_change_of_a_job_has_a_play_or_a_reason_for_none() -> None:
     assert set(PLAYS) | unplayed == set(NAMES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("change", PLAYS)
 async def test_a_daemon_that_dies_there_loses_nothing(

@@ -60,6 +60,7 @@ def test_a_second_daemon_is_refused_by_name_and_the_first_goes_on(tmp_path: Path
         assert daemon.process.poll() is None
 
 
+@pytest.mark.slow
 def test_twenty_starts_at_once_leave_exactly_one_daemon(tmp_path: Path) -> None:
     environment = environment_for(tmp_path)
     starts = {process.pid: process for process in (spawn(environment) for _ in range(20))}

@@ -263,6 +263,7 @@ async def kill_worker(client: Client, job_id: int, attempt: int) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 async def test_workers_that_keep_crashing_are_given_time(tmp_path: Path) -> None:
     """A device that is broken must not use up the attempts of a whole queue in a minute."""
     with running_daemon(tmp_path) as daemon:

@@ -184,6 +184,7 @@ async def test_the_machine_is_read_while_its_area_is_open_and_not_after(
         assert readings() == seen
 
 
+@pytest.mark.slow
 @anyio
 @pytest.mark.timeout(240)
 async def test_a_watched_machine_costs_a_slow_line_little_and_nothing_after(
