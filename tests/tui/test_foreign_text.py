@@ -12,8 +12,8 @@ from textual.content import Content
 from tests import made
 from wantui.api.job import JobState
 from wantui.client.machine import Gauge
-from wantui.tui.form import offer_of
 from wantui.tui.headline import headline
+from wantui.tui.offers import offer_of
 from wantui.tui.screens.gallery import clip_row
 from wantui.tui.screens.logs import cleaned_lines
 from wantui.tui.screens.models import model_row

@@ -176,6 +176,14 @@ class QueueScreen(AreaScreen):
         if (job := self.job) is not None:
             await self.wantui.show_log(str(job.id))
 
+    def action_again(self) -> None:
+        if (job := self.job) is not None:
+            self.wantui.work(self.wantui.generate_again(job))
+
+    def action_vary(self) -> None:
+        if (job := self.job) is not None:
+            self.wantui.work(self.wantui.generate_again(job, vary=True))
+
     def action_older(self) -> None:
         self.wantui.load_older(clips=False)
 
