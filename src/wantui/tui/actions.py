@@ -64,9 +64,9 @@ _AREAS = tuple(
 ACTIONS: tuple[Action, ...] = (
     Action("submit", "ctrl+s,f5,ctrl+enter", "generate", "Submit this request", Area.GENERATE),
     Action("presets", "ctrl+t,f8", "presets", "Fill in, save or remove a preset", Area.GENERATE),
+    Action("leave", "escape", "leave", "Leave the field, so 1-6 and ? work", Area.GENERATE),
     Action("prompts", "ctrl+r,f9", "earlier", "Find a prompt that was sent before", Area.GENERATE),
     Action("clear", "ctrl+l", "reset", "Set every field back to the default", Area.GENERATE),
-    Action("leave", "escape", "leave field", "Leave the field, so 1-6 and ? work", Area.GENERATE),
     Action("loras", "ctrl+o,f6", "LoRAs", "Choose LoRAs that the daemon keeps", Area.GENERATE),
     Action("image", "ctrl+n,f7", "image", "Choose a picture of this machine", Area.GENERATE),
     Action("editor", "ctrl+g,f4", "editor", "Edit the text with $EDITOR", Area.GENERATE),

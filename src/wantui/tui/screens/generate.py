@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from textual import events, on
@@ -19,7 +19,7 @@ from wantui.tui.dial import changed
 from wantui.tui.offer import Offer, Refusal
 from wantui.tui.recall import Recall
 from wantui.tui.screens.area import AreaScreen
-from wantui.tui.tone import Tone
+from wantui.tui.tone import Said, Tone
 from wantui.tui.widgets.field import Field
 from wantui.tui.widgets.quiet import Quiet, joined
 from wantui.tui.widgets.values import LABELS, PLAN_LINES, ROWS, Values
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from wantui.tui.session import Session
 
 PROMPT_HINT = "What should be seen? Then ^s. ↑ earlier prompts, ^g your editor"
-BAR_WIDTH = 20
+BAR_WIDTH = 12
 PLAN_AFTER_S = 0.3
 """How long nothing is typed before a plan is asked for."""
 PLANNED = ("model", "size", "frames", "steps", "guidance", "quality", "loras")
@@ -54,6 +54,8 @@ class GenerateScreen(AreaScreen):
         self._plan_due: Timer | None = None
         self._plan_is_known = False
         """Whether one was asked for since the daemon is there."""
+        self._planned: Sequence[Sequence[Said]] = ()
+        """What the last plan says."""
         self._unplanned = ""
         """The field that the last plan was refused for."""
         self._recall: Recall | None = None
@@ -146,21 +148,28 @@ class GenerateScreen(AreaScreen):
         if self._unplanned:
             self._values.field(self._unplanned).note()
             self._unplanned = ""
-        if said:
-            roomy = self.has_class("-wide") and self.has_class("-high")
-            self._values.show_plan(said if roomy else said[:PLAN_LINES])
-        else:
-            self._values.show_plan(())
+        self._planned = said
+        self._show_plan()
+
+    def _show_plan(self) -> None:
+        """As much of it as there is the room for."""
+        roomy = self.has_class("-wide") and self.has_class("-high")
+        self._values.show_plan(self._planned if roomy else self._planned[:PLAN_LINES])
+
+    def on_resize(self) -> None:
+        if self._values.complete:
+            self.call_after_refresh(self._show_plan)
 
     def _show_unplanned(self, refusal: Refusal) -> None:
         """On the field that it is about, before it is sent; else where the plan would be."""
         text, field = f"✗ {one_line(refusal.text)}", refusal.field
         if field and self._values.has(field):
-            self._values.show_plan(([("✗ not as it is typed", Tone.WARN)],))
+            self._planned = ([("✗ not as it is typed", Tone.WARN)],)
             self._values.field(field).note((text, Tone.BAD))
             self._unplanned = field
         else:
-            self._values.show_plan(([(text, Tone.WARN)],))
+            self._planned = ([(text, Tone.WARN)],)
+        self._show_plan()
 
     def on_screen_resume(self) -> None:
         """Others may have taken memory meanwhile, or given some back."""
