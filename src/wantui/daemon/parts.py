@@ -106,6 +106,7 @@ class Parts:
         self.watch = Watch(self.events, self.machine, self.board)
         self.planner = Planner(
             *(self.machine, profiles, self.estimates, self.board),
+            running=lambda: self.jobs.running,
             may_compile=settings.worker.compile,
         )
         self.inventory = Inventory(
