@@ -23,6 +23,7 @@ from wantui.cli.following import detached, exit_code, wait_for_jobs, why_no_vide
 from wantui.cli.lora_option import read_option, with_files_kept
 from wantui.cli.options import Host, Json
 from wantui.cli.patience import surely
+from wantui.cli.preset_option import Base, read_preset
 from wantui.cli.repeat import check_picture, submit_again, tell_outcome, tell_overridden
 from wantui.cli.session import ask
 from wantui.cli.terminal import narrate, show_raw
@@ -50,6 +51,10 @@ def generate(
     source: Annotated[
         Path | None,
         typer.Option("--from", metavar="FILE.mp4", help="Repeat this video; options override."),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="One of `wantui presets`; options go over it."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="A model of `wantui ls`.")] = None,
     image: Annotated[Path | None, typer.Option(help="The first frame: PNG, JPEG or WebP.")] = None,
@@ -121,6 +126,8 @@ def generate(
 ) -> None:
     """Make a video; prints its path. Ctrl-C stops waiting, not the job."""
     leave = detach or hold
+    base = Base() if preset is None else read_preset(preset, alone=source is None and file is None)
+    image, count = image or base.image, count or base.count
     many = count is not None or file is not None
     if many and (source is not None or output is not None):
         raise InvalidRequest(
@@ -129,7 +136,7 @@ def generate(
     if output is not None:
         _check_output(output, leave=leave)
     clip = None if source is None else Clip.read(source)
-    if prompt is None and clip is None and file is None:
+    if prompt is None and clip is None and file is None and "prompt" not in base.fields:
         raise InvalidRequest("there is no prompt", hint='run: wantui generate "a red circle"')
     high, low = read_guidance(guidance)
     given: dict[str, object] = {
@@ -158,7 +165,8 @@ def generate(
         "start_at": None if start_at is None else moment("start-at", start_at, time.time()),
         "label": label,
     }
-    loras = [read_option(text) for text in lora or ()]
+    given = overridden(base.fields, given)
+    loras = [read_option(text) for text in lora or ()] or list(base.loras)
     if many:
         entries = entries_of(file, count)
         beside = Path() if file is None else file.parent
