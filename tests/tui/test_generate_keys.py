@@ -152,7 +152,7 @@ async def test_prompts_are_found_again_in_another_session(own_daemon: RunningDae
     async with watching(own_daemon) as (app, pilot):
         await sees(pilot, "demo  ● ")
         for number, prompt in enumerate(("a red ball", "two blue cubes"), start=1):
-            screen_of(app)._prompt.put(prompt)
+            screen_of(app)._words.area.put(prompt)
             await pilot.press("ctrl+s")
             await jobs_known(app, pilot, number)
     async with watching(own_daemon) as (app, pilot):
@@ -210,7 +210,7 @@ async def test_presets_are_saved_filled_in_and_removed(own_daemon: RunningDaemon
             "steps": 4,
         }
         await pilot.press("ctrl+l")
-        screen_of(app)._prompt.put("other")
+        screen_of(app)._words.area.put("other")
         await pilot.press("ctrl+t")
         await sees(pilot, "small")
         await pilot.press(*"sma", "enter")

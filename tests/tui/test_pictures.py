@@ -1,75 +1,73 @@
-"""Folders and pictures that can be chosen, and how they are named."""
+"""Ten screens with their colours, as SVG: `pytest --snapshot-update` draws them anew."""
 
 from __future__ import annotations
 
-import os
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
-from wantui.tui.pictures import (
-    Listing,
-    field_text,
-    folder_to_start_in,
-    listing,
-    typed_folder,
-)
+from tests import made
+from tests.tui.screens import disconnect, session_of, show, text, until
+from wantui.api.error import ErrorBody
+from wantui.paths import Paths
+from wantui.tui.app import WantuiApp
+from wantui.tui.areas import Area
+from wantui.tui.state import Lost
+
+SIZE = (100, 30)
+Enter = Callable[[Pilot[int]], Awaitable[None]]
+Compare = Callable[..., bool]
+"""Of pytest-textual-snapshot: an app, its size, and what is done before it is drawn."""
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Path:
-    for name in ("b.png", "a.JPG", "new.webp", "notes.txt", ".hidden.png", "bad\nname.png"):
-        (tmp_path / name).write_bytes(b"12")
-    os.utime(tmp_path / "a.JPG", (1, 1))
-    os.utime(tmp_path / "b.png", (2, 2))
-    os.utime(tmp_path / "new.webp", (3, 3))
-    for folder in ("zoo", "Apples", ".git"):
-        (tmp_path / folder).mkdir()
-    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere")
-    return tmp_path
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WantuiApp:
+    """That nobody answers."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    monkeypatch.setenv("WANTUI_HOST", f"unix://{tmp_path}/nobody.sock")
+    return WantuiApp(Paths.from_environment({"WANTUI_HOME": str(tmp_path)}))
 
 
-def names(found: Listing, typed: str = "") -> list[str]:
-    return [item.name for item in found.shown(typed)]
+def busy(area: Area, *keys: str) -> Enter:
+    """An area of a daemon at work, after some keys."""
+
+    async def enter(pilot: Pilot[int]) -> None:
+        await disconnect(pilot)
+        await show(pilot, made.busy(), area)
+        await pilot.press(*keys)
+        await pilot.pause()
+
+    return enter
 
 
-def test_folders_come_first_then_pictures_the_newest_first(shelf: Path) -> None:
-    found = listing(shelf)
-    assert names(found) == ["Apples/", "zoo/", "new.webp", "b.png", "a.JPG"]
-    assert found.others == 3, "a note, a link that leads nowhere, a name that cannot be typed"
+async def lost(pilot: Pilot[int]) -> None:
+    await busy(Area.QUEUE)(pilot)
+    app: Any = pilot.app
+    error = ErrorBody(code="daemon_unreachable", message="the daemon went away", hint="")
+    session_of(app).dispatch(Lost(error, retry_at=0.0))
+    await until(pilot, lambda: "✗ disconnected, retry in 0 s" in text(app), "lost")
 
 
-def test_what_is_typed_narrows_it_and_a_dot_shows_what_is_hidden(shelf: Path) -> None:
-    found = listing(shelf)
-    assert names(found, "jpg") == ["a.JPG"]
-    assert set(names(found, ".")) >= {".git/", ".hidden.png"}
+async def in_sixteen_colours(pilot: Pilot[int]) -> None:
+    await busy(Area.QUEUE)(pilot)
+    pilot.app.theme = "ansi-dark"
+    await pilot.pause()
 
 
-def test_what_cannot_be_looked_into_is_said(tmp_path: Path) -> None:
-    assert "No such file" in listing(tmp_path / "none").problem
-    (tmp_path / "file").write_bytes(b"")
-    assert "Not a directory" in listing(tmp_path / "file").problem
+SCREENS: dict[str, Enter] = {
+    **{area.value: busy(area) for area in Area},
+    "help": busy(Area.QUEUE, "question_mark"),
+    "confirm": busy(Area.QUEUE, "c"),
+    "disconnected": lost,
+    "ansi": in_sixteen_colours,
+}
 
 
-def test_it_starts_where_the_typed_picture_is(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(shelf / "zoo")
-    assert folder_to_start_in("") == shelf / "zoo"
-    assert folder_to_start_in("../a.JPG") == shelf / "zoo" / ".."
-    assert folder_to_start_in(str(shelf / "none" / "x.png")) == shelf
-    assert folder_to_start_in("~nobody-of-that-name/x") == Path("/")
-    assert folder_to_start_in("a\0b") == shelf / "zoo"
-
-
-def test_a_folder_is_named_by_a_slash_at_its_end(shelf: Path) -> None:
-    assert typed_folder("zoo/", shelf) == shelf / "zoo"
-    assert typed_folder("../", shelf / "zoo") == shelf
-    assert typed_folder("/", shelf) == Path("/")
-    assert typed_folder("zoo", shelf) is None
-    assert typed_folder("none/", shelf) is None
-    assert typed_folder("~nobody-of-that-name/", shelf) is None
-
-
-def test_a_path_below_home_is_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert field_text(tmp_path / "pics" / "a.png") == "~/pics/a.png"
-    assert field_text(Path("/elsewhere/a.png")) == "/elsewhere/a.png"
+@pytest.mark.parametrize("name", SCREENS)
+def test_a_screen_has_the_colours_it_had(app: WantuiApp, snap_compare: Compare, name: str) -> None:
+    assert snap_compare(app, terminal_size=SIZE, run_before=SCREENS[name])

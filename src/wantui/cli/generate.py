@@ -16,6 +16,7 @@ from wantui.api.asked import overridden
 from wantui.api.batch import MAX_BATCH
 from wantui.api.job import Job, JobRequest
 from wantui.api.lora import LoraUse
+from wantui.cli import video_options as video
 from wantui.cli.batch import entries_of, finish, show_accepted, submit_all
 from wantui.cli.document import show_document
 from wantui.cli.failure import tell
@@ -56,30 +57,23 @@ def generate(
         str | None,
         typer.Option(metavar="NAME", help="One of `wantui presets`; options go over it."),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="A model of `wantui ls`.")] = None,
+    model: video.Model = None,
     image: Annotated[Path | None, typer.Option(help="The first frame: PNG, JPEG or WebP.")] = None,
-    negative: Annotated[str | None, typer.Option(help="What not to show.")] = None,
-    size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels.")] = None,
-    frames: Annotated[int | None, typer.Option(help="How many.")] = None,
-    fps: Annotated[int | None, typer.Option(help="Frames a second.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
-    guidance: Annotated[
-        str | None,
-        typer.Option(metavar="HIGH[,LOW]", help="How closely to follow the prompt, per expert."),
-    ] = None,
-    shift: Annotated[float | None, typer.Option(help="Of the noise schedule.")] = None,
-    sampler: Annotated[
-        str | None, typer.Option(metavar="NAME", help="unipc, dpm++ or euler.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed, the same video.")] = None,
-    codec: Annotated[str | None, typer.Option(help="h264, h265 or av1.")] = None,
-    crf: Annotated[int | None, typer.Option(help="The codec's quality; 0 is best.")] = None,
+    negative: video.Negative = None,
+    size: video.Size = None,
+    frames: video.Frames = None,
+    fps: video.Fps = None,
+    steps: video.Steps = None,
+    guidance: video.Guidance = None,
+    shift: video.Shift = None,
+    sampler: video.Sampler = None,
+    seed: video.Seed = None,
+    codec: video.Codec = None,
+    crf: video.Crf = None,
     png: Annotated[
         bool, typer.Option("--png", help="Keep the frames too: wantui get ID --frames.")
     ] = False,
-    quality: Annotated[
-        str | None, typer.Option(help="`faithful`, or a fast way that is not.")
-    ] = None,
+    quality: video.Quality = None,
     lora: Annotated[
         list[str] | None,
         typer.Option(
@@ -97,18 +91,14 @@ def generate(
         bool,
         typer.Option("--allow-degrade", help="Decode in bf16 rather than fail for want of memory."),
     ] = False,
-    hold: Annotated[bool, typer.Option("--hold", help="Queue it; run it once released.")] = False,
-    priority: Annotated[
-        int | None, typer.Option(help="-100 to 100: run before all jobs of a lower one.")
-    ] = None,
+    hold: video.Hold = False,
+    priority: video.Priority = None,
     after: Annotated[
         list[int] | None,
         typer.Option(metavar="ID", help="Run once this job is completed; again for another."),
     ] = None,
-    start_at: Annotated[
-        str | None, typer.Option(metavar="TIME|+2h", help="Not before; 18:30, or a date and time.")
-    ] = None,
-    label: Annotated[str | None, typer.Option(help="A word to find jobs by.")] = None,
+    start_at: video.StartAt = None,
+    label: video.Label = None,
     count: Annotated[
         int | None,
         typer.Option(min=1, max=MAX_BATCH, help="So many; --seed is the first one's, then on."),

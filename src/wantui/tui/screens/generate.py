@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from textual import events, on
 from textual.app import ComposeResult, SuspendNotSupported
-from textual.containers import Container, Horizontal, Vertical
 from textual.timer import Timer
 from textual.widgets import TextArea
 
 from wantui.errors import WantuiError
 from wantui.text import one_line
-from wantui.tui.actions import bindings
+from wantui.tui.actions import bindings, of
 from wantui.tui.areas import Area
 from wantui.tui.dial import changed
 from wantui.tui.offer import Offer, Refusal
@@ -21,14 +20,14 @@ from wantui.tui.recall import Recall
 from wantui.tui.screens.area import AreaScreen
 from wantui.tui.tone import Said, Tone
 from wantui.tui.widgets.field import Field
-from wantui.tui.widgets.quiet import Quiet, joined
-from wantui.tui.widgets.values import LABELS, PLAN_LINES, ROWS, Values
+from wantui.tui.widgets.prompt_box import PromptBox
+from wantui.tui.widgets.quiet import joined
+from wantui.tui.widgets.values import LABELS, PICKED, PLAN_LINES, ROWS, Values
 from wantui.tui.widgets.words_area import WordsArea
 
 if TYPE_CHECKING:
     from wantui.tui.session import Session
 
-PROMPT_HINT = "What should be seen? Then ^s. ↑ earlier prompts, ^g your editor"
 BAR_WIDTH = 12
 PLAN_AFTER_S = 0.3
 """How long nothing is typed before a plan is asked for."""
@@ -64,25 +63,13 @@ class GenerateScreen(AreaScreen):
         """The name of the one that was filled in last."""
 
     def body(self) -> ComposeResult:
-        with Vertical(id="words"):
-            with Horizontal(id="prompt-head"):
-                yield Quiet(id="prompt-label")
-                yield Quiet(id="changed")
-                yield Quiet(id="prompt-count")
-            yield WordsArea(placeholder=PROMPT_HINT, recalls=True, id="prompt")
-            yield Quiet(id="prompt-note", classes="note")
-            yield Container(id="negative")
+        yield PromptBox()
         yield Values()
 
     async def complete(self) -> None:
         """Mount the fields: there are many, and the prompt can be typed without them."""
-        negative = Field("negative_prompt", LABELS["negative_prompt"], WordsArea())
-        await self.query_one("#negative").mount(negative)
+        await self._words.fill_up()
         await self._values.fill_up()
-
-    def on_mount(self) -> None:
-        self.query_one("#prompt-label", Quiet).say(("prompt", Tone.MUTED))
-        super().on_mount()
 
     # --- drawing ---
 
@@ -103,26 +90,26 @@ class GenerateScreen(AreaScreen):
         if chosen not in offers:
             chosen = session.first_model()
         self._wanted = ""
-        self._values.show_offers(offers, chosen)
+        keys = {name: self._key(name) for name in PICKED}
+        self._values.show_offers(offers, chosen, keys)
         self._draw_counts()
 
     def _draw_counts(self) -> None:
         """How much is typed, and how many fields say something else than the model would."""
         offer = self.offer
-        most = offer.max_prompt_characters if offer else 0
-        count = len(self._prompt.text)
-        tone = Tone.BAD if most and count > most else Tone.MUTED
-        words = f"{count} of {most} characters" if most else ""
-        self.query_one("#prompt-count", Quiet).say((words, tone))
+        self._words.show_count(offer.max_prompt_characters if offer else 0)
         others = changed(offer, self.values, COUNTED) if offer else ()
-        names = ", ".join(LABELS.get(name, name) for name in others)
-        told = f"{len(others)} changed (^l resets): {names}" if others else ""
-        self.query_one("#changed", Quiet).say((told, Tone.BUSY))
+        self._words.show_changed([LABELS.get(name, name) for name in others], self._key("clear"))
 
     def _draw_latest(self, session: Session) -> None:
         """How what was sent last is doing."""
         if self._sent:
             self._values.show_latest(joined(session.jobs_line(self._sent, BAR_WIDTH)))
+
+    def _key(self, action: str) -> str:
+        """Of an action of this area, as it is written."""
+        found = next(known for known in of(self.AREA) if known.name == action)
+        return self.wantui.keys.shown(found)
 
     # --- what it will cost ---
 
@@ -188,7 +175,7 @@ class GenerateScreen(AreaScreen):
         """Every field as typed."""
         typed = {field.field: field.value for field in self._values.fields()}
         return typed | {
-            "prompt": self._prompt.text.strip(),
+            "prompt": self._words.text.strip(),
             "model": self.offer.id if self.offer else "",
         }
 
@@ -196,7 +183,7 @@ class GenerateScreen(AreaScreen):
         """Type these values; fields that they do not name are emptied."""
         for field in self._values.fields():
             field.value = values.get(field.field, "")
-        self._prompt.put(values.get("prompt", ""))
+        self._words.area.put(values.get("prompt", ""))
         if model := values.get("model"):
             self.choose_model(model)
         self._forgive()
@@ -210,15 +197,15 @@ class GenerateScreen(AreaScreen):
     def _forgive(self) -> None:
         for field in self._values.fields():
             field.note()
-        self._note_prompt("")
+        self._words.note("")
         self._values.note_absent()
 
     def refuse(self, refusal: Refusal) -> None:
         """Show a refusal where it belongs, and put the cursor there."""
         said, name = f"✗ {one_line(refusal.text)}", refusal.field
         if name == "prompt":
-            self._note_prompt(said)
-            self._prompt.focus()
+            self._words.note(said)
+            self._words.area.focus()
         elif name and self._values.has(name):
             field = self._values.field(name)
             field.note((said, Tone.BAD))
@@ -226,11 +213,6 @@ class GenerateScreen(AreaScreen):
             self.call_after_refresh(field.scroll_visible)
         else:
             self.tell(said, Tone.BAD)
-
-    def _note_prompt(self, text: str) -> None:
-        note = self.query_one("#prompt-note", Quiet)
-        note.say((text, Tone.BAD))
-        note.set_class(bool(text), "-said")
 
     def shows(self, job_id: int) -> bool:
         return job_id in self._sent
@@ -259,7 +241,7 @@ class GenerateScreen(AreaScreen):
         self.redraw()
 
     def action_clear(self) -> None:
-        self.fill({"prompt": self._prompt.text, "model": self.values["model"]})
+        self.fill({"prompt": self._words.text, "model": self.values["model"]})
 
     def action_loras(self) -> None:
         """Choose of those that the daemon keeps; the field says what was chosen."""
@@ -309,7 +291,7 @@ class GenerateScreen(AreaScreen):
             return
         self._preset = chosen.name
         if chosen.values is not None:
-            kept = {"prompt": self._prompt.text, "model": self.values["model"]}
+            kept = {"prompt": self._words.text, "model": self.values["model"]}
             self.fill({**kept, **chosen.values})
         self.tell(chosen.told, chosen.tone)
 
@@ -323,23 +305,23 @@ class GenerateScreen(AreaScreen):
         from wantui.tui.choosing import choose_prompt  # noqa: PLC0415 - when looked at
 
         if (prompt := await choose_prompt(self.app, session)) is not None:
-            self._prompt.put(prompt)
-            self._prompt.focus()
+            self._words.area.put(prompt)
+            self._words.area.focus()
 
     @on(WordsArea.Walked, "#prompt")
     def walk_prompts(self, event: WordsArea.Walked) -> None:
         """Above the first line are earlier prompts, below the last the way back."""
         if (session := self.wantui.session) is None:
             return
-        walk = self._recall or Recall(session.prompts.load(), self._prompt.text)
-        self._recall = walk.moved(event.older, self._prompt.text)
-        self._prompt.put(self._recall.text)
+        walk = self._recall or Recall(session.prompts.load(), self._words.text)
+        self._recall = walk.moved(event.older, self._words.text)
+        self._words.area.put(self._recall.text)
 
     def action_editor(self) -> None:
         """Edit the prompt, or the negative one where the cursor is in that, with $EDITOR."""
         from wantui.tui.editor import edited, editor_command  # noqa: PLC0415 - when it is wanted
 
-        area = self.focused if isinstance(self.focused, WordsArea) else self._prompt
+        area = self.focused if isinstance(self.focused, WordsArea) else self._words.area
         try:
             command = editor_command()
             with self.app.suspend():
@@ -357,7 +339,7 @@ class GenerateScreen(AreaScreen):
 
     def action_edit(self) -> None:
         if self.focused is None:
-            self._prompt.focus()
+            self._words.area.focus()
 
     # --- messages ---
 
@@ -385,8 +367,8 @@ class GenerateScreen(AreaScreen):
                 self.call_after_refresh(ancestor.scroll_visible)
 
     @property
-    def _prompt(self) -> WordsArea:
-        return self.query_one("#prompt", WordsArea)
+    def _words(self) -> PromptBox:
+        return self.query_one(PromptBox)
 
     @property
     def _values(self) -> Values:

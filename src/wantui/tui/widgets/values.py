@@ -31,8 +31,8 @@ LABELS = {"loras": "LoRAs", "negative_prompt": "negative"}
 PLAN_LINES = 3
 ROOMY_PLAN_LINES = 12
 """Where there is the room."""
-PICKED = {"image": "^n chooses", "loras": "^o chooses"}
-"""Fields that a dialog fills in."""
+PICKED = ("image", "loras")
+"""Fields that a dialog fills in; the action that opens it is called like the field."""
 
 
 class Values(VerticalScroll, can_focus=False):
@@ -67,6 +67,8 @@ class Values(VerticalScroll, can_focus=False):
         self._offers: Mapping[str, Offer] = {}
         """By model."""
         self.complete = False
+        self._keys: Mapping[str, str] = {}
+        """Of the dialogs, by field."""
 
     async def fill_up(self) -> None:
         """Mount the fields: there are many, and a prompt can be typed without them."""
@@ -98,8 +100,11 @@ class Values(VerticalScroll, can_focus=False):
     def knows(self, model: str) -> bool:
         return model in self._offers
 
-    def show_offers(self, offers: Mapping[str, Offer], chosen: str) -> None:
-        """Have these models to choose from, and one of them chosen."""
+    def show_offers(
+        self, offers: Mapping[str, Offer], chosen: str, keys: Mapping[str, str]
+    ) -> None:
+        """Have these models to choose from, and one of them chosen; `keys` are the dialogs'."""
+        self._keys = keys
         if offers != self._offers:
             labels = [(_label(offer), offer.id) for offer in offers.values()]
             relabelled = [offer.label for offer in offers.values()] != [
@@ -122,8 +127,8 @@ class Values(VerticalScroll, can_focus=False):
             return
         for field in self.fields():
             if (text := offer.placeholders.get(field.field)) is not None:
-                how = f"; {PICKED[field.field]}" if field.field in PICKED and text == "none" else ""
-                field.suggest(text + how)
+                key = self._keys.get(field.field, "")
+                field.suggest(f"{text}; {key} chooses" if key and text == "none" else text)
         self.note_absent()
         self._draw_about()
 
