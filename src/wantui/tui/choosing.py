@@ -43,7 +43,9 @@ async def choose_picture(app: App[int], session: Session, typed: str) -> str | N
     """The path of a picture on this machine, beginning where the typed one is."""
     start = folder_to_start_in("" if typed.startswith(UPLOADED) else typed)
     found = await asyncio.to_thread(listing, start)
-    return await app.push_screen_wait(PictureFinder(found, session.settings.limits.image_bytes))
+    most_bytes = session.settings.limits.image_bytes
+    finder = PictureFinder(found, most_bytes, plain=session.low_bandwidth)
+    return await app.push_screen_wait(finder)
 
 
 async def choose_preset(

@@ -46,15 +46,17 @@ class PictureFinder(Finder[str]):
     EMPTY = "nothing to look at here"
     KEYS = "type to find, or a folder and /; enter opens or takes it, backspace goes up, esc leaves"
 
-    def __init__(self, found: Listing, most_bytes: int) -> None:
+    def __init__(self, found: Listing, most_bytes: int, *, plain: bool) -> None:
         super().__init__(_told(found)[0])
         self._found = found
         self._most_bytes = most_bytes
+        self._plain = plain
+        """Whether a glance is to cost few bytes."""
         self._shown: dict[str, Item] = {}
         self._look: Timer | None = None
 
     def beside(self) -> Iterable[Widget]:
-        yield Picture("no picture")
+        yield Picture("no picture", plain=self._plain)
 
     def rows(self, typed: str) -> Sequence[Row]:
         self._shown = {item.name: item for item in self._found.shown(typed)}
@@ -80,7 +82,7 @@ class PictureFinder(Finder[str]):
         try:
             content = await asyncio.to_thread(read_picture, item.path, self._most_bytes)
         except WantuiError as error:
-            picture.show(None, error.message)
+            picture.show(None, error.message.replace(f"{item.path} ", ""))
         else:
             picture.show(content, "…")
 
