@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Middle
+from textual.containers import Container
 from textual.screen import ModalScreen
 
 from wantui.errors import WantuiError
@@ -36,8 +36,8 @@ class Player(ModalScreen[None]):
 
     DEFAULT_CSS = """
     Player { background: $background; }
-    Player Middle { height: 1fr; align-horizontal: center; }
-    Player Picture { height: 100%; }
+    Player > Container { height: 1fr; align: center middle; }
+    Player Picture { width: 100%; height: 100%; }
     Player > Quiet { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
     Player > .-ground { background: $panel; }
     """
@@ -69,7 +69,7 @@ class Player(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         yield self._title
-        with Middle():
+        with Container():
             yield self._picture
         yield self._state
         yield self._keys
@@ -137,10 +137,10 @@ class Player(ModalScreen[None]):
 
 
 def state_of(picture: Picture, film: Film, fps: int) -> list[Said]:
-    """▶ playing  ━━━───  12 of 34  8 a second  loops  about 62 kB a second in 24 bits."""
+    """▶ playing  ━━━───  12 of 34  8 a second  loops  62 kB/s, 24 bits."""
     count, depth = len(film.frames), film.frames[0].depth
     fraction = picture.frame / (count - 1)
-    costs = f"about {bytes_text(film.frame_bytes * fps)} a second, {depth.value}"
+    costs = f"{bytes_text(film.frame_bytes * fps)}/s, {depth.value}"
     return [
         ("▶ playing" if picture.playing else "‖ paused ", Tone.BUSY),
         (bar(fraction, 10), Tone.PLAIN),
