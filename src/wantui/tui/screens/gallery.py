@@ -68,7 +68,7 @@ class GalleryScreen(AreaScreen):
                 yield Facts(id="clip-facts")
 
     def draw(self, session: Session) -> None:
-        self.query_one("#thumbnail", Picture).plain = on_slow_line(session)
+        self.query_one("#thumbnail", Picture).plain = session.low_bandwidth
         self.query_one(Table).show([clip_row(job) for job in session.state.clips])
         self._draw_details()
 
@@ -132,7 +132,7 @@ class GalleryScreen(AreaScreen):
         async def fetch() -> bytes:
             return await session.bridge.call(lambda client: whole_proxy(client, clip.id))
 
-        self.app.push_screen(Player(title, fetch, slow_line=on_slow_line(session)))
+        self.app.push_screen(Player(title, fetch, slow_line=session.low_bandwidth))
 
     def action_open(self) -> None:
         """In a player of the desktop; a box without one has none to open."""
@@ -235,11 +235,6 @@ def clip_row(job: Job) -> Row:
             (params.prompt, Tone.PLAIN),
         ),
     )
-
-
-def on_slow_line(session: Session) -> bool:
-    """Whether pictures are to cost as little as they can."""
-    return bool(getattr(session, "low_bandwidth", False))
 
 
 async def whole_proxy(client: Client, job_id: int) -> bytes:

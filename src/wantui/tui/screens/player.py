@@ -25,7 +25,7 @@ SPEEDS = (1, 2, 4, 6, 8, 12, 16)
 """Frames a second."""
 WIDTHS = (24, 32, 48, 64, 96, 128, 192)
 """Columns, as many as the terminal has."""
-KEYS = "space pause  ← → frame  [ ] speed  + - size  L loop  esc back"
+KEYS = "space pause  ← → frame  [ ] speed  + - size  c colours  L loop  esc back"
 
 Fetch = Callable[[], Awaitable[bytes]]
 """Brings the bytes of the proxy. Raises WantuiError."""
@@ -52,6 +52,7 @@ class Player(ModalScreen[None]):
         Binding("left_square_bracket", "speed(-1)", "Slower"),
         Binding("plus,equals_sign", "size(1)", "Larger"),
         Binding("minus", "size(-1)", "Smaller"),
+        Binding("c", "colours", "Colours, or dots"),
         Binding("L", "loop", "Loop, or not"),
     ]
 
@@ -130,6 +131,10 @@ class Player(ModalScreen[None]):
     def action_size(self, by: int) -> None:
         self._width = min(max(self._width + by, 0), len(WIDTHS) - 1)
         self._picture.styles.max_width = WIDTHS[self._width]
+
+    def action_colours(self) -> None:
+        """Dots cost a tenth; a line that was taken for a slow one may be fast enough for more."""
+        self._picture.plain = not self._picture.plain
 
     def action_loop(self) -> None:
         self._picture.loops = not self._picture.loops

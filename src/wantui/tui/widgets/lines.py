@@ -45,6 +45,7 @@ class Lines(ScrollView, can_focus=True):
         & > .lines--cursor {
             background: $block-cursor-background; color: $block-cursor-foreground;
         }
+        &:nocolor > .lines--cursor { text-style: reverse; }
         & > .lines--plain { color: $foreground; }
         & > .lines--muted { text-style: dim; }
         & > .lines--warn { color: $warning; }
