@@ -74,6 +74,10 @@ class QueueScreen(AreaScreen):
     def shows(self, job_id: int) -> bool:  # noqa: ARG002 - it shows every job
         return True
 
+    def look_at_job(self, job_id: int) -> None:
+        """Choose it, for someone who comes from elsewhere."""
+        self._table.choose(job_id)
+
     # --- actions ---
 
     @on(Table.Opened)
