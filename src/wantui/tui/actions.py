@@ -60,9 +60,13 @@ _AREAS = tuple(
 
 ACTIONS: tuple[Action, ...] = (
     Action("submit", "ctrl+s,f5,ctrl+enter", "generate", "Submit this request", Area.GENERATE),
-    Action("loras", "ctrl+o,f6", "LoRAs", "Choose LoRAs that the daemon keeps", Area.GENERATE),
+    Action("presets", "ctrl+t,f8", "presets", "Fill in, save or remove a preset", Area.GENERATE),
+    Action("leave", "escape", "leave", "Leave the field, so 1-6 and ? work", Area.GENERATE),
+    Action("prompts", "ctrl+r,f9", "earlier", "Find a prompt that was sent before", Area.GENERATE),
     Action("clear", "ctrl+l", "reset", "Set every field back to the default", Area.GENERATE),
-    Action("leave", "escape", "leave field", "Leave the field, so 1-6 and ? work", Area.GENERATE),
+    Action("loras", "ctrl+o,f6", "LoRAs", "Choose LoRAs that the daemon keeps", Area.GENERATE),
+    Action("image", "ctrl+n,f7", "image", "Choose a picture of this machine", Area.GENERATE),
+    Action("editor", "ctrl+g,f4", "editor", "Edit the text with $EDITOR", Area.GENERATE),
     Action("edit", "enter,i", "edit", "Go back to the prompt", Area.GENERATE, footer=False),
     Action("details", "enter", "show", "Show all that is known of the job", Area.QUEUE),
     Action("cancel", "c", "cancel", "Cancel the job", Area.QUEUE),
@@ -78,6 +82,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("raise", "plus", "priority", "Raise the job's priority", Area.QUEUE, footer=False),
     Action("lower", "minus", "priority", "Lower the job's priority", Area.QUEUE, footer=False),
     Action("retry", "R", "retry", "Send the ended job again", Area.QUEUE, footer=False),
+    Action(
+        "again", "e", "edit again", "Fill the generate screen with it", Area.QUEUE, footer=False
+    ),
+    Action("vary", "v", "vary", "The same with another seed", Area.QUEUE, footer=False),
     Action("older", "m", "more", "Load older jobs", Area.QUEUE, footer=False),
     Action("get", "d", "get/pause", "Pull the weights, pause that, or go on", Area.MODELS),
     Action("verify", "v", "verify", "Compare the files with what was published", Area.MODELS),
@@ -88,16 +96,24 @@ ACTIONS: tuple[Action, ...] = (
     Action("cancel", "c", "cancel", "Cancel the download", Area.MODELS, footer=False),
     Action("copy", "y", "copy", "Copy the command that gets it", Area.MODELS, footer=False),
     Action("use", "enter,u", "use", "Generate with this model", Area.MODELS),
-    Action("open", "o,enter", "open", "Open the clip in this machine's player", Area.GALLERY),
+    Action("play", "p,enter,space", "play", "Play the clip in this terminal", Area.GALLERY),
+    Action("open", "o", "open", "Open the clip in this machine's player", Area.GALLERY),
     Action("save", "s", "save copy", "Save a copy of the clip", Area.GALLERY),
     Action("copy", "y", "copy path", "Copy the clip's path", Area.GALLERY),
     Action("repeat", "r", "repeat", "Fill the generate screen with these values", Area.GALLERY),
+    Action("vary", "v", "vary", "The same with another seed", Area.GALLERY, footer=False),
+    Action(
+        "remove", "x", "remove", "Remove the job and its clip, once you have said so", Area.GALLERY
+    ),
     Action("older", "m", "more", "Load older clips", Area.GALLERY, footer=False),
     Action("source('daemon')", "d", "daemon", "Show the daemon's log", Area.LOGS),
     Action("source('worker')", "w", "worker", "Show the worker's log", Area.LOGS),
     Action("source('job')", "n", "newest job", "Show the newest job's log", Area.LOGS),
     Action("filter", "slash", "filter", "Show only lines with a text", Area.LOGS),
+    Action("level", "v", "level", "Show only lines of a level and worse, the next one", Area.LOGS),
     Action("follow", "f", "follow", "Follow the end of the log, or stay", Area.LOGS),
+    Action("open", "enter", "to job", "Go to the job that the line is about", Area.LOGS),
+    Action("older", "m", "earlier", "Read what was written earlier", Area.LOGS, footer=False),
     Action(
         "leave", "escape", "leave filter", "Clear and leave the filter", Area.LOGS, footer=False
     ),
@@ -118,3 +134,14 @@ def of(area: Area | None) -> Sequence[Action]:
 def bindings(area: Area | None) -> list[BindingType]:
     """As Textual's key bindings, remappable by id."""
     return [Binding(action.keys, action.name, action.sentence, id=action.id) for action in of(area)]
+
+
+def jumps() -> list[BindingType]:
+    """Alt and an area's key, which work within a field too.
+
+    A terminal sends the same for esc and the key when they are typed at once.
+    """
+    return [
+        Binding(f"alt+{area.key}", f"app.jump('{area}')", show=False, priority=True)
+        for area in Area
+    ]

@@ -74,6 +74,10 @@ class QueueScreen(AreaScreen):
     def shows(self, job_id: int) -> bool:  # noqa: ARG002 - it shows every job
         return True
 
+    def look_at_job(self, job_id: int) -> None:
+        """Choose it, for someone who comes from elsewhere."""
+        self._table.choose(job_id)
+
     # --- actions ---
 
     @on(Table.Opened)
@@ -175,6 +179,14 @@ class QueueScreen(AreaScreen):
     async def action_log(self) -> None:
         if (job := self.job) is not None:
             await self.wantui.show_log(str(job.id))
+
+    def action_again(self) -> None:
+        if (job := self.job) is not None:
+            self.wantui.work(self.wantui.generate_again(job))
+
+    def action_vary(self) -> None:
+        if (job := self.job) is not None:
+            self.wantui.work(self.wantui.generate_again(job, vary=True))
 
     def action_older(self) -> None:
         self.wantui.load_older(clips=False)
