@@ -27,26 +27,38 @@ from tests.tui.screens import session_of, show, unconnected, until
 from tests.tui.test_foreign_text import foreign, harmless
 from wantui.api.error import ErrorBody
 from wantui.client.machine import Gauge
+from wantui.client.presets import Preset, Presets
 from wantui.tui import widgets
 from wantui.tui.app import WantuiApp
 from wantui.tui.areas import Area
+from wantui.tui.log_book import LogBook, read_lines
 from wantui.tui.lora_choices import Choice, Choices
 from wantui.tui.matrix import Matrix
+from wantui.tui.pictures import Item, Listing
 from wantui.tui.state import Lost, Snapshot
 from wantui.tui.tone import Tone
 from wantui.tui.widgets.ask import Ask
 from wantui.tui.widgets.confirm import Confirm
 from wantui.tui.widgets.facts import Facts
 from wantui.tui.widgets.field import Field
+from wantui.tui.widgets.finder import Finder
 from wantui.tui.widgets.gauges import Gauges
 from wantui.tui.widgets.header import Header
 from wantui.tui.widgets.key_bar import KeyBar
+from wantui.tui.widgets.lines import Lines
 from wantui.tui.widgets.lora_picker import LoraPicker
 from wantui.tui.widgets.panel import Panel
+from wantui.tui.widgets.picture import Picture
+from wantui.tui.widgets.picture_finder import PictureFinder
+from wantui.tui.widgets.preset_finder import PresetFinder
+from wantui.tui.widgets.prompt_box import PromptBox
+from wantui.tui.widgets.prompt_finder import PromptFinder
 from wantui.tui.widgets.quiet import Quiet
 from wantui.tui.widgets.running import Running
 from wantui.tui.widgets.table import Column, Row, Table
+from wantui.tui.widgets.values import Values
 from wantui.tui.widgets.what_fits import WhatFits
+from wantui.tui.widgets.words_area import WordsArea
 
 CLICKS = ("app.area(", "app.press(")
 """What a click on our own texts does; foreign text does nothing."""
@@ -71,6 +83,26 @@ def type_into(field: Field, text: str) -> None:
     field.note((text, Tone.BAD))
 
 
+def write_into(box: PromptBox, text: str) -> None:
+    box.area.put(text)
+    box.note(text)
+    box.show_changed([text], text)
+
+
+def log_book(text: str) -> LogBook:
+    book = LogBook()
+    book.add(read_lines(f"{text}\nmessage={text!r}"))
+    return book
+
+
+def pictures(text: str) -> Listing:
+    """Of a folder that is called so, with a picture and a folder in it; names hold no slash."""
+    folder = Path("/" + text.replace("\0", ""))
+    name = text.replace("/", "").replace("\0", "") or "x"
+    items = (Item(folder / f"{name}.png", False, 1, 1.0), Item(folder / f"{name}d", True))
+    return Listing(folder, items, others=1, problem=text)
+
+
 SHOWN: dict[type[Widget], tuple[Made, Shown]] = {
     Ask: (lambda text: Ask(text, text), nothing),
     Confirm: (lambda text: Confirm(text, yes=text, no=text), nothing),
@@ -84,9 +116,20 @@ SHOWN: dict[type[Widget], tuple[Made, Shown]] = {
         lambda _: Header(Area.QUEUE),
         lambda header, text: header.show([(text, Tone.BAD), (text, Tone.MUTED)]),
     ),
+    Lines: (lambda text: Lines(log_book(text)), lambda lines, _: lines.renew()),
     KeyBar: (lambda _: KeyBar(Area.QUEUE), lambda bar, text: bar.tell(text, Tone.WARN)),
     LoraPicker: (lambda text: LoraPicker(choices(text)), nothing),
     Panel: (lambda text: Panel(text, lambda: [(text, (text, Tone.PLAIN))]), nothing),
+    Picture: (Picture, lambda picture, text: picture.show(None, text)),
+    PictureFinder: (lambda text: PictureFinder(pictures(text), 1, plain=True), nothing),
+    PresetFinder: (
+        lambda text: PresetFinder(
+            Presets(Path("/none")), (Preset(text, {"prompt": text, text: [text]}),) * 2
+        ),
+        nothing,
+    ),
+    PromptBox: (lambda _: PromptBox(), write_into),
+    PromptFinder: (lambda text: PromptFinder([text, "boats"]), nothing),
     Quiet: (lambda _: Quiet(), lambda quiet, text: quiet.say((text, Tone.STRONG))),
     Running: (
         lambda _: Running(),
@@ -96,6 +139,10 @@ SHOWN: dict[type[Widget], tuple[Made, Shown]] = {
         lambda text: Table(Column(text, 8), Column(text), empty=text),
         lambda table, text: table.show([Row(1, ((text, Tone.PLAIN), (text, Tone.BAD)))] * 2),
     ),
+    WordsArea: (
+        lambda _: WordsArea(placeholder="words"),
+        lambda area, text: area.put(text),
+    ),
     WhatFits: (
         lambda _: WhatFits(),
         lambda fits, text: fits.show(
@@ -103,7 +150,11 @@ SHOWN: dict[type[Widget], tuple[Made, Shown]] = {
         ),
     ),
 }
-"""Every widget of ours: how it is made with a text, and how it is told one."""
+"""How a widget is made with a text, and how it is told one."""
+ELSEWHERE: dict[type[Widget], str] = {
+    Finder: "its kinds are shown one by one",
+    Values: "the fields of the generate screen, which is walked through",
+}
 
 
 def tainted(value: Any, text: str) -> Any:
@@ -143,7 +194,7 @@ def our_widgets() -> Iterator[type[Widget]]:
 
 
 def test_no_widget_is_forgotten_here() -> None:
-    assert set(our_widgets()) == set(SHOWN)
+    assert set(our_widgets()) == {*SHOWN, *ELSEWHERE}
 
 
 @pytest.mark.parametrize("kind", SHOWN, ids=lambda kind: kind.__name__)
