@@ -76,6 +76,10 @@ class AreaScreen(Screen[None]):
             for header in self.query(Header):
                 header.show(session.headline(time.monotonic()))
 
+    def key(self, action: str) -> str:
+        """What to press for the action of that id, as a sentence says it."""
+        return self.wantui.keys.named(action)
+
     def tell(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """Say what happened in the last line, once there is one."""
         for last_line in self.query(KeyBar):

@@ -41,7 +41,7 @@ COLUMNS = (
     Column("took", 7, right=True, from_width=72),
     Column("prompt"),
 )
-EMPTY = "no clips yet: press 1 and write a prompt"
+EMPTY = "no clips yet: press {} and write a prompt"
 LOOK_AFTER_S = 0.15
 """How long a clip is chosen before its picture is fetched: whoever runs down the list sees none."""
 
@@ -61,7 +61,8 @@ class GalleryScreen(AreaScreen):
 
     def body(self) -> ComposeResult:
         with Container(classes="halves"):
-            yield Table(*COLUMNS, empty=EMPTY, id="clips")
+            empty = EMPTY.format(self.key("app.area.generate"))
+            yield Table(*COLUMNS, empty=empty, id="clips")
             with Container(id="clip"):
                 yield Picture(id="thumbnail")
                 yield Facts(id="clip-facts")
@@ -140,7 +141,9 @@ class GalleryScreen(AreaScreen):
             return
         if player is None:
             tried = ", ".join(PLAYERS)
-            self.tell(f"no player here (tried {tried}): p plays, s saves a copy", Tone.WARN)
+            play, save = self.key("gallery.play"), self.key("gallery.save")
+            said = f"no player here (tried {tried}): {play} plays, {save} saves a copy"
+            self.tell(said, Tone.WARN)
         else:
             self.wantui.work(self._opened(clip, player))
 
