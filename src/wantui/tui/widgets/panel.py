@@ -39,7 +39,11 @@ class Panel(ModalScreen[None]):
         with Vertical() as frame:
             frame.border_title = one_line(self._panel_title).replace("[", "(").replace("]", ")")
             frame.border_subtitle = "esc closes"
-            yield self._facts
+            yield from self.content()
+
+    def content(self) -> ComposeResult:
+        """What is in the frame."""
+        yield self._facts
 
     def on_mount(self) -> None:
         self._facts.focus()
