@@ -34,6 +34,12 @@ class Outlet:
         return self._terminal.fileno()
 
 
+def is_behind(app: App[object]) -> bool:
+    """Whether the terminal has not yet taken what was drawn: a slow line is not fed faster."""
+    driver = app._driver  # noqa: SLF001 - Textual has no other way to it
+    return isinstance(driver, TerminalDriver) and driver.is_behind
+
+
 class TerminalDriver(LinuxDriver):
     """Leaves the terminal's modes alone on a SIGCONT without a suspension before it.
 
@@ -62,3 +68,7 @@ class TerminalDriver(LinuxDriver):
         if self._suspended:
             self._suspended = False
             super().resume_application_mode()
+
+    @property
+    def is_behind(self) -> bool:
+        return self._writer_thread is not None and not self._writer_thread._queue.empty()  # noqa: SLF001 - as above
