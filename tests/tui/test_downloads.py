@@ -42,7 +42,7 @@ async def test_weights_are_pulled_paused_and_there(
             await sees(pilot, "weights of ti2v-5b are absent: d pulls them")
             await pilot.press("d")
             await sees(pilot, "Pull ti2v-5b: ")
-            await sees(pilot, "license: Apache-2.0")
+            await sees(pilot, "license: apache-2.0")
             assert app.focused is not None
             assert app.focused.id == "no"
             await pilot.press("y")
@@ -72,7 +72,7 @@ async def test_weights_are_pulled_paused_and_there(
             await pilot.press("v")
             await sees(pilot, "verify completed")
             await pilot.press("enter")
-            await sees(pilot, f"● verified     2.0 MB  transformer/{STEM}-{SHARD}, read ")
+            await sees(pilot, f"● verified    2.0 MB {STEM}-{SHARD}")
             await pilot.press("escape")
             await pilot.press("r")
             await sees(pilot, "no file of it is known to be bad")
@@ -86,6 +86,7 @@ async def test_weights_are_pulled_paused_and_there(
             await sees(pilot, "Remove the weights of ti2v-5b?")
             await sees(pilot, f" bytes, from {RECIPE.repository}")
             await pilot.press("y")
+            await sees(pilot, " freed")
             await until(pilot, lambda: weights() is WeightsState.ABSENT, "no weights")
             await pilot.press("x")
             await sees(pilot, "nothing of ti2v-5b is on this disk")
@@ -114,7 +115,7 @@ async def test_gated_weights_say_before_a_pull_where_their_terms_are_accepted(
             await sees(pilot, "gated: accept its terms at")
             await sees(pilot, "hf auth login")
             await pilot.press("enter")
-            await until(pilot, lambda: "gated" not in text(app), "the dialog gone")
+            await until(pilot, lambda: "not now" not in text(app), "the dialog gone")
             assert not session_of(app).state.downloads
 
 
@@ -124,7 +125,15 @@ async def test_a_model_is_loaded_and_let_go_by_hand(daemon: RunningDaemon) -> No
         def loaded() -> bool:
             return session_of(app).state.models["demo"].loaded
 
+        def checked() -> bool:
+            return session_of(app).state.models["demo"].weights.checked
+
         await choose(app, pilot, "demo")
+        if not checked():
+            await pilot.press("l")
+            await sees(pilot, "nobody has verified demo yet: v does, then l loads")
+            await pilot.press("v")
+            await until(pilot, checked, "verified weights")
         if loaded():
             await pilot.press("l")
             await until(pilot, lambda: not loaded(), "let go")

@@ -112,7 +112,7 @@ class Shelf(App[None]):
         yield Facts()
 
 
-COLUMNS = (Column("model", 10), Column("what", 20), Column("prompt"))
+COLUMNS = (Column("model", 10), Column("what", 20), Column("label", 9), Column("prompt"))
 
 
 @pytest.mark.parametrize("text", NASTY, ids=range(len(NASTY)))

@@ -31,7 +31,7 @@ def weights_facts(model: ModelStatus) -> Iterator[Fact]:
         yield component_fact(component)
         files = [file for file in weights.files if file.path.startswith(f"{component.name}/")]
         told.update(file.path for file in files)
-        yield from _files(files)
+        yield from _files(files, f"{component.name}/")
     rest = [file for file in weights.files if file.path not in told]
     if rest:
         yield "other files", ("", Tone.PLAIN)
@@ -40,19 +40,18 @@ def weights_facts(model: ModelStatus) -> Iterator[Fact]:
         yield from _converted(converted)
 
 
-def _files(files: Iterable[FileStatus]) -> Iterator[Fact]:
+def _files(files: Iterable[FileStatus], within: str = "") -> Iterator[Fact]:
     for file in files:
-        yield "", _file(file)
+        yield "", _file(file, within)
         if file.problem:
             yield "", (f"  {file.problem}", Tone.BAD)
 
 
-def _file(file: FileStatus) -> Said:
-    """● verified     4.9 GB  transformer/model-00001-of-00003.safetensors."""
+def _file(file: FileStatus, within: str) -> Said:
+    """● verified    4.9 GB model-00001-of-00003.safetensors, below the folder that it is in."""
     state, tone = weights_state(file.state)
     size = "" if file.bytes is None else bytes_text(file.bytes)
-    read = f", read {words.clock(file.checked_at)}" if file.checked_at is not None else ""
-    return f"{state:<12} {size:>8}  {file.path}{read}", tone
+    return f"{state:<12} {size:>7} {file.path.removeprefix(within)}", tone
 
 
 def _converted(part: ConvertedStatus) -> Iterator[Fact]:

@@ -48,7 +48,7 @@ class QueueScreen(AreaScreen):
         yield Running()
         with Container(classes="halves"):
             yield JobList()
-            with Container(id="about"):
+            with Container(id="chosen"):
                 yield Facts(id="job")
                 yield Preview()
 
@@ -79,7 +79,14 @@ class QueueScreen(AreaScreen):
     @property
     def job(self) -> Job | None:
         """The chosen one, as it is now."""
-        return self._list.chosen
+        session, chosen = self.wantui.session, self._list.chosen
+        return session.state.job(chosen) if session and chosen is not None else None
+
+    @property
+    def jobs(self) -> list[Job]:
+        """Those that a verb is for: all that are marked, or the chosen one."""
+        session = self.wantui.session
+        return self._list.acted_on(session.state) if session else []
 
     def shows(self, job_id: int) -> bool:  # noqa: ARG002 - it shows every job
         return True
@@ -145,7 +152,7 @@ class QueueScreen(AreaScreen):
             preview.follow(self.job if shows_pictures(session) else None, session.preview)
 
     def action_cancel(self) -> None:
-        jobs = self._list.acted_on
+        jobs = self.jobs
         able = [job for job in jobs if not job_verbs.CANCEL.refusal(job)]
         if question := job_verbs.cancel_question(able):
             one = len(able) == 1
@@ -160,24 +167,24 @@ class QueueScreen(AreaScreen):
             self._do(job_verbs.CANCEL, jobs)
 
     def action_hold(self) -> None:
-        self._do(job_verbs.HOLD, self._list.acted_on)
+        self._do(job_verbs.HOLD, self.jobs)
 
     def action_release(self) -> None:
-        self._do(job_verbs.RELEASE, self._list.acted_on)
+        self._do(job_verbs.RELEASE, self.jobs)
 
     def action_retry(self) -> None:
-        self._do(job_verbs.RETRY, self._list.acted_on)
+        self._do(job_verbs.RETRY, self.jobs)
 
     def action_top(self) -> None:
-        jobs = self._list.acted_on[::-1]  # the last one first: they stay in their order
+        jobs = self.jobs[::-1]  # the last one first: they stay in their order
         self._do(job_verbs.to_top(jobs), jobs)
 
     def action_raise(self) -> None:
-        jobs = self._list.acted_on
+        jobs = self.jobs
         self._do(job_verbs.with_priority(jobs, 1), jobs)
 
     def action_lower(self) -> None:
-        jobs = self._list.acted_on
+        jobs = self.jobs
         self._do(job_verbs.with_priority(jobs, -1), jobs)
 
     def action_earlier(self) -> None:
@@ -189,7 +196,7 @@ class QueueScreen(AreaScreen):
     def _move_by(self, by: int) -> None:
         if (session := self.wantui.session) is None:
             return
-        jobs = {job.id: job for job in self._list.acted_on}
+        jobs = {job.id: job for job in self.jobs}
         moves = job_verbs.past_neighbours(session.state.unfinished, jobs, by)
         in_order = [jobs[id] for id in moves]
         stay = [job for id, job in jobs.items() if id not in moves]
@@ -197,7 +204,7 @@ class QueueScreen(AreaScreen):
 
     def action_remove(self) -> None:
         """Look what it would free, ask, and remove."""
-        jobs = self._list.acted_on
+        jobs = self.jobs
         ended = [job for job in jobs if job.state.finished]
         if not ended:
             self.tell(job_verbs.no_removal(jobs[0]) if jobs else "no job to remove", Tone.WARN)

@@ -85,19 +85,19 @@ class JobList(Vertical):
         self._head.say(self._told(shown, len(jobs)))
 
     @property
-    def chosen(self) -> Job | None:
-        """As it is now."""
+    def chosen(self) -> int | None:
+        """A job's id."""
         chosen = self._table.chosen
-        return self._state.job(chosen) if isinstance(chosen, int) else None
+        return chosen if isinstance(chosen, int) else None
 
-    @property
-    def acted_on(self) -> list[Job]:
-        """Those that a verb is for: all that are marked, in their order, else the chosen one."""
-        if not self.marks:
-            return [self.chosen] if self.chosen else []
-        state = self._state
+    def acted_on(self, state: State) -> list[Job]:
+        """Those that a verb is for: all that are marked, in their order, else the chosen one.
+
+        As they are now, which may be later than they were last drawn.
+        """
+        ids = self.marks.ids or {self.chosen}
         known = (*state.unfinished, *state.finished, *state.found_jobs)
-        return list({job.id: job for job in known if job.id in self.marks}.values())
+        return list({job.id: job for job in known if job.id in ids}.values())
 
     # --- what keys do ---
 
@@ -125,8 +125,8 @@ class JobList(Vertical):
 
     def mark(self) -> None:
         """Mark the chosen job, or no longer, and go on to the next."""
-        if (job := self.chosen) is not None:
-            self.marks = self.marks.toggled(job.id)
+        if (id := self.chosen) is not None:
+            self.marks = self.marks.toggled(id)
             self.show(self._state)
             self._table.action_move(1)
 
@@ -175,8 +175,8 @@ class JobList(Vertical):
             parts.append(f"{len(shown)} of {count} jobs")
         if self.marks:
             hidden = len(self.marks.ids.difference(job.id for job in shown))
-            parts.append(f"{len(self.marks)} marked{f', {hidden} out of sight' if hidden else ''}")
-        return [(f" {'; '.join(parts)}; esc goes back", Tone.MUTED)] if parts else []
+            parts.append(f"{len(self.marks)} marked{f', {hidden} hidden' if hidden else ''}")
+        return [(f" {'; '.join(parts)}; esc back", Tone.MUTED)] if parts else []
 
     @property
     def _table(self) -> Table:

@@ -21,7 +21,7 @@ class Panel(ModalScreen[None]):
     DEFAULT_CSS = """
     Panel { align: center middle; }
     Panel > Vertical {
-        width: 92%; max-width: 120; height: 90%; border: round $primary; background: $surface;
+        width: 96%; max-width: 120; height: 90%; border: round $primary; background: $surface;
         border-subtitle-color: $text-muted;
     }
     """
