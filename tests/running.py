@@ -72,7 +72,7 @@ def environment_for(home: Path, settings: str = "") -> dict[str, str]:
     (home / "config" / "wantui.toml").write_text(settings, "utf-8")
     hidden = (
         *("WANTUI_HOST", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN"),
-        *("NO_COLOR", "COLUMNS", "LINES"),
+        *("NO_COLOR", "COLUMNS", "LINES", "SSH_CONNECTION", "SSH_TTY"),
     )
     kept = {name: value for name, value in os.environ.items() if name not in hidden}
     return {**kept, "WANTUI_HOME": str(home), "HF_HOME": str(home / "hf")}
