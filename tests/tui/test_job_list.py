@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests import made
 from tests.tui.conftest import Unconnected
 from tests.tui.screens import session_of, show, text, until
-from tests.tui.test_screens import compare
+from tests.tui.snapshot import compare
 from wantui.api.cleaning import Cleaned, Cleaning, Gone, What
 from wantui.api.job import Job, JobState, Progress, Stage
 from wantui.api.move import Move

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from tests import made
 from tests.tui.conftest import Unconnected
 from tests.tui.screens import show, text
-from tests.tui.test_screens import compare
+from tests.tui.snapshot import compare
 from wantui.api.download import Download, DownloadAction, DownloadState, PullPlan, Source
 from wantui.api.model import FileStatus, ModelStatus, WeightsState
 from wantui.api.removal import Removal, Removals

@@ -215,6 +215,8 @@ class Output(Reply):
     fps: int
     thumbnail: str | None = None
     """Path of a small WebP of the middle frame."""
+    proxy: str | None = None
+    """Path of an animated WebP of the whole clip, small; clips of an older wantui have none."""
     frames_folder: str | None = None
     """Where every frame is a PNG, 00001.png and on, if the job was to keep them."""
 

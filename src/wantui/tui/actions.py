@@ -97,16 +97,23 @@ ACTIONS: tuple[Action, ...] = (
     Action("convert", "t", "convert", "Rewrite for faster loads", Area.MODELS, footer=False),
     Action("keep", "K", "keep", "Protect the weights, or no longer", Area.MODELS, footer=False),
     Action("copy", "y", "copy", "Copy the command that gets it", Area.MODELS, footer=False),
-    Action("open", "o,enter", "open", "Open the clip in this machine's player", Area.GALLERY),
+    Action("play", "p,enter,space", "play", "Play the clip in this terminal", Area.GALLERY),
+    Action("open", "o", "open", "Open the clip in this machine's player", Area.GALLERY),
     Action("save", "s", "save copy", "Save a copy of the clip", Area.GALLERY),
     Action("copy", "y", "copy path", "Copy the clip's path", Area.GALLERY),
     Action("repeat", "r", "repeat", "Fill the generate screen with these values", Area.GALLERY),
+    Action(
+        "remove", "x", "remove", "Remove the job and its clip, once you have said so", Area.GALLERY
+    ),
     Action("older", "m", "more", "Load older clips", Area.GALLERY, footer=False),
     Action("source('daemon')", "d", "daemon", "Show the daemon's log", Area.LOGS),
     Action("source('worker')", "w", "worker", "Show the worker's log", Area.LOGS),
     Action("source('job')", "n", "newest job", "Show the newest job's log", Area.LOGS),
     Action("filter", "slash", "filter", "Show only lines with a text", Area.LOGS),
+    Action("level", "v", "level", "Show only lines of a level and worse, the next one", Area.LOGS),
     Action("follow", "f", "follow", "Follow the end of the log, or stay", Area.LOGS),
+    Action("open", "enter", "to job", "Go to the job that the line is about", Area.LOGS),
+    Action("older", "m", "earlier", "Read what was written earlier", Area.LOGS, footer=False),
     Action(
         "leave", "escape", "leave filter", "Clear and leave the filter", Area.LOGS, footer=False
     ),

@@ -62,6 +62,13 @@ class ShowsLogs(Protocol):
     def look_at(self, name: str) -> None: ...
 
 
+@runtime_checkable
+class ShowsJobs(Protocol):
+    """The queue screen, likewise."""
+
+    def look_at_job(self, job_id: int) -> None: ...
+
+
 class WantuiApp(App[int]):
     """Draws one area at a time; the session arrives after the first frame."""
 
@@ -194,6 +201,18 @@ class WantuiApp(App[int]):
         await self.switch_mode(Area.LOGS)
         if isinstance(screen := self.area_screen, ShowsLogs):
             screen.look_at(name)
+
+    async def show_job(self, job_id: int) -> None:
+        """Go to a job in the queue, however old it is; a job that there is not is said."""
+        if self.session is not None:
+            await self._guarded(self._job_shown(self.session, job_id))
+
+    async def _job_shown(self, session: Session, job_id: int) -> None:
+        if job_id not in session.state.jobs:
+            await session.ask(lambda client: client.job(job_id))
+        await self.switch_mode(Area.QUEUE)
+        if isinstance(screen := self.area_screen, ShowsJobs):
+            screen.look_at_job(job_id)
 
     async def generate_with(self, values: Mapping[str, str], *, only_model: bool = False) -> None:
         """Go to the generate screen with these values typed in."""

@@ -25,7 +25,7 @@ from wantui.tui.widgets.confirm import confirm
 from wantui.tui.widgets.facts import Facts
 from wantui.tui.widgets.job_list import JobList
 from wantui.tui.widgets.job_panel import JobPanel
-from wantui.tui.widgets.preview import Preview, shows_pictures
+from wantui.tui.widgets.preview import Preview
 from wantui.tui.widgets.running import Running
 from wantui.tui.widgets.table import Table
 from wantui.tui.words import job_facts
@@ -70,7 +70,7 @@ class QueueScreen(AreaScreen):
             return
         running = session.state.running
         seen = job if job in running else next(iter(running), None)
-        room = self.has_class("-wide") and shows_pictures(session)
+        room = self.has_class("-wide") and not session.low_bandwidth
         self.query_one(Preview).follow(seen if room else None, session.preview)
 
     def on_resize(self) -> None:
@@ -90,6 +90,15 @@ class QueueScreen(AreaScreen):
 
     def shows(self, job_id: int) -> bool:  # noqa: ARG002 - it shows every job
         return True
+
+    def look_at_job(self, job_id: int) -> None:
+        """Choose it, for someone who comes from elsewhere; out of what would hide it."""
+        self._list.leave_typing()
+        session = self.wantui.session
+        if self._found and session is not None and job_id not in (session.state.found or ()):
+            self._found.end()
+        self.redraw()
+        self._list.choose(job_id)
 
     # --- finding and marking ---
 
@@ -149,7 +158,7 @@ class QueueScreen(AreaScreen):
     def _follow_chosen(self, preview: Preview) -> None:
         session = self.wantui.session
         if session is not None:
-            preview.follow(self.job if shows_pictures(session) else None, session.preview)
+            preview.follow(None if session.low_bandwidth else self.job, session.preview)
 
     def action_cancel(self) -> None:
         jobs = self.jobs

@@ -90,6 +90,9 @@ class JobList(Vertical):
         chosen = self._table.chosen
         return chosen if isinstance(chosen, int) else None
 
+    def choose(self, id: int) -> None:
+        self._table.choose(id)
+
     def acted_on(self, state: State) -> list[Job]:
         """Those that a verb is for: all that are marked, in their order, else the chosen one.
 

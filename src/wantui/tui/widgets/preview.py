@@ -17,7 +17,6 @@ from wantui.tui.widgets.quiet import Quiet
 
 if TYPE_CHECKING:
     from wantui.tui.mosaic import Film
-    from wantui.tui.session import Session
 
 EVERY_S = 2.0
 """How often there is something new to see, at the most."""
@@ -28,11 +27,6 @@ FASTEST, SLOWEST = 4.0, 0.25
 
 Look = Callable[[int], Awaitable[bytes | None]]
 """A job's preview as the daemon has it now; None if it has none."""
-
-
-def shows_pictures(session: Session) -> bool:
-    """Not on a slow line."""
-    return not getattr(session, "low_bandwidth", False)
 
 
 class Preview(Vertical):

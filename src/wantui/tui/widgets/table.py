@@ -139,6 +139,12 @@ class Table(ScrollView, can_focus=True):
         if self.chosen != chosen:
             self.post_message(self.Moved(self))
 
+    def choose(self, key: int | str) -> None:
+        """Choose the row with this key, if there is one."""
+        where = next((i for i, row in enumerate(self._rows) if row.key == key), None)
+        if where is not None:
+            self.cursor = where
+
     def validate_cursor(self, cursor: int) -> int:
         return self._within(cursor)
 
