@@ -65,7 +65,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("leave", "escape", "leave field", "Leave the field, so 1-6 and ? work", Area.GENERATE),
     Action("edit", "enter,i", "edit", "Go back to the prompt", Area.GENERATE, footer=False),
     Action("details", "enter", "show", "Show all that is known of the job", Area.QUEUE),
-    Action("cancel", "c", "cancel", "Cancel the job, or all marked ones", Area.QUEUE),
+    Action("cancel", "c", "cancel", "Cancel the job", Area.QUEUE),
     Action("hold", "h", "hold", "Hold the job: it does not run until released", Area.QUEUE),
     Action("release", "r", "release", "Release the held job", Area.QUEUE),
     Action("mark", "space", "mark", "Mark the job: verbs act on all marked ones", Area.QUEUE),
