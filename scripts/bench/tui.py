@@ -37,7 +37,7 @@ class Bare(App):
         yield Static("What should be seen?")
 Bare().run()
 """
-MANY_JOBS, FEW_JOBS = 10_000, 15
+MANY_JOBS, FEW_JOBS = 10_000, 50
 KEYS = {"a row down": b"j", "to the end and back": b"Gg"}
 PRESSES = 31
 PAUSE_S = 0.1
@@ -52,7 +52,7 @@ class Drawn(NamedTuple):
 
 
 class Terminal:
-    """80x24, and all that was drawn on it."""
+    """All that was drawn on one."""
 
     def __init__(self, master: int) -> None:
         self._master = master
@@ -81,9 +81,11 @@ class Terminal:
 
 
 @contextmanager
-def in_terminal(command: tuple[str, ...], environment: Mapping[str, str]) -> Iterator[Terminal]:
+def in_terminal(
+    command: tuple[str, ...], environment: Mapping[str, str], columns: int = 80, lines: int = 24
+) -> Iterator[Terminal]:
     master, side = pty.openpty()
-    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("4H", lines, columns, 0, 0))
     process = subprocess.Popen(
         command,
         env={**environment, "TERM": "xterm-256color"},
@@ -124,7 +126,18 @@ def measure_first_content(daemon: RunningDaemon) -> None:
 
 
 def measure_wire(daemon: RunningDaemon) -> None:
-    with in_terminal(WANTUI, daemon.environment) as terminal:
+    idle, running = bytes_on_the_wire(daemon, 80, 24)
+    row(f"TUI bytes in {WATCHED_S:g} s idle, 80x24", str(idle), "-", "-", "0")
+    rate = f"{running / WATCHED_S / 1024:.2f} KiB/s"
+    row("TUI bytes on the wire, a job running, 80x24", rate, "-", "-", "< 2 KiB/s")
+    _, seen = bytes_on_the_wire(daemon, 120, 40)
+    rate = f"{seen / WATCHED_S / 1024:.2f} KiB/s"
+    row("TUI bytes on the wire, a job and its preview, 120x40", rate, "-", "-", "-")
+
+
+def bytes_on_the_wire(daemon: RunningDaemon, columns: int, lines: int) -> tuple[int, int]:
+    """Of the queue in `WATCHED_S`: while nothing happens, and while a job is denoised."""
+    with in_terminal(WANTUI, daemon.environment, columns, lines) as terminal:
         terminal.until("● connected".encode())
         terminal.type(b"\x1b")  # out of the prompt, to the queue
         terminal.until(b"1-6 areas")
@@ -137,9 +150,10 @@ def measure_wire(daemon: RunningDaemon) -> None:
         while stage_of(daemon, job) != "denoise":
             terminal.watch(0.2)
         running = terminal.watch(WATCHED_S)
-    row(f"TUI bytes in {WATCHED_S:g} s idle, 80x24", str(idle), "-", "-", "0")
-    kib = running / WATCHED_S / 1024
-    row("TUI bytes on the wire, a job running, 80x24", f"{kib:.2f} KiB/s", "-", "-", "< 2 KiB/s")
+        daemon.call("POST", f"/api/jobs/{job}/cancel").raise_for_status()
+        while stage_of(daemon, job):
+            terminal.watch(0.2)
+    return idle, running
 
 
 def measure_list() -> None:
@@ -189,8 +203,10 @@ def pressed(terminal: Terminal, keys: bytes) -> Drawn:
 
 
 def stage_of(daemon: RunningDaemon, job: int) -> str:
-    progress = daemon.call("GET", f"/api/jobs/{job}").raise_for_status().json()["progress"]
-    return str(progress["stage"]) if progress else ""
+    """Empty before and after it runs."""
+    told = daemon.call("GET", f"/api/jobs/{job}").raise_for_status().json()
+    running = told["state"] == "running" and told["progress"]
+    return str(told["progress"]["stage"]) if running else ""
 
 
 def main() -> None:

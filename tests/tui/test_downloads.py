@@ -89,7 +89,7 @@ async def test_weights_are_pulled_paused_and_there(
             await sees(pilot, " freed")
             await until(pilot, lambda: weights() is WeightsState.ABSENT, "no weights")
             await pilot.press("x")
-            await sees(pilot, "nothing of ti2v-5b is on this disk")
+            await sees(pilot, "there are no weights of ti2v-5b")
 
 
 async def choose(app: WantuiApp, pilot: Pilot[int], model: str) -> None:

@@ -12,9 +12,9 @@ from textual.content import Content
 from tests import made
 from wantui.api.job import JobState
 from wantui.client.machine import Gauge
-from wantui.tui.form import offer_of
 from wantui.tui.headline import headline
 from wantui.tui.log_book import LONGEST_LINE, read_lines
+from wantui.tui.offers import offer_of
 from wantui.tui.screens.gallery import clip_row
 from wantui.tui.screens.models import model_row
 from wantui.tui.state import Snapshot, State, reduce

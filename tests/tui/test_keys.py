@@ -63,7 +63,7 @@ async def test_a_key_of_ones_own_works_and_is_shown_wherever_keys_are(
     app_alone: Unconnected, tmp_path: Path
 ) -> None:
     (tmp_path / "config").mkdir()
-    settings = '[tui.keys]\n"queue.cancel" = "w,ctrl+w"\n"app.area.models" = "ctrl+t"\n'
+    settings = '[tui.keys]\n"queue.cancel" = "w,ctrl+w"\n"app.area.models" = "f12"\n'
     (tmp_path / "config" / "wantui.toml").write_text(settings, "utf-8")
     async with app_alone((120, 40)) as pilot:
         app = await queue_of(pilot)
@@ -81,7 +81,7 @@ async def test_a_key_of_ones_own_works_and_is_shown_wherever_keys_are(
         await until(pilot, lambda: "Cancel the job  (w)" in text(app), "the key in the palette")
         await pilot.press("escape", "escape", "3")
         assert app.current_mode == Area.QUEUE
-        await pilot.press("ctrl+t")
+        await pilot.press("f12")
         await until(pilot, lambda: app.current_mode == Area.MODELS, "the models")
 
 

@@ -192,7 +192,7 @@ async def test_any_job_there_has_been_is_found_and_esc_goes_back(
         await app.switch_mode(Area.QUEUE)
         await sees(pilot, "dunes at night")
         await pilot.press("s", *"BOAT label:night", "enter")
-        await sees(pilot, "1 found for “BOAT label:night”")
+        await sees(pilot, "1 found: BOAT label:night")
         assert "dunes at night" not in text(app)
         await pilot.press("c")
         await sees(pilot, f"job {boat}: – cancelled")

@@ -88,7 +88,7 @@ def test_every_file_is_listed_under_its_component_with_its_state_in_a_word() -> 
     )
     told = list(weights_facts(model))
     said = [words for _, (words, _) in told]
-    at = next(i for i, (name, _) in enumerate(told) if name == "transformer")
+    at = next(i for i, (name, _) in enumerate(told) if name == "component")
     assert told[at + 1][1] == ("● verified    4.9 GB a.safetensors", Tone.GOOD)
     assert told[at + 2][1] == ("✗ corrupt     4.9 GB b.safetensors", Tone.BAD)
     assert told[at + 3][1] == ("  it hashes to another", Tone.BAD)

@@ -60,9 +60,13 @@ _AREAS = tuple(
 
 ACTIONS: tuple[Action, ...] = (
     Action("submit", "ctrl+s,f5,ctrl+enter", "generate", "Submit this request", Area.GENERATE),
-    Action("loras", "ctrl+o,f6", "LoRAs", "Choose LoRAs that the daemon keeps", Area.GENERATE),
+    Action("presets", "ctrl+t,f8", "presets", "Fill in, save or remove a preset", Area.GENERATE),
+    Action("leave", "escape", "leave", "Leave the field, so 1-6 and ? work", Area.GENERATE),
+    Action("prompts", "ctrl+r,f9", "earlier", "Find a prompt that was sent before", Area.GENERATE),
     Action("clear", "ctrl+l", "reset", "Set every field back to the default", Area.GENERATE),
-    Action("leave", "escape", "leave field", "Leave the field, so 1-6 and ? work", Area.GENERATE),
+    Action("loras", "ctrl+o,f6", "LoRAs", "Choose LoRAs that the daemon keeps", Area.GENERATE),
+    Action("image", "ctrl+n,f7", "image", "Choose a picture of this machine", Area.GENERATE),
+    Action("editor", "ctrl+g,f4", "editor", "Edit the text with $EDITOR", Area.GENERATE),
     Action("edit", "enter,i", "edit", "Go back to the prompt", Area.GENERATE, footer=False),
     Action("details", "enter", "show", "Show all that is known of the job", Area.QUEUE),
     Action("cancel", "c", "cancel", "Cancel the job", Area.QUEUE),
@@ -84,6 +88,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("search", "s", "search", "Search all jobs there have been", Area.QUEUE, footer=False),
     Action("remove", "x", "remove", "Remove ended jobs, with videos", Area.QUEUE, footer=False),
     Action("back", "escape", "back", "Leave filter, search, marks", Area.QUEUE, footer=False),
+    Action(
+        "again", "e", "edit again", "Fill the generate screen with it", Area.QUEUE, footer=False
+    ),
+    Action("vary", "v", "vary", "The same with another seed", Area.QUEUE, footer=False),
     Action("older", "m", "more", "Load older jobs", Area.QUEUE, footer=False),
     Action("details", "enter", "files", "Show every file of the weights", Area.MODELS),
     Action("get", "d", "pull", "Pull the weights, once you have seen what comes", Area.MODELS),
@@ -103,6 +111,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy", "y", "copy", "Copy the clip's path", Area.GALLERY),
     Action("repeat", "r", "repeat", "Fill the generate screen with these values", Area.GALLERY),
     Action("filter", "slash", "filter", "Show only clips with these words", Area.GALLERY),
+    Action("vary", "v", "vary", "The same with another seed", Area.GALLERY, footer=False),
     Action(
         "remove", "x", "remove", "Remove the job and its clip, once you have said so", Area.GALLERY
     ),
@@ -136,3 +145,14 @@ def of(area: Area | None) -> Sequence[Action]:
 def bindings(area: Area | None) -> list[BindingType]:
     """As Textual's key bindings, remappable by id."""
     return [Binding(action.keys, action.name, action.sentence, id=action.id) for action in of(area)]
+
+
+def jumps() -> list[BindingType]:
+    """Alt and an area's key, which work within a field too.
+
+    A terminal sends the same for esc and the key when they are typed at once.
+    """
+    return [
+        Binding(f"alt+{area.key}", f"app.jump('{area}')", show=False, priority=True)
+        for area in Area
+    ]

@@ -18,7 +18,7 @@ from textual.timer import Timer
 from wantui.errors import ExitCode, WantuiError
 from wantui.paths import Paths
 from wantui.text import nearest
-from wantui.tui.actions import bindings
+from wantui.tui.actions import bindings, jumps
 from wantui.tui.areas import Area
 from wantui.tui.driver import TerminalDriver
 from wantui.tui.endings import Endings
@@ -32,6 +32,7 @@ from wantui.tui.tone import Tone
 from wantui.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
+    from wantui.api.job import Job
     from wantui.client import Client
     from wantui.tui.session import Session
     from wantui.tui.state import State
@@ -74,7 +75,7 @@ class WantuiApp(App[int]):
 
     TITLE = "wantui"
     CSS_PATH = "wantui.tcss"
-    BINDINGS = bindings(None)
+    BINDINGS = [*bindings(None), *jumps()]  # noqa: RUF012 - as Textual
     MODES: ClassVar = {area.value: partial(_open, area) for area in Area}
     DEFAULT_MODE = Area.GENERATE.value
 
@@ -223,6 +224,14 @@ class WantuiApp(App[int]):
             else:
                 screen.fill(values)
 
+    async def generate_again(self, job: Job, *, vary: bool = False) -> None:
+        """An earlier job in the generate screen, to be sent as it was or with another seed."""
+        if self.session is not None:
+            values, lost = await self.session.again(job, vary=vary)
+            await self.generate_with(values)
+            told = f"job {job.id} again{', with another seed' if vary else ''}: ^s submits"
+            self.area_screen.tell(f"{told}; not carried over: {lost}" if lost else told)
+
     async def _request(
         self, ask: Callable[[Client], Awaitable[T]], then: Callable[[T], None] | None
     ) -> None:
@@ -243,6 +252,13 @@ class WantuiApp(App[int]):
     async def action_area(self, area: str) -> None:
         if self.screen is self.area_screen:
             await self.switch_mode(area)
+
+    async def action_jump(self, area: str) -> None:
+        """Esc and an area's key at once: out of the field and there, or only out of a dialog."""
+        if self.screen is self.area_screen:
+            await self.switch_mode(area)
+        else:
+            self.simulate_key("escape")
 
     async def action_press(self, key: str) -> None:
         """A key of the last line was clicked."""

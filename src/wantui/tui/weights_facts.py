@@ -10,7 +10,7 @@ from wantui.api.removal import Removals
 from wantui.client import words
 from wantui.text import bytes_text, duration_text
 from wantui.tui.tone import Fact, Said, Tone
-from wantui.tui.words import component_fact, weights_state
+from wantui.tui.words import component_line, weights_state
 
 
 def weights_facts(model: ModelStatus) -> Iterator[Fact]:
@@ -28,7 +28,7 @@ def weights_facts(model: ModelStatus) -> Iterator[Fact]:
         yield "and", (where, Tone.PLAIN)
     told: set[str] = set()
     for component in weights.components:
-        yield component_fact(component)
+        yield "component", component_line(component)
         files = [file for file in weights.files if file.path.startswith(f"{component.name}/")]
         told.update(file.path for file in files)
         yield from _files(files, f"{component.name}/")

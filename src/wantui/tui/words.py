@@ -28,6 +28,7 @@ _WEIGHTS: dict[WeightsState, Tone] = {
     WeightsState.CORRUPT: Tone.BAD,
 }
 
+LONGEST_COMPONENT = len("transformer_2")
 _HEALTH: dict[HealthState, Tone] = {
     HealthState.READY: Tone.GOOD,
     HealthState.UNVERIFIED: Tone.WARN,
@@ -200,8 +201,8 @@ def model_facts(model: ModelStatus) -> Iterator[Fact]:
         yield "quantised", (model.gguf_repository, Tone.PLAIN)
     if model.weights.folder:
         yield "folder", (model.weights.folder, Tone.PLAIN)
-    for component in model.weights.components:
-        yield component_fact(component)
+    for index, component in enumerate(model.weights.components):
+        yield "" if index else "components", component_line(component)
     if model.weights.files:
         yield "files", (f"{len(model.weights.files)}, enter shows each", Tone.MUTED)
 
@@ -226,11 +227,15 @@ def health_facts(model: ModelStatus) -> Iterator[Fact]:
         yield "kept", ("neither removed nor pruned", Tone.PLAIN)
 
 
-def component_fact(component: ComponentStatus) -> Fact:
-    """Its state, how much of it is there, and its parameters."""
+def component_line(component: ComponentStatus) -> Said:
+    """Its name, its state, how much of it is there, and its parameters."""
     state, tone = weights_state(component.state)
-    has = words.have(component)
-    missing = f"{len(component.missing)} files missing" if component.missing else ""
-    count = component.parameter_count
-    parts = [state, has, f"{words.parameters(count)} parameters" if count else "", missing]
-    return component.name, ("  ".join(part for part in parts if part), tone)
+    missing, count = len(component.missing), component.parameter_count
+    parts = (
+        f"{component.name:<{LONGEST_COMPONENT}}",
+        f"{state:<12}",
+        words.have(component),
+        f"{words.parameters(count)} parameters" if count else "",
+        f"{missing} file{'s' * (missing > 1)} missing" if missing else "",
+    )
+    return "  ".join(part for part in parts if part), tone

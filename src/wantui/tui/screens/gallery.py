@@ -21,7 +21,6 @@ from wantui.tui.actions import bindings
 from wantui.tui.areas import Area
 from wantui.tui.desktop import PLAYERS, clipboard_note, local_player, play
 from wantui.tui.filter import matching
-from wantui.tui.form import not_carried, values_of
 from wantui.tui.job_verbs import removal_question
 from wantui.tui.screens.area import AreaScreen
 from wantui.tui.screens.player import Player
@@ -225,13 +224,13 @@ class GalleryScreen(AreaScreen):
             size = await save_output(session.bridge.client, job_id, target)
             self.tell(f"saved {target} ({bytes_text(size)})", Tone.GOOD)
 
-    async def action_repeat(self) -> None:
+    def action_repeat(self) -> None:
         if (clip := self.clip) is not None:
-            await self.wantui.generate_with(values_of(clip))
-            session = self.wantui.session
-            model = session.state.models.get(clip.model) if session else None
-            if lost := not_carried(clip, model):
-                self.wantui.area_screen.tell(f"not carried over: {lost}", Tone.WARN)
+            self.wantui.work(self.wantui.generate_again(clip))
+
+    def action_vary(self) -> None:
+        if (clip := self.clip) is not None:
+            self.wantui.work(self.wantui.generate_again(clip, vary=True))
 
     def action_remove(self) -> None:
         """After a question that names the clip and every byte."""

@@ -230,9 +230,6 @@ class ModelsScreen(AreaScreen):
             )
 
     def _ask_to_remove(self, id: str, plan: Removals) -> None:
-        if not plan.removals:
-            self.tell(f"nothing of {id} is on this disk: d pulls it", Tone.WARN)
-            return
         confirm(
             self.app,
             removal_question(id, plan),

@@ -250,6 +250,14 @@ class QueueScreen(AreaScreen):
         if (job := self.job) is not None:
             await self.wantui.show_log(str(job.id))
 
+    def action_again(self) -> None:
+        if (job := self.job) is not None:
+            self.wantui.work(self.wantui.generate_again(job))
+
+    def action_vary(self) -> None:
+        if (job := self.job) is not None:
+            self.wantui.work(self.wantui.generate_again(job, vary=True))
+
     def _do(self, verb: JobVerb, jobs: Sequence[Job]) -> None:
         outcome, able = job_verbs.begun(verb, jobs)
         if (session := self.wantui.session) is not None:

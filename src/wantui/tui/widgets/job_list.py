@@ -172,13 +172,13 @@ class JobList(Vertical):
     def _told(self, shown: Sequence[Job], count: int) -> list[Said]:
         """To what the list is narrowed, and how many of it a verb is for."""
         parts = []
-        if self._state.found is not None:
-            parts.append(f"{count} found for “{self._searched}”, m finds older ones")
-        if self._filter:
-            parts.append(f"{len(shown)} of {count} jobs")
         if self.marks:
             hidden = len(self.marks.ids.difference(job.id for job in shown))
             parts.append(f"{len(self.marks)} marked{f', {hidden} hidden' if hidden else ''}")
+        if self._filter:
+            parts.append(f"{len(shown)} of {count} jobs")
+        if self._state.found is not None:
+            parts.append(f"{count} found: {self._searched}; m finds older")
         return [(f" {'; '.join(parts)}; esc back", Tone.MUTED)] if parts else []
 
     @property

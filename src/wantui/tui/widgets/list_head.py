@@ -24,7 +24,8 @@ class ListHead(Horizontal):
     ListHead > #list-label { width: auto; height: 1; }
     ListHead > Input { width: 1fr; background: $surface; display: none; }
     ListHead.-typed > Input { display: block; }
-    ListHead > #list-told { width: auto; height: 1; max-width: 60%; text-wrap: nowrap; }
+    ListHead > #list-told { width: 1fr; height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    ListHead.-typed > #list-told { width: auto; max-width: 60%; }
     """
 
     def __init__(self) -> None:
