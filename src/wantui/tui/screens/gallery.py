@@ -19,6 +19,7 @@ from wantui.text import bytes_text, clean, duration_text, one_line
 from wantui.tui.actions import bindings
 from wantui.tui.areas import Area
 from wantui.tui.desktop import PLAYERS, clipboard_note, local_player, play
+from wantui.tui.latest import run_latest
 from wantui.tui.screens.area import AreaScreen
 from wantui.tui.screens.player import Player
 from wantui.tui.thumbnails import Thumbnails
@@ -102,7 +103,7 @@ class GalleryScreen(AreaScreen):
             self._look = self.set_timer(LOOK_AFTER_S, lambda: self._look_at(clip.id))
 
     def _look_at(self, job_id: int) -> None:
-        self.run_worker(self._fetch_thumbnail(job_id), group="thumbnail", exclusive=True)
+        run_latest(self, "thumbnail", self._fetch_thumbnail, job_id)
 
     async def _fetch_thumbnail(self, job_id: int) -> None:
         picture = self.query_one("#thumbnail", Picture)
