@@ -11,6 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from wantui.tui.areas import Area
+from wantui.tui.spans import SpanCompositor
 from wantui.tui.tone import Tone
 from wantui.tui.widgets.header import Header
 from wantui.tui.widgets.key_bar import KeyBar
@@ -28,6 +29,10 @@ class AreaScreen(Screen[None]):
     AREA: ClassVar[Area]
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # noqa: RUF012 - as Textual
     VERTICAL_BREAKPOINTS = [(0, "-short"), (15, "-low"), (34, "-high")]  # noqa: RUF012 - as Textual
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._compositor = SpanCompositor()
 
     def compose(self) -> ComposeResult:
         yield Header(self.AREA)

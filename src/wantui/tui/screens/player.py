@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
+from textual.containers import Container, Horizontal
 from textual.screen import ModalScreen
 
 from wantui.errors import WantuiError
 from wantui.text import bytes_text, one_line
+from wantui.tui.spans import SpanCompositor
 from wantui.tui.tone import Said, Tone
 from wantui.tui.widgets.bar import bar
 from wantui.tui.widgets.picture import Picture
@@ -38,7 +39,11 @@ class Player(ModalScreen[None]):
     Player { background: $background; }
     Player > Container { height: 1fr; align: center middle; }
     Player Picture { width: 100%; height: 100%; }
-    Player > Quiet { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    Player Horizontal { height: 1; padding: 0 1; }
+    Player Quiet { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    Player > Quiet { padding: 0 1; }
+    Player #place { width: 24; }
+    Player #state { width: 1fr; }
     Player > .-ground { background: $panel; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -58,13 +63,15 @@ class Player(ModalScreen[None]):
 
     def __init__(self, title: str, fetch: Fetch, *, slow_line: bool) -> None:
         super().__init__()
+        self._compositor = SpanCompositor()
         self._fetch = fetch
         self._speed = SPEEDS.index(4 if slow_line else 8)
         self._width = WIDTHS.index(48 if slow_line else 96)
         self._title = Quiet()
         self._words = title
         self._picture = Picture("fetching the clip", plain=slow_line)
-        self._state = Quiet()
+        self._place = Quiet(id="place")
+        self._state = Quiet(id="state")
         self._keys = Quiet(classes="-ground")
         self._film: Film | None = None
 
@@ -72,7 +79,9 @@ class Player(ModalScreen[None]):
         yield self._title
         with Container():
             yield self._picture
-        yield self._state
+        with Horizontal():
+            yield self._place
+            yield self._state
         yield self._keys
 
     def on_mount(self) -> None:
@@ -97,9 +106,12 @@ class Player(ModalScreen[None]):
         self._say()
 
     def _say(self) -> None:
+        """Where it is changes with every frame, and is apart from what does not."""
         if (film := self._film) is None or len(film.frames) < 2:
+            self._place.say()
             self._state.say()
             return
+        self._place.say(*joined(place_of(self._picture, film)))
         self._state.say(*joined(state_of(self._picture, film, SPEEDS[self._speed])))
 
     # --- actions ---
@@ -141,16 +153,20 @@ class Player(ModalScreen[None]):
         self._say()
 
 
+def place_of(picture: Picture, film: Film) -> list[Said]:
+    """━━━───────  12 of 34."""
+    count = len(film.frames)
+    return [
+        (bar(picture.frame / (count - 1), 10), Tone.BUSY),
+        (f"{picture.frame + 1:{len(str(count))}} of {count}", Tone.PLAIN),
+    ]
+
+
 def state_of(picture: Picture, film: Film, fps: int) -> list[Said]:
-    """▶ playing  ━━━───  12 of 34  8 a second  loops  62 kB/s, 24 bits."""
-    count, depth = len(film.frames), film.frames[0].depth
-    fraction = picture.frame / (count - 1)
-    costs = f"{bytes_text(film.frame_bytes * fps)}/s, {depth.value}"
+    """▶ playing  8 a second  loops  62 kB/s, 24 bits."""
     return [
         ("▶ playing" if picture.playing else "‖ paused ", Tone.BUSY),
-        (bar(fraction, 10), Tone.PLAIN),
-        (f"{picture.frame + 1:{len(str(count))}} of {count}", Tone.PLAIN),
         (f"{fps} a second", Tone.PLAIN),
         ("loops" if picture.loops else "once", Tone.PLAIN),
-        (costs, Tone.MUTED),
+        (f"{bytes_text(film.frame_bytes * fps)}/s, {film.frames[0].depth.value}", Tone.MUTED),
     ]
