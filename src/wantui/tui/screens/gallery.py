@@ -22,6 +22,7 @@ from wantui.tui.areas import Area
 from wantui.tui.desktop import PLAYERS, clipboard_note, local_player, play
 from wantui.tui.filter import matching
 from wantui.tui.job_verbs import removal_question
+from wantui.tui.latest import run_latest
 from wantui.tui.screens.area import AreaScreen
 from wantui.tui.screens.player import Player
 from wantui.tui.thumbnails import Thumbnails
@@ -154,7 +155,7 @@ class GalleryScreen(AreaScreen):
             self._look = self.set_timer(LOOK_AFTER_S, lambda: self._look_at(clip.id))
 
     def _look_at(self, job_id: int) -> None:
-        self.run_worker(self._fetch_thumbnail(job_id), group="thumbnail", exclusive=True)
+        run_latest(self, "thumbnail", self._fetch_thumbnail, job_id)
 
     async def _fetch_thumbnail(self, job_id: int) -> None:
         picture = self.query_one("#thumbnail", Picture)
