@@ -15,6 +15,7 @@ from wantui.text import one_line
 from wantui.tui.actions import bindings
 from wantui.tui.areas import Area
 from wantui.tui.dial import changed
+from wantui.tui.latest import run_latest
 from wantui.tui.offer import Offer, Refusal
 from wantui.tui.recall import Recall
 from wantui.tui.screens.area import AreaScreen
@@ -122,7 +123,7 @@ class GenerateScreen(AreaScreen):
         self._plan_due = None
         if self.offer is not None:
             self._plan_is_known = True
-            self.run_worker(self._plan(self.values), group="plan", exclusive=True)
+            run_latest(self, "plan", self._plan, self.values)
 
     async def _plan(self, values: dict[str, str]) -> None:
         if (session := self.wantui.session) is None or session.state.stale:
@@ -223,7 +224,7 @@ class GenerateScreen(AreaScreen):
         if not self._values.complete:
             return
         self._forgive()
-        self.run_worker(self._submit(self.values), group="submit", exclusive=True)
+        run_latest(self, "submit", self._submit, self.values)
 
     async def _submit(self, values: dict[str, str]) -> None:
         self.tell("sending …", Tone.MUTED)

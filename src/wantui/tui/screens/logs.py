@@ -83,7 +83,7 @@ class LogsScreen(AreaScreen):
 
     def _head(self) -> list[Said]:
         what = f"log of job {self._source}" if self._source.isdigit() else f"{self._source} log"
-        book, all_of_it = self._book, self._start == 0
+        book, all_of_it = self._book, not self._start
         count = f"{len(book.lines)} lines" if all_of_it else f"last {len(book.lines)} lines"
         parts: list[Said] = [
             (one_line(what), Tone.STRONG),
