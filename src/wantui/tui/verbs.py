@@ -58,6 +58,10 @@ Way = Acts | Opens | Runs | Shell
 
 VERBS: Mapping[str, Way] = {
     "generate": Opens(Area.GENERATE, "Write a prompt"),
+    "presets ls": Acts("generate.presets"),
+    "presets show": Acts("generate.presets"),
+    "presets save": Acts("generate.presets"),
+    "presets rm": Acts("generate.presets"),
     "plan": Opens(Area.GENERATE, "See what a request will cost while it is typed"),
     "queue": Opens(Area.QUEUE, "See what runs, what waits and why, and what has ended"),
     "pause": Runs(upkeep.pause, "Pause the queue: a running job goes on"),

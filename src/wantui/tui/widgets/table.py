@@ -128,7 +128,7 @@ class Table(ScrollView, can_focus=True):
         before, chosen = self._rows, self.chosen
         self._rows = tuple(rows)
         if len(before) != len(rows):
-            self.virtual_size = Size(0, len(rows) + 1)
+            self._measure()
             self.refresh()
         else:
             for index, (old, new) in enumerate(zip(before, rows, strict=True)):
@@ -179,7 +179,7 @@ class Table(ScrollView, can_focus=True):
         self._repaint(self.cursor)
 
     def on_resize(self) -> None:
-        self.virtual_size = Size(0, len(self._rows) + 1)
+        self._measure()
         self._scroll_to_cursor()
 
     def render_line(self, y: int) -> Strip:
@@ -193,6 +193,10 @@ class Table(ScrollView, can_focus=True):
         if index >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         return self._line(index, width)
+
+    def _measure(self) -> None:
+        """The head, and below it the rows, or what is said where there are none."""
+        self.virtual_size = Size(0, max(len(self._rows), 1) + 1)
 
     def _within(self, cursor: int) -> int:
         return max(0, min(cursor, len(self._rows) - 1))
