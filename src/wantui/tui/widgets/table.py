@@ -10,7 +10,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -18,6 +18,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from wantui.text import one_line
+from wantui.tui.actions import moves
 from wantui.tui.tone import Said, Tone
 
 GAP = 2
@@ -75,14 +76,14 @@ class Table(ScrollView, can_focus=True):
         & > .table--strong { text-style: bold; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Next row", show=False),
-        Binding("up,k", "move(-1)", "Row before", show=False),
-        Binding("pagedown,ctrl+f", "page(1)", "Next page", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", "Page before", show=False),
-        Binding("home,g", "edge(False)", "First row", show=False),
-        Binding("end,G", "edge(True)", "Last row", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = moves(
+        next="move(1)",
+        before="move(-1)",
+        page="page(1)",
+        page_back="page(-1)",
+        first="edge(False)",
+        last="edge(True)",
+    )
 
     cursor: reactive[int] = reactive(0, repaint=False)
 
