@@ -354,11 +354,20 @@ async def test_a_picture_of_an_earlier_job_is_taken_again(
             await job_when(client, again.id, lambda job: job.state.finished)
 
 
-async def test_a_model_that_is_chosen_keeps_what_is_typed(daemon: RunningDaemon) -> None:
+async def test_a_model_that_is_chosen_keeps_what_is_typed_and_says_what_it_does_not_take(
+    daemon: RunningDaemon, tmp_path: Path
+) -> None:
+    picture = tmp_path / "red.png"
+    Image.new("RGB", (64, 64), "red").save(picture)
     async with watching(daemon) as (app, pilot):
         await sees(pilot, "demo  ● ")
-        put(app, frames="21", image="~/x.png")
+        put(app, frames="21", image=str(picture))
         app.screen.query_one(Select).value = "t2v-a14b"
         await sees(pilot, "weights absent")
-        assert (value(app, "frames"), value(app, "image")) == ("21", "~/x.png")
         await sees(pilot, "4,3")
+        await sees(pilot, "✗ t2v-a14b takes none")
+        assert (value(app, "frames"), value(app, "image")) == ("21", str(picture))
+        app.screen.query_one(Select).value = "demo"
+        await until(pilot, lambda: "takes none" not in text(app), "no refusal")
+        put(app, image=str(tmp_path / "none.png"))
+        await sees(pilot, "✗ there is no file")

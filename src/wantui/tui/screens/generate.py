@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 BAR_WIDTH = 12
 PLAN_AFTER_S = 0.3
 """How long nothing is typed before a plan is asked for."""
-PLANNED = ("model", "size", "frames", "steps", "guidance", "quality", "loras")
-"""Fields that a plan depends on."""
 COUNTED = ("negative_prompt", *(name for row in ROWS for name in row))
 """Fields of which is told how many say something else than the model's default."""
 
@@ -346,8 +344,7 @@ class GenerateScreen(AreaScreen):
 
     @on(Values.Edited)
     def value_changed(self, event: Values.Edited) -> None:
-        if event.field in PLANNED:
-            self._plan_soon()
+        self._plan_soon()
         if event.field in ("quality", "model"):
             self.redraw()
         self._draw_counts()
