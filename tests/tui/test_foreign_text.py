@@ -17,7 +17,6 @@ from wantui.tui.log_book import LONGEST_LINE, read_lines
 from wantui.tui.offers import offer_of
 from wantui.tui.screens.gallery import clip_row
 from wantui.tui.screens.models import model_row
-from wantui.tui.screens.queue import job_row
 from wantui.tui.state import Snapshot, State, reduce
 from wantui.tui.tone import Said, Tone, content
 from wantui.tui.widgets.bar import bar
@@ -25,6 +24,7 @@ from wantui.tui.widgets.confirm import Confirm
 from wantui.tui.widgets.facts import Facts, facts_content
 from wantui.tui.widgets.field import Field
 from wantui.tui.widgets.gauges import Gauges
+from wantui.tui.widgets.job_list import job_row
 from wantui.tui.widgets.panel import Panel
 from wantui.tui.widgets.quiet import Quiet
 from wantui.tui.widgets.running import Running
@@ -112,7 +112,7 @@ class Shelf(App[None]):
         yield Facts()
 
 
-COLUMNS = (Column("model", 10), Column("what", 20), Column("prompt"))
+COLUMNS = (Column("model", 10), Column("what", 20), Column("label", 9), Column("prompt"))
 
 
 @pytest.mark.parametrize("text", NASTY, ids=range(len(NASTY)))

@@ -166,6 +166,8 @@ class Progress(Reply):
     """Of the whole job, 0 to 1."""
     eta_s: float | None
     """Seconds to the end, once there is a measured pace to tell from."""
+    step_s: float | None = None
+    """Seconds a step of this stage: that pace."""
     preview_rev: int = 0
     """How many previews this attempt has had; there is a new one when it rises."""
 

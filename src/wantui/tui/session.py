@@ -22,7 +22,14 @@ from wantui.client.insist import insist
 from wantui.client.picture import read_picture
 from wantui.client.presets import Presets
 from wantui.client.prompt_history import PromptHistory
-from wantui.errors import DaemonUnreachable, InvalidRequest, WantuiError
+from wantui.errors import (
+    DaemonUnreachable,
+    InvalidRequest,
+    NoPicture,
+    TimedOut,
+    UnknownJob,
+    WantuiError,
+)
 from wantui.paths import Paths
 from wantui.settings import load_settings
 from wantui.tui import again, cache, form, offers, words
@@ -110,6 +117,14 @@ class Session:
         )
         self.dispatch(Learned(boot, page.jobs))
         return len(page.jobs)
+
+    async def preview(self, job_id: int) -> bytes | None:
+        """What a running job looks like so far; None where there is nothing to see."""
+        with contextlib.suppress(NoPicture, UnknownJob, DaemonUnreachable, TimedOut):
+            pieces = self.bridge.client.preview(job_id)
+            async with contextlib.aclosing(pieces):
+                return b"".join([piece async for piece in pieces])
+        return None
 
     async def submit(self, values: dict[str, str]) -> tuple[int, ...] | Refusal:
         """The accepted jobs' ids, or why they were refused: all of them, or none is accepted."""
@@ -199,7 +214,7 @@ class Session:
         return offers.model_to_start_with(self.state, self.settings.default_model) or ""
 
     def headline(self, now: float) -> Iterator[Said]:
-        return headline(self.state, now)
+        return headline(self.state, now, self.keys.named("app.start_daemon"))
 
     @property
     def retrying(self) -> bool:

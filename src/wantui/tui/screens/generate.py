@@ -12,7 +12,7 @@ from textual.widgets import TextArea
 
 from wantui.errors import WantuiError
 from wantui.text import one_line
-from wantui.tui.actions import bindings, of
+from wantui.tui.actions import bindings
 from wantui.tui.areas import Area
 from wantui.tui.dial import changed
 from wantui.tui.latest import run_latest
@@ -107,8 +107,7 @@ class GenerateScreen(AreaScreen):
 
     def _key(self, action: str) -> str:
         """Of an action of this area, as it is written."""
-        found = next(known for known in of(self.AREA) if known.name == action)
-        return self.wantui.keys.shown(found)
+        return self.key(f"{self.AREA}.{action}")
 
     # --- what it will cost ---
 
@@ -236,7 +235,8 @@ class GenerateScreen(AreaScreen):
             return
         self._sent, self._recall = sent, None
         which = f"job {sent[0]}" if len(sent) == 1 else f"jobs {sent[0]} to {sent[-1]}"
-        self.tell(f"{which} accepted; esc 2 shows the queue", Tone.GOOD)
+        way = f"{self.key('generate.leave')} {self.key('app.area.queue')}"
+        self.tell(f"{which} accepted; {way} shows the queue", Tone.GOOD)
         self.redraw()
 
     def action_clear(self) -> None:
@@ -334,7 +334,9 @@ class GenerateScreen(AreaScreen):
 
     def action_leave(self) -> None:
         self.set_focus(None)
-        self.tell("1-6 areas, ? help, enter back to the prompt")
+        first, *_, last = (self.key(f"app.area.{area}") for area in Area)
+        help, back = self.key("app.help"), self.key("generate.edit")
+        self.tell(f"{first}-{last} areas, {help} help, {back} back to the prompt")
 
     def action_edit(self) -> None:
         if self.focused is None:

@@ -21,6 +21,7 @@ from wantui.text import one_line
 from wantui.tui.tone import Said, Tone
 
 GAP = 2
+MARK = "◆"
 _JOINERS = dict.fromkeys(map(ord, "\u200d\ufe0e\ufe0f"))
 """Terminals do not agree how wide joined emoji are: a table shows the parts."""
 LONGEST_CELL = 400
@@ -41,6 +42,8 @@ class Column:
 class Row:
     key: int | str
     cells: tuple[Said, ...]
+    marked: bool = False
+    """One of several that a verb is to act on."""
 
 
 class Table(ScrollView, can_focus=True):
@@ -104,6 +107,18 @@ class Table(ScrollView, can_focus=True):
         self._rows: tuple[Row, ...] = ()
 
     @property
+    def empty(self) -> str:
+        """What is said where there are no rows: the next key."""
+        return self._empty
+
+    @empty.setter
+    def empty(self, words: str) -> None:
+        if words != self._empty:
+            self._empty = words
+            if not self._rows:
+                self._repaint(0)
+
+    @property
     def chosen(self) -> int | str | None:
         """The chosen row's key."""
         return self._rows[self.cursor].key if self._rows else None
@@ -117,7 +132,7 @@ class Table(ScrollView, can_focus=True):
             self.refresh()
         else:
             for index, (old, new) in enumerate(zip(before, rows, strict=True)):
-                if old != new:
+                if old is not new and old != new:
                     self._repaint(index)
         where = next((i for i, row in enumerate(rows) if row.key == chosen), None)
         self.cursor = self._within(self.cursor if where is None else where)
@@ -212,12 +227,19 @@ class Table(ScrollView, can_focus=True):
                 if self.has_focus
                 else {tone: style + _background(base) for tone, style in styles.items()}
             )
-        return self._strip(self._rows[index].cells, width, styles, base)
+        row = self._rows[index]
+        return self._strip(row.cells, width, styles, base, marked=row.marked)
 
     def _strip(
-        self, cells: tuple[Said, ...], width: int, styles: dict[Tone, Style], base: Style
+        self,
+        cells: tuple[Said, ...],
+        width: int,
+        styles: dict[Tone, Style],
+        base: Style,
+        *,
+        marked: bool = False,
     ) -> Strip:
-        segments = [Segment(" ", base)]
+        segments = [Segment(MARK, styles[Tone.STRONG]) if marked else Segment(" ", base)]
         used = 1
         for column, size, (text, tone) in self._sized(cells, width):
             cut = _cut(one_line(text[:LONGEST_CELL]).translate(_JOINERS), size)
