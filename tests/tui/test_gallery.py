@@ -72,7 +72,7 @@ async def test_a_clip_plays_in_the_terminal_frame_by_frame_too(daemon: RunningDa
         await sees(pilot, "5 of 5")
         await pilot.press("L", "left_square_bracket")
         await sees(pilot, "once")
-        await sees(pilot, "a second, ")
+        await sees(pilot, "B/s, ")
         await pilot.press("minus")
         await until(pilot, lambda: picture.size.width == 64, "a smaller picture")
         await pilot.press("escape")
@@ -180,8 +180,8 @@ async def test_a_clip_is_removed_after_a_question_that_names_every_byte(
         await until(pilot, lambda: not checkpoint.exists(), "nothing to go on from")
         taken = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         await pilot.press("x")
-        await sees(pilot, f"Remove job {clip.id} from the history, with its clip?")
-        await sees(pilot, f"{taken:,} bytes")
+        await sees(pilot, f"Remove job {clip.id} and its video?")
+        await sees(pilot, f"({taken:,}")
         assert app.focused is not None
         assert app.focused.id == "no"
         await pilot.press("enter")
@@ -194,3 +194,17 @@ async def test_a_clip_is_removed_after_a_question_that_names_every_byte(
         await sees(pilot, f"job {clip.id} is gone")
         assert not folder.exists()
         assert "a boat that goes" not in text(app)
+
+
+async def test_clips_are_filtered_as_one_types(daemon: RunningDaemon) -> None:
+    clip, other = await made(daemon, "a boat in a bottle"), await made(daemon, "a tree")
+    async with watching(daemon) as (app, pilot):
+        await at_clip(app, pilot, other)
+        await pilot.press("slash", *"BOTTLE a")
+        await sees(pilot, "1 of ")
+        assert "a tree" not in text(app)
+        assert app.screen.query_one(Table).chosen == clip.id
+        await pilot.press(*" none")
+        await sees(pilot, "no clip matches: m loads older ones")
+        await pilot.press("enter", "escape")
+        await sees(pilot, "a tree")

@@ -107,14 +107,16 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy", "y", "copy", "Copy the command that gets it", Area.MODELS, footer=False),
     Action("play", "p,enter,space", "play", "Play the clip in this terminal", Area.GALLERY),
     Action("open", "o", "open", "Open the clip in this machine's player", Area.GALLERY),
-    Action("save", "s", "save copy", "Save a copy of the clip", Area.GALLERY),
-    Action("copy", "y", "copy path", "Copy the clip's path", Area.GALLERY),
+    Action("save", "s", "save", "Save a copy of the clip", Area.GALLERY),
+    Action("copy", "y", "copy", "Copy the clip's path", Area.GALLERY),
     Action("repeat", "r", "repeat", "Fill the generate screen with these values", Area.GALLERY),
+    Action("filter", "slash", "filter", "Show only clips with these words", Area.GALLERY),
     Action("vary", "v", "vary", "The same with another seed", Area.GALLERY, footer=False),
     Action(
         "remove", "x", "remove", "Remove the job and its clip, once you have said so", Area.GALLERY
     ),
     Action("older", "m", "more", "Load older clips", Area.GALLERY, footer=False),
+    Action("leave", "escape", "all", "Clear and leave the filter", Area.GALLERY, footer=False),
     Action("source('daemon')", "d", "daemon", "Show the daemon's log", Area.LOGS),
     Action("source('worker')", "w", "worker", "Show the worker's log", Area.LOGS),
     Action("source('job')", "n", "newest job", "Show the newest job's log", Area.LOGS),

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Container
+from textual.containers import Container, Vertical
 from textual.timer import Timer
+from textual.widgets import Input
 
 from wantui.api.cleaning import Cleaning
 from wantui.api.job import Job
@@ -15,17 +16,21 @@ from wantui.client import Client, words
 from wantui.client.local_copy import LocalCopies
 from wantui.client.saving import check_target, save_output, suggested_target, typed_target
 from wantui.errors import NoPicture, WantuiError
-from wantui.text import bytes_text, clean, duration_text, one_line
+from wantui.text import bytes_text, clean, duration_text
 from wantui.tui.actions import bindings
 from wantui.tui.areas import Area
 from wantui.tui.desktop import PLAYERS, clipboard_note, local_player, play
+from wantui.tui.filter import matching
+from wantui.tui.job_verbs import removal_question
+from wantui.tui.latest import run_latest
 from wantui.tui.screens.area import AreaScreen
 from wantui.tui.screens.player import Player
 from wantui.tui.thumbnails import Thumbnails
 from wantui.tui.tone import Tone
 from wantui.tui.widgets.ask import Ask
-from wantui.tui.widgets.confirm import Confirm
+from wantui.tui.widgets.confirm import confirm
 from wantui.tui.widgets.facts import Facts
+from wantui.tui.widgets.list_head import ListHead
 from wantui.tui.widgets.picture import Picture
 from wantui.tui.widgets.table import Column, Row, Table
 from wantui.tui.words import clip_facts
@@ -41,7 +46,9 @@ COLUMNS = (
     Column("took", 7, right=True, from_width=72),
     Column("prompt"),
 )
-EMPTY = "no clips yet: press 1 and write a prompt"
+EMPTY = "no clips yet: press {} and write a prompt"
+NO_MATCH = "no clip matches: {} loads older ones, esc clears the filter"
+FILTER_HINT = "words of the prompt, a model, an id"
 LOOK_AFTER_S = 0.15
 """How long a clip is chosen before its picture is fetched: whoever runs down the list sees none."""
 
@@ -55,21 +62,35 @@ class GalleryScreen(AreaScreen):
         super().__init__()
         self._thumbnails = Thumbnails()
         self._copies = LocalCopies()
+        self._filter = ""
         self._shown: int | None = None
         """The clip whose picture is shown, or on its way."""
         self._look: Timer | None = None
 
     def body(self) -> ComposeResult:
         with Container(classes="halves"):
-            yield Table(*COLUMNS, empty=EMPTY, id="clips")
+            with Vertical(id="clip-list"):
+                yield ListHead()
+                yield Table(*COLUMNS, empty=self._empty(), id="clips")
             with Container(id="clip"):
                 yield Picture(id="thumbnail")
                 yield Facts(id="clip-facts")
 
     def draw(self, session: Session) -> None:
         self.query_one("#thumbnail", Picture).plain = session.low_bandwidth
-        self.query_one(Table).show([clip_row(job) for job in session.state.clips])
+        clips = session.state.clips
+        shown = matching(clips, self._filter)
+        self._table.empty = self._empty(filtered=bool(clips))
+        self._table.show([clip_row(job) for job in shown])
+        told = f"{len(shown)} of {len(clips)} clips; esc back"
+        self._head.say([(told, Tone.MUTED)] if self._filter else [])
         self._draw_details()
+
+    def _empty(self, *, filtered: bool = False) -> str:
+        """What a list without clips says."""
+        if filtered:
+            return NO_MATCH.format(self.key("gallery.older"))
+        return EMPTY.format(self.key("app.area.generate"))
 
     @on(Table.Moved)
     def _draw_details(self) -> None:
@@ -82,11 +103,43 @@ class GalleryScreen(AreaScreen):
     @property
     def clip(self) -> Job | None:
         """The chosen one."""
-        session, chosen = self.wantui.session, self.query_one(Table).chosen
+        session, chosen = self.wantui.session, self._table.chosen
         return session.state.jobs.get(chosen) if session and isinstance(chosen, int) else None
 
     def shows(self, job_id: int) -> bool:  # noqa: ARG002 - a clip appears here
         return True
+
+    @property
+    def _table(self) -> Table:
+        return self.query_one(Table)
+
+    @property
+    def _head(self) -> ListHead:
+        return self.query_one(ListHead)
+
+    # --- the filter ---
+
+    def action_filter(self) -> None:
+        self._head.ask("filter", self._filter, FILTER_HINT)
+
+    def action_leave(self) -> None:
+        """Out of the filter."""
+        self._filter = ""
+        self._head.close()
+        self._table.focus()
+        self.redraw()
+
+    @on(Input.Changed)
+    def _narrow(self, event: Input.Changed) -> None:
+        if event.value != self._filter:
+            self._filter = event.value
+            self.redraw()
+
+    @on(Input.Submitted)
+    def _take(self) -> None:
+        self._table.focus()
+        if not self._filter:
+            self._head.close()
 
     # --- the thumbnail ---
 
@@ -102,7 +155,7 @@ class GalleryScreen(AreaScreen):
             self._look = self.set_timer(LOOK_AFTER_S, lambda: self._look_at(clip.id))
 
     def _look_at(self, job_id: int) -> None:
-        self.run_worker(self._fetch_thumbnail(job_id), group="thumbnail", exclusive=True)
+        run_latest(self, "thumbnail", self._fetch_thumbnail, job_id)
 
     async def _fetch_thumbnail(self, job_id: int) -> None:
         picture = self.query_one("#thumbnail", Picture)
@@ -140,7 +193,9 @@ class GalleryScreen(AreaScreen):
             return
         if player is None:
             tried = ", ".join(PLAYERS)
-            self.tell(f"no player here (tried {tried}): p plays, s saves a copy", Tone.WARN)
+            play, save = self.key("gallery.play"), self.key("gallery.save")
+            said = f"no player here (tried {tried}): {play} plays, {save} saves a copy"
+            self.tell(said, Tone.WARN)
         else:
             self.wantui.work(self._opened(clip, player))
 
@@ -195,14 +250,12 @@ class GalleryScreen(AreaScreen):
             )
 
     def _ask_to_remove(self, clip: Job, plan: Cleaning) -> None:
-        question = (
-            f"Remove job {clip.id} from the history, with its clip?\n"
-            f"“{one_line(clip.params.prompt, 100)}”\n"
-            f"{plan.freed_bytes:,} bytes ({bytes_text(plan.freed_bytes)}) are freed, for good."
-        )
-        self.app.push_screen(
-            Confirm(question, yes="remove it", no="keep it"),
-            lambda sure: self._remove(clip.id) if sure else None,
+        confirm(
+            self.app,
+            removal_question([clip], plan),
+            yes="remove it",
+            no="keep it",
+            then=lambda: self._remove(clip.id),
         )
 
     def _remove(self, job_id: int) -> None:

@@ -83,7 +83,7 @@ class LogsScreen(AreaScreen):
 
     def _head(self) -> list[Said]:
         what = f"log of job {self._source}" if self._source.isdigit() else f"{self._source} log"
-        book, all_of_it = self._book, self._start == 0
+        book, all_of_it = self._book, not self._start
         count = f"{len(book.lines)} lines" if all_of_it else f"last {len(book.lines)} lines"
         parts: list[Said] = [
             (one_line(what), Tone.STRONG),
@@ -97,9 +97,9 @@ class LogsScreen(AreaScreen):
         if self._log.follows:
             parts.append(("following", Tone.MUTED))
         elif line is not None and line.job is not None:
-            parts.append((f"enter: job {line.job}", Tone.BUSY))
+            parts.append((f"{self.key('logs.open')}: job {line.job}", Tone.BUSY))
         else:
-            parts.append(("f follows", Tone.MUTED))
+            parts.append((f"{self.key('logs.follow')} follows", Tone.MUTED))
         return parts
 
     # --- reading ---
@@ -184,7 +184,7 @@ class LogsScreen(AreaScreen):
         elif session is not None and (newest := max(session.state.jobs, default=None)):
             self.look_at(str(newest))
         else:
-            self.tell("no job yet: press 1 and write a prompt")
+            self.tell(f"no job yet: press {self.key('app.area.generate')} and write a prompt")
 
     @on(Lines.Opened)
     async def action_open(self) -> None:
