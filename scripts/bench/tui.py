@@ -44,6 +44,11 @@ PAUSE_S = 0.1
 LONG_JOB = {"prompt": "long", "model": "demo", "size": "256x256", "frames": 33, "steps": 100}
 
 
+SIZES = ((80, 24), (120, 40))
+OVER_SSH = {"SSH_CONNECTION": "10.0.0.2 50000 10.0.0.1 22"}
+"""For a client that takes its line for a slow one."""
+
+
 class Drawn(NamedTuple):
     """What a key costs: until something is drawn, and all that is."""
 
@@ -52,7 +57,7 @@ class Drawn(NamedTuple):
 
 
 class Terminal:
-    """All that was drawn on one."""
+    """What runs in a terminal, and all that was drawn on it."""
 
     def __init__(self, master: int) -> None:
         self._master = master
@@ -82,10 +87,11 @@ class Terminal:
 
 @contextmanager
 def in_terminal(
-    command: tuple[str, ...], environment: Mapping[str, str], columns: int = 80, lines: int = 24
+    command: tuple[str, ...], environment: Mapping[str, str], size: tuple[int, int] = SIZES[0]
 ) -> Iterator[Terminal]:
+    """`size` is columns and lines."""
     master, side = pty.openpty()
-    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("4H", lines, columns, 0, 0))
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("4H", size[1], size[0], 0, 0))
     process = subprocess.Popen(
         command,
         env={**environment, "TERM": "xterm-256color"},
@@ -125,19 +131,12 @@ def measure_first_content(daemon: RunningDaemon) -> None:
     )
 
 
-def measure_wire(daemon: RunningDaemon) -> None:
-    idle, running = bytes_on_the_wire(daemon, 80, 24)
-    row(f"TUI bytes in {WATCHED_S:g} s idle, 80x24", str(idle), "-", "-", "0")
-    rate = f"{running / WATCHED_S / 1024:.2f} KiB/s"
-    row("TUI bytes on the wire, a job running, 80x24", rate, "-", "-", "< 2 KiB/s")
-    _, seen = bytes_on_the_wire(daemon, 120, 40)
-    rate = f"{seen / WATCHED_S / 1024:.2f} KiB/s"
-    row("TUI bytes on the wire, a job and its preview, 120x40", rate, "-", "-", "-")
-
-
-def bytes_on_the_wire(daemon: RunningDaemon, columns: int, lines: int) -> tuple[int, int]:
-    """Of the queue in `WATCHED_S`: while nothing happens, and while a job is denoised."""
-    with in_terminal(WANTUI, daemon.environment, columns, lines) as terminal:
+def measure_wire(
+    daemon: RunningDaemon, size: tuple[int, int], more: Mapping[str, str], what: str
+) -> None:
+    """Bytes of an idle queue, then of one in which a job denoises."""
+    where = f"{size[0]}x{size[1]}{what}"
+    with in_terminal(WANTUI, {**daemon.environment, **more}, size) as terminal:
         terminal.until("● connected".encode())
         terminal.type(b"\x1b")  # out of the prompt, to the queue
         terminal.until(b"1-6 areas")
@@ -151,9 +150,11 @@ def bytes_on_the_wire(daemon: RunningDaemon, columns: int, lines: int) -> tuple[
             terminal.watch(0.2)
         running = terminal.watch(WATCHED_S)
         daemon.call("POST", f"/api/jobs/{job}/cancel").raise_for_status()
-        while stage_of(daemon, job):
+        while not daemon.call("GET", f"/api/jobs/{job}").json()["finished_at"]:
             terminal.watch(0.2)
-    return idle, running
+    row(f"TUI bytes in {WATCHED_S:g} s idle, {where}", str(idle), "-", "-", "0")
+    kib = running / WATCHED_S / 1024
+    row(f"TUI bytes on the wire, a job running, {where}", f"{kib:.2f} KiB/s", "-", "-", "< 2 KiB/s")
 
 
 def measure_list() -> None:
@@ -212,7 +213,9 @@ def stage_of(daemon: RunningDaemon, job: int) -> str:
 def main() -> None:
     with tempfile.TemporaryDirectory() as home, running_daemon(Path(home)) as daemon:
         measure_first_content(daemon)
-        measure_wire(daemon)
+        for size in SIZES:
+            measure_wire(daemon, size, {}, "")
+            measure_wire(daemon, size, OVER_SSH, ", slow line")
     measure_list()
 
 

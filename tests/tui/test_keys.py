@@ -10,13 +10,15 @@ from textual.pilot import Pilot
 
 from tests import made
 from tests.tui.conftest import Unconnected
-from tests.tui.screens import show, text, until
+from tests.tui.screens import session_of, show, text, until
+from wantui.api.error import ErrorBody
 from wantui.errors import ExitCode, SettingsInvalid
 from wantui.paths import Paths
 from wantui.tui.actions import ACTIONS, of
 from wantui.tui.app import WantuiApp
 from wantui.tui.areas import Area
 from wantui.tui.keys import Keys, keys_of
+from wantui.tui.state import Lost
 
 FILE = Path("/home/ada/wantui.toml")
 
@@ -104,3 +106,18 @@ async def queue_of(pilot: Pilot[int]) -> WantuiApp:
     assert isinstance(app, WantuiApp)
     await show(pilot, made.busy(), Area.QUEUE)
     return app
+
+
+@pytest.mark.anyio
+async def test_sentences_say_the_keys_of_ones_own(app_alone: Unconnected, tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    settings = '[tui.keys]\n"app.area.generate" = "f10"\n"app.start_daemon" = "ctrl+y"\n'
+    (tmp_path / "config" / "wantui.toml").write_text(settings, "utf-8")
+    async with app_alone((80, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        await show(pilot, made.status(), Area.GALLERY)
+        assert "no clips yet: press f10 and write a prompt" in text(app)
+        error = ErrorBody(code="daemon_unreachable", message="", hint="")
+        session_of(app).dispatch(Lost(error, retry_at=0.0))
+        await until(pilot, lambda: "^y starts it" in text(app), "the key in the header")

@@ -96,6 +96,7 @@ class WantuiApp(App[int]):
     async def on_ready(self) -> None:
         """After the first frame: everything that takes a while to import."""
         leave_on_signals(asyncio.get_running_loop(), self._leave_now)
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         await self.area_screen.complete()
         from wantui.tui.session import Session  # noqa: PLC0415 - after the first frame
 

@@ -32,6 +32,10 @@ class Keys:
         """The first, as the footer writes it."""
         return shown(self.of(action)[0])
 
+    def named(self, id: str) -> str:
+        """The first of the action that is called so."""
+        return next(self.shown(action) for action in ACTIONS if action.id == id)
+
     def all_shown(self, action: Action) -> list[str]:
         return [shown(key) for key in self.of(action)]
 

@@ -209,7 +209,7 @@ class Session:
         return offers.model_to_start_with(self.state, self.settings.default_model) or ""
 
     def headline(self, now: float) -> Iterator[Said]:
-        return headline(self.state, now)
+        return headline(self.state, now, self.keys.named("app.start_daemon"))
 
     @property
     def retrying(self) -> bool:

@@ -76,10 +76,16 @@ class AreaScreen(Screen[None]):
         self.draw(session)
 
     def redraw_header(self) -> None:
-        """Only the countdown."""
+        """Only the countdown: it goes on while an area is still being put together."""
         if (session := self.wantui.session) is not None:
-            self.query_one(Header).show(session.headline(time.monotonic()))
+            for header in self.query(Header):
+                header.show(session.headline(time.monotonic()))
+
+    def key(self, action: str) -> str:
+        """What to press for the action of that id, as a sentence says it."""
+        return self.wantui.keys.named(action)
 
     def tell(self, text: str, tone: Tone = Tone.PLAIN) -> None:
-        """Say what happened in the last line."""
-        self.query_one(KeyBar).tell(text, tone)
+        """Say what happened in the last line, once there is one."""
+        for last_line in self.query(KeyBar):
+            last_line.tell(text, tone)

@@ -22,6 +22,7 @@ from wantui.tui.areas import Area
 from wantui.tui.desktop import PLAYERS, clipboard_note, local_player, play
 from wantui.tui.filter import matching
 from wantui.tui.job_verbs import removal_question
+from wantui.tui.latest import run_latest
 from wantui.tui.screens.area import AreaScreen
 from wantui.tui.screens.player import Player
 from wantui.tui.thumbnails import Thumbnails
@@ -45,8 +46,8 @@ COLUMNS = (
     Column("took", 7, right=True, from_width=72),
     Column("prompt"),
 )
-EMPTY = "no clips yet: press 1 and write a prompt"
-NO_MATCH = "no clip matches: m loads older ones, esc clears the filter"
+EMPTY = "no clips yet: press {} and write a prompt"
+NO_MATCH = "no clip matches: {} loads older ones, esc clears the filter"
 FILTER_HINT = "words of the prompt, a model, an id"
 LOOK_AFTER_S = 0.15
 """How long a clip is chosen before its picture is fetched: whoever runs down the list sees none."""
@@ -70,7 +71,7 @@ class GalleryScreen(AreaScreen):
         with Container(classes="halves"):
             with Vertical(id="clip-list"):
                 yield ListHead()
-                yield Table(*COLUMNS, empty=EMPTY, id="clips")
+                yield Table(*COLUMNS, empty=self._empty(), id="clips")
             with Container(id="clip"):
                 yield Picture(id="thumbnail")
                 yield Facts(id="clip-facts")
@@ -79,11 +80,17 @@ class GalleryScreen(AreaScreen):
         self.query_one("#thumbnail", Picture).plain = session.low_bandwidth
         clips = session.state.clips
         shown = matching(clips, self._filter)
-        self._table.empty = NO_MATCH if clips else EMPTY
+        self._table.empty = self._empty(filtered=bool(clips))
         self._table.show([clip_row(job) for job in shown])
         told = f"{len(shown)} of {len(clips)} clips; esc back"
         self._head.say([(told, Tone.MUTED)] if self._filter else [])
         self._draw_details()
+
+    def _empty(self, *, filtered: bool = False) -> str:
+        """What a list without clips says."""
+        if filtered:
+            return NO_MATCH.format(self.key("gallery.older"))
+        return EMPTY.format(self.key("app.area.generate"))
 
     @on(Table.Moved)
     def _draw_details(self) -> None:
@@ -148,7 +155,7 @@ class GalleryScreen(AreaScreen):
             self._look = self.set_timer(LOOK_AFTER_S, lambda: self._look_at(clip.id))
 
     def _look_at(self, job_id: int) -> None:
-        self.run_worker(self._fetch_thumbnail(job_id), group="thumbnail", exclusive=True)
+        run_latest(self, "thumbnail", self._fetch_thumbnail, job_id)
 
     async def _fetch_thumbnail(self, job_id: int) -> None:
         picture = self.query_one("#thumbnail", Picture)
@@ -186,7 +193,9 @@ class GalleryScreen(AreaScreen):
             return
         if player is None:
             tried = ", ".join(PLAYERS)
-            self.tell(f"no player here (tried {tried}): p plays, s saves a copy", Tone.WARN)
+            play, save = self.key("gallery.play"), self.key("gallery.save")
+            said = f"no player here (tried {tried}): {play} plays, {save} saves a copy"
+            self.tell(said, Tone.WARN)
         else:
             self.wantui.work(self._opened(clip, player))
 

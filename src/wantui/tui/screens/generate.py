@@ -12,9 +12,10 @@ from textual.widgets import TextArea
 
 from wantui.errors import WantuiError
 from wantui.text import one_line
-from wantui.tui.actions import bindings, of
+from wantui.tui.actions import bindings
 from wantui.tui.areas import Area
 from wantui.tui.dial import changed
+from wantui.tui.latest import run_latest
 from wantui.tui.offer import Offer, Refusal
 from wantui.tui.recall import Recall
 from wantui.tui.screens.area import AreaScreen
@@ -108,8 +109,7 @@ class GenerateScreen(AreaScreen):
 
     def _key(self, action: str) -> str:
         """Of an action of this area, as it is written."""
-        found = next(known for known in of(self.AREA) if known.name == action)
-        return self.wantui.keys.shown(found)
+        return self.key(f"{self.AREA}.{action}")
 
     # --- what it will cost ---
 
@@ -123,7 +123,7 @@ class GenerateScreen(AreaScreen):
         self._plan_due = None
         if self.offer is not None:
             self._plan_is_known = True
-            self.run_worker(self._plan(self.values), group="plan", exclusive=True)
+            run_latest(self, "plan", self._plan, self.values)
 
     async def _plan(self, values: dict[str, str]) -> None:
         if (session := self.wantui.session) is None or session.state.stale:
@@ -224,7 +224,7 @@ class GenerateScreen(AreaScreen):
         if not self._values.complete:
             return
         self._forgive()
-        self.run_worker(self._submit(self.values), group="submit", exclusive=True)
+        run_latest(self, "submit", self._submit, self.values)
 
     async def _submit(self, values: dict[str, str]) -> None:
         self.tell("sending …", Tone.MUTED)
@@ -237,7 +237,8 @@ class GenerateScreen(AreaScreen):
             return
         self._sent, self._recall = sent, None
         which = f"job {sent[0]}" if len(sent) == 1 else f"jobs {sent[0]} to {sent[-1]}"
-        self.tell(f"{which} accepted; esc 2 shows the queue", Tone.GOOD)
+        way = f"{self.key('generate.leave')} {self.key('app.area.queue')}"
+        self.tell(f"{which} accepted; {way} shows the queue", Tone.GOOD)
         self.redraw()
 
     def action_clear(self) -> None:
@@ -335,7 +336,9 @@ class GenerateScreen(AreaScreen):
 
     def action_leave(self) -> None:
         self.set_focus(None)
-        self.tell("1-6 areas, ? help, enter back to the prompt")
+        first, *_, last = (self.key(f"app.area.{area}") for area in Area)
+        help, back = self.key("app.help"), self.key("generate.edit")
+        self.tell(f"{first}-{last} areas, {help} help, {back} back to the prompt")
 
     def action_edit(self) -> None:
         if self.focused is None:

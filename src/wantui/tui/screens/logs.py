@@ -97,9 +97,9 @@ class LogsScreen(AreaScreen):
         if self._log.follows:
             parts.append(("following", Tone.MUTED))
         elif line is not None and line.job is not None:
-            parts.append((f"enter: job {line.job}", Tone.BUSY))
+            parts.append((f"{self.key('logs.open')}: job {line.job}", Tone.BUSY))
         else:
-            parts.append(("f follows", Tone.MUTED))
+            parts.append((f"{self.key('logs.follow')} follows", Tone.MUTED))
         return parts
 
     # --- reading ---
@@ -184,7 +184,7 @@ class LogsScreen(AreaScreen):
         elif session is not None and (newest := max(session.state.jobs, default=None)):
             self.look_at(str(newest))
         else:
-            self.tell("no job yet: press 1 and write a prompt")
+            self.tell(f"no job yet: press {self.key('app.area.generate')} and write a prompt")
 
     @on(Lines.Opened)
     async def action_open(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from typing import TYPE_CHECKING, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -21,6 +22,9 @@ from wantui.tui.widgets.list_head import ListHead
 from wantui.tui.widgets.table import Column, Row, Table
 from wantui.tui.words import happened, job_state
 
+if TYPE_CHECKING:
+    from wantui.tui.app import WantuiApp
+
 COLUMNS = (
     Column("id", 5, right=True),
     Column("state", 11),
@@ -30,9 +34,9 @@ COLUMNS = (
     Column("prompt"),
 )
 MORE = "more"
-EMPTY = "no jobs yet: press 1 and write a prompt"
-NO_MATCH = "no job here is like that: esc shows all, s searches all there have been"
-NOT_FOUND = "nothing found: s searches for something else, esc goes back"
+EMPTY = "no jobs yet: press {generate} and write a prompt"
+NO_MATCH = "no job here is like that: {back} shows all, {search} searches all there have been"
+NOT_FOUND = "nothing found: {search} searches for something else, {back} goes back"
 FILTER_HINT = "words of prompt, label, model, state or id"
 
 
@@ -67,7 +71,7 @@ class JobList(Vertical):
 
     def compose(self) -> ComposeResult:
         yield ListHead()
-        yield Table(*COLUMNS, empty=EMPTY, id="jobs")
+        yield Table(*COLUMNS, empty=self._told_keys(EMPTY), id="jobs")
 
     def show(self, state: State) -> None:
         """Those that are searched for, or those of the queue, as far as the filter lets them."""
@@ -80,9 +84,17 @@ class JobList(Vertical):
         rows = self._rows(shown)
         if not finds and not self._filter:
             rows += more_rows(state)
-        self._table.empty = NO_MATCH if jobs else NOT_FOUND if finds else EMPTY
+        empty = NO_MATCH if jobs else NOT_FOUND if finds else EMPTY
+        self._table.empty = self._told_keys(empty)
         self._table.show(rows)
         self._head.say(self._told(shown, len(jobs)))
+
+    def _told_keys(self, sentence: str) -> str:
+        """With the keys that the user has for it."""
+        key = cast("WantuiApp", self.app).keys.named
+        return sentence.format(
+            generate=key("app.area.generate"), back=key("queue.back"), search=key("queue.search")
+        )
 
     @property
     def chosen(self) -> int | None:

@@ -16,6 +16,7 @@ from wantui.client.picture import read_picture
 from wantui.client.words import clock
 from wantui.errors import WantuiError
 from wantui.text import bytes_text, one_line
+from wantui.tui.latest import run_latest
 from wantui.tui.pictures import Item, Listing, field_text, listing, typed_folder
 from wantui.tui.tone import Said, Tone
 from wantui.tui.widgets.finder import Finder
@@ -75,7 +76,7 @@ class PictureFinder(Finder[str]):
             self._look = self.set_timer(LOOK_AFTER_S, lambda: self._look_at(item))
 
     def _look_at(self, item: Item) -> None:
-        self.run_worker(self._read(item), group="look", exclusive=True)
+        run_latest(self, "look", self._read, item)
 
     async def _read(self, item: Item) -> None:
         picture = self.query_one(Picture)
@@ -111,7 +112,7 @@ class PictureFinder(Finder[str]):
             self._open(self._found.folder.parent)
 
     def _open(self, folder: Path) -> None:
-        self.run_worker(self._opened_folder(folder), group="folder", exclusive=True)
+        run_latest(self, "folder", self._opened_folder, folder)
 
     async def _opened_folder(self, folder: Path) -> None:
         self._found = await asyncio.to_thread(listing, folder)

@@ -14,6 +14,7 @@ from wantui.client.presets import Preset, Presets
 from wantui.errors import WantuiError
 from wantui.text import one_line
 from wantui.tui.fuzzy import best
+from wantui.tui.latest import run_latest
 from wantui.tui.tone import Tone
 from wantui.tui.widgets.confirm import Confirm
 from wantui.tui.widgets.facts import Facts
@@ -85,7 +86,7 @@ class PresetFinder(Finder[Preset | SaveAs]):
             )
 
     def _remove(self, preset: Preset) -> None:
-        self.run_worker(self._removed(preset), exclusive=True)
+        run_latest(self, "remove", self._removed, preset)
 
     async def _removed(self, preset: Preset) -> None:
         try:
