@@ -90,7 +90,7 @@ class LogsScreen(AreaScreen):
             (f"{len(book.shown)} of {count}" if book.filtered else count, Tone.MUTED),
         ]
         if book.least is not Level.DEBUG:
-            parts.append((f"{book.least} and worse", Tone.WARN))
+            parts.append((f"{book.least}+", Tone.WARN))
         line = self._log.chosen
         if self._log.follows:
             parts.append(("following", Tone.MUTED))
