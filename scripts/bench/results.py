@@ -26,6 +26,7 @@ SCRIPTS = (
     "verify",
     "inventory",
     "warm_generation",
+    "fidelity",
     "denoise_step",
     "checkpoint",
     "worker_start",

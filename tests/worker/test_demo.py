@@ -5,45 +5,28 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from tests.worker.drawn import SCRIPTS, Clip, frames_of, look, render
-from tests.worker.orders import Desk, Tiny, environment
+from tests.worker.drawn import RECIPE, SCRIPTS, Clip, Demo, frames_of, look, render
+from tests.worker.orders import Desk, environment
 from tests.worker.process import WorkerProcess
-from wantui.api.job import JobRequest, Params
 from wantui.api.plan import DType, Residency
-from wantui.catalog.catalog import DEMO, Catalog
-from wantui.catalog.resolve import resolve
-from wantui.paths import demo_reference, demo_weights, shipped_config
-from wantui.pipe.messages import ModelFiles
+from wantui.paths import demo_reference, demo_weights
 from wantui.store.published import SUMS
 from wantui.worker import engine
 from wantui.worker.load import LoadKey, load
 from wantui.worker.stop import StopFlag
 
 MAX_BYTES = 12 << 20
-RECIPE = Catalog.load(shipped_config()).model(DEMO)
-
-
-class _Demo(Tiny):
-    @property
-    def files(self) -> ModelFiles:
-        changes = {"model": DEMO, "text_tokens": RECIPE.limits.text_tokens}
-        return super().files.model_copy(update=changes)
-
-    def params(self, **changes: Any) -> Params:
-        request = JobRequest(prompt="a red cat walks on the beach at sunset", seed=3)
-        return resolve(RECIPE, request, None).model_copy(update=changes)
 
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Desk:
-    return Desk(tmp_path, _Demo("ti2v", demo_weights()))
+    return Desk(tmp_path, Demo())
 
 
 def _content(folder: Path) -> dict[str, bytes]:
