@@ -66,9 +66,16 @@ def test_it_goes_on_from_the_picture_that_it_is_given(
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_it_keeps_the_targets_over_two_hundred_prompts() -> None:
+@pytest.mark.parametrize(
+    ("script", "clips"),
+    [
+        pytest.param("evaluate.py", 200, id="alone"),
+        pytest.param("evaluate_lora.py", 40, id="with-a-motion-that-a-lora-adds"),
+    ],
+)
+def test_it_keeps_its_targets_over_many_prompts(script: str, clips: int) -> None:
     done = subprocess.run(
-        [sys.executable, SCRIPTS / "evaluate.py", "--clips", "200", "--check"],
+        [sys.executable, SCRIPTS / script, "--clips", str(clips), "--check"],
         env=environment(),
         stdout=subprocess.PIPE,
         text=True,
