@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from wantui import __version__
+from wantui.api.download import Download, DownloadState
 from wantui.api.error import ErrorBody
 from wantui.api.hardware import (
     AttentionBackend,
@@ -53,7 +55,7 @@ GB = 10**9
 
 def hello(boot: str = "b00t", **fields: Any) -> Hello:
     values = {
-        "version": "0.1.0",
+        "version": __version__,
         "api_version": 1,
         "pid": 4242,
         "uid": 1000,
@@ -337,6 +339,17 @@ def worker(rev: int = 1, state: WorkerState = WorkerState.BUSY) -> Worker:
         started_at=NOW,
         rev=rev,
     )
+
+
+def download(rev: int = 1, model: str = "t2v-a14b", **fields: Any) -> Download:
+    values: dict[str, Any] = {
+        "repository": "Wan-AI/Wan2.2-T2V-A14B-Diffusers",
+        "state": DownloadState.RUNNING,
+        "bytes_done": rev * GB,
+        "bytes_total": 126 * GB,
+        "created_at": NOW,
+    }
+    return Download(id=1, rev=rev, model=model, **{**values, **fields})
 
 
 def queue(*jobs: Job, paused: bool = False, rev: int = 1, **fields: Any) -> Queue:

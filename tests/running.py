@@ -10,13 +10,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import IO, Any
 
 import httpx2
 
@@ -28,6 +29,8 @@ from wantui.paths import Paths
 
 PATIENCE_S = 60.0
 POLL_S = 0.02
+MOST_SAID = 4000
+"""Characters of what a daemon that did not start has said."""
 
 
 @dataclass
@@ -72,7 +75,7 @@ def environment_for(home: Path, settings: str = "") -> dict[str, str]:
     (home / "config" / "wantui.toml").write_text(settings, "utf-8")
     hidden = (
         *("WANTUI_HOST", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN"),
-        *("NO_COLOR", "COLUMNS", "LINES"),
+        *("NO_COLOR", "COLUMNS", "LINES", "SSH_CONNECTION", "SSH_TTY"),
     )
     kept = {name: value for name, value in os.environ.items() if name not in hidden}
     return {**kept, "WANTUI_HOME": str(home), "HF_HOME": str(home / "hf")}
@@ -99,23 +102,30 @@ def running_daemon(
 
 def _started(environment: Mapping[str, str], enter: Sequence[str] = ()) -> RunningDaemon:
     paths = Paths.from_environment(environment)
-    process = spawn(environment, enter)
-    try:
-        pid_that_answers(environment, {process.pid}, process)
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
+    with tempfile.TemporaryFile() as said:
+        process = spawn(environment, enter, said)
+        try:
+            pid_that_answers(environment, {process.pid}, process)
+        except BaseException as error:
+            process.kill()
+            process.wait()
+            said.seek(0)
+            error.add_note(said.read().decode(errors="replace")[-MOST_SAID:])
+            raise
     return RunningDaemon(dict(environment), paths, process)
 
 
-def spawn(environment: Mapping[str, str], enter: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+def spawn(
+    environment: Mapping[str, str],
+    enter: Sequence[str] = (),
+    stderr: IO[bytes] | int = subprocess.DEVNULL,
+) -> subprocess.Popen[bytes]:
     """A daemon's process, which may not answer yet, or ever."""
     return subprocess.Popen(
         [*enter, sys.executable, "-m", "wantui.daemon", "run"],
         env=dict(environment),
         stdin=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=stderr,
         start_new_session=True,
     )
 

@@ -1,4 +1,7 @@
-"""Fan-out: 20 events a second to 100 listeners, from publishing to the line read."""
+"""Fan-out: 20 events a second to up to 500 listeners, from publishing to the line read.
+
+All listen in this one process: at 500 they take more of a core than the daemon that is measured.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from pathlib import Path
 
 from row import RunningDaemon, row, running_daemon, tiny
 
-LISTENERS = 100
+LISTENERS = (1, 10, 100, 500)
+BUDGETS = {100: "< 50 ms"}
 PER_SECOND = 20
 SECONDS = 10
 
@@ -26,13 +30,13 @@ async def listen(
                 return
 
 
-async def measure(daemon: RunningDaemon) -> list[float]:
+async def measure(daemon: RunningDaemon, listeners: int) -> list[float]:
     """Milliseconds from the request that causes an event to each listener's having it."""
     arrived: dict[int, list[float]] = {}
     done = asyncio.Event()
     async with daemon.client() as client, asyncio.TaskGroup() as group:
         job = await client.submit(tiny(hold=True))
-        for _ in range(LISTENERS):
+        for _ in range(listeners):
             group.create_task(listen(daemon, done, arrived))
         await asyncio.sleep(2)
         sent: dict[int, float] = {}
@@ -49,10 +53,18 @@ async def measure(daemon: RunningDaemon) -> list[float]:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as home, running_daemon(Path(home)) as daemon:
-        delays = sorted(asyncio.run(measure(daemon)))
-    p99 = delays[int(len(delays) * 0.99)]
-    name = f"events to {LISTENERS} subscribers, {PER_SECOND} a second ({len(delays)} seen), p99"
-    row(name, f"{p99:.0f} ms", "-", "-", "< 50 ms")
+        for listeners in LISTENERS:
+            delays = sorted(asyncio.run(measure(daemon, listeners)))
+            name = f"events to {listeners} subscribers, {PER_SECOND} a second, p99"
+            seen = f"{len(delays)} of {listeners * PER_SECOND * SECONDS} seen"
+            p50, p99 = (delays[int(len(delays) * share)] for share in (0.5, 0.99))
+            row(
+                f"{name} ({seen})",
+                f"{p99:.0f} ms",
+                f"p50 {p50:.1f} ms",
+                "-",
+                BUDGETS.get(listeners, "-"),
+            )
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ SCRIPTS = (
     "daemon_start",
     "api",
     "events",
+    "memory",
     "kill",
     "cli_ls",
     "tui",

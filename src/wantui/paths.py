@@ -80,6 +80,16 @@ class Paths:
         return self.config / "profiles"
 
     @property
+    def presets(self) -> Path:
+        """Requests that the user saved by name."""
+        return self.config / "presets.toml"
+
+    @property
+    def prompts(self) -> Path:
+        """What was sent to be drawn from this machine, for whoever types to find again."""
+        return self.state / "prompts.jsonl"
+
+    @property
     def findings(self) -> Path:
         """What was found out about the machine once."""
         return self.state / "machine.json"

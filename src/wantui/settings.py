@@ -145,6 +145,8 @@ class LogSettings(_Section):
 class TuiSettings(_Section):
     theme: str
     refresh_s: Seconds
+    low_bandwidth: Literal["auto", "on", "off"]
+    keys: dict[str, str]
 
 
 class Settings(_Section):
@@ -219,10 +221,11 @@ def _nearest_key(key: str, known: dict[str, Any]) -> str | None:
 def _refuse_unknown(
     own: dict[str, Any], known: dict[str, Any], path: Path, prefix: str = ""
 ) -> None:
+    """A table that ships empty takes any key: whoever uses it knows which there are."""
     for key, value in own.items():
         if key not in known:
             near = _nearest_key(key, known)
             hint = f"did you mean {prefix}{near}?" if near else None
             raise SettingsInvalid(f"{path}: no setting is called {prefix}{key}", hint=hint)
-        if isinstance(value, dict) and isinstance(known[key], dict):
-            _refuse_unknown(value, known[key], path, f"{prefix}{key}.")
+        if isinstance(value, dict) and (inside := known[key]) and isinstance(inside, dict):
+            _refuse_unknown(value, inside, path, f"{prefix}{key}.")

@@ -148,9 +148,9 @@ def test_a_job_comes_after_another_and_says_so(environment: dict[str, str], paus
     assert "starts " in shown
     cancel(environment, int(first))
     waited_for = second.stdout.strip()
-    wantui(environment, "wait", waited_for, exits=1)
-    why = wantui(environment, "job", waited_for).stdout
-    assert f"job {first}, which this one comes after, was cancelled" in why
+    reason = f"job {first}, which this one comes after, was cancelled"
+    assert reason in wantui(environment, "wait", waited_for, exits=1).stderr
+    assert reason in wantui(environment, "job", waited_for).stdout
     cancel(environment, int(later.stdout))
     for wrong in (("--after", "999999"), ("--start-at", "soon"), ("--priority", "101")):
         wantui(environment, "generate", "x", *TINY, *wrong, "--detach", exits=2)

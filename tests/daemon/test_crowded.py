@@ -75,7 +75,7 @@ def scheduler_of(
         CATALOG,
         Store(database, paths).provision,
         made,
-        planner=planner(paths.state),
+        planner=planner(paths.state, running=lambda: jobs.running),
         changed=lambda: told.append("changed"),
     )
 

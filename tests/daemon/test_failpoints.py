@@ -13,6 +13,7 @@ import pytest
 
 from tests.running import RunningDaemon, job_when, running_daemon, tiny
 from wantui.api.job import Job, JobState
+from wantui.api.move import Move
 from wantui.client import Client
 from wantui.errors import DaemonUnreachable
 from wantui.failpoints import VARIABLE
@@ -69,6 +70,17 @@ async def _kill_worker(client: Client) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
+async def _cancel_what_it_comes_after(client: Client) -> None:
+    first = await client.submit(tiny(hold=True))
+    await client.submit(tiny(after=(first.id,)))
+    await client.cancel(first.id)
+
+
+async def _move(client: Client) -> None:
+    await client.pause()
+    await client.move((await client.submit(tiny())).id, Move(priority=MOVED_TO))
+
+
 PLAYS: dict[str, Play] = {
     "accept": _submit,
     "claim": _submit,
@@ -84,8 +96,11 @@ PLAYS: dict[str, Play] = {
     "yield": _hold_running,
     "requeue": _kill_worker,
     "fail": _kill_worker,
+    "refuse": _cancel_what_it_comes_after,
+    "move": _move,
 }
 """What leads to each change of a job that has a name."""
+MOVED_TO = 5
 MOMENTS = ("before", "within", "after")
 ENDS: dict[str, tuple[JobState | None, JobState]] = {
     "accept": (None, JobState.COMPLETED),
@@ -97,6 +112,8 @@ ENDS: dict[str, tuple[JobState | None, JobState]] = {
     "ask_to_hold": (JobState.COMPLETED, JobState.HELD),
     "yield": (JobState.HELD, JobState.HELD),
     "fail": (JobState.COMPLETED, JobState.FAILED),
+    "refuse": (JobState.FAILED, JobState.FAILED),
+    "move": (JobState.QUEUED, JobState.QUEUED),
 }
 """What the job comes to in the next daemon, if the change was lost, and if it was kept; all others
 are completed either way."""
@@ -105,7 +122,6 @@ are completed either way."""
 def test_every_named_change_of_a_job_has_a_play_or_a_reason_for_none() -> None:
     unplayed = {
         "begin",  # only of an attempt that goes on from a checkpoint: `requeue` has one after it
-        "refuse",  # of a model that left the catalog: see test_recovery
         "other",  # a warning, a hold that was taken back
     }
     assert set(PLAYS) | unplayed == set(NAMES)
@@ -140,9 +156,10 @@ async def _check(daemon: RunningDaemon, change: str, *, kept: bool) -> None:
         if wanted is None:
             assert jobs == ()
             return
-        (job,) = jobs
+        job = jobs[0]
         settled = await job_when(client, job.id, lambda job: job.state is wanted)
     assert settled.state is wanted
+    assert settled.priority == (MOVED_TO if change == "move" and kept else 0)
     _check_folder(daemon.paths.job(job.id), settled)
 
 

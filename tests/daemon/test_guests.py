@@ -128,6 +128,26 @@ def test_what_is_everybodys_a_guest_may_not_change(shared: Shared, method: str, 
 
 
 @needs_root
+def test_a_guest_waits_its_turn_and_has_no_weights_pulled(shared: Shared) -> None:
+    first = TINY | {"hold": True, "priority": 1}
+    pulled = {"model": "ti2v-5b", "prompt": "a fox", "hold": True, "fetch": True}
+    for url, body in (
+        ("/api/jobs", first),
+        ("/api/jobs/batch", {"jobs": [TINY | {"hold": True}, first]}),
+        (f"/api/jobs/{shared.submit(ONE)}/move", {"priority": 1}),
+        ("/api/jobs", pulled),
+    ):
+        status, refusal = ONE.call(shared.path, "POST", url, body)
+        assert (status, refusal["error"]["code"]) == (403, "not_allowed"), url
+    job = shared.submit(ONE)
+    status, moved = ONE.call(shared.path, "POST", f"/api/jobs/{job}/move", {"priority": -1})
+    assert (status, moved["priority"]) == (200, -1)
+    status, sent = ONE.call(shared.path, "POST", "/api/jobs", TINY | {"hold": True, "fetch": True})
+    assert (status, sent["fetch"]) == (201, False)  # its weights are there
+    assert shared.daemon.call("POST", f"/api/jobs/{job}/move", {"priority": 1}).is_success
+
+
+@needs_root
 def test_a_guest_may_look_at_everything_and_send_a_picture(shared: Shared) -> None:
     for url in ("/api/status", "/api/queue", "/api/jobs", "/api/models", "/api/hardware"):
         assert ONE.call(shared.path, "GET", url)[0] == 200

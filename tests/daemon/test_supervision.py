@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -44,12 +45,19 @@ async def worker_pid(client: Client, job_id: int) -> int:
 
 
 async def test_a_worker_that_falls_silent_is_replaced_and_the_job_goes_on(tmp_path: Path) -> None:
-    with running_daemon(tmp_path, "[worker]\nheartbeat_timeout_s = 3.0\n") as daemon:
+    with running_daemon(tmp_path, "[worker]\nheartbeat_timeout_s = 8.0\n") as daemon:
         async with daemon.client() as client:
             job = await client.submit(tiny(size="128x128", frames=17, steps=30))
             stopped = await worker_pid(client, job.id)
+            assert daemon.call("GET", "/readyz").status_code == 200
             os.kill(stopped, signal.SIGSTOP)
+            while (answer := daemon.call("GET", "/readyz")).is_success:  # noqa: ASYNC110 - it is asked
+                await asyncio.sleep(0.1)
+            told = answer.json()["error"]
+            assert psutil.pid_exists(stopped)
             done = await job_when(client, job.id, finished)
+        assert daemon.call("GET", "/readyz").status_code == 200
+    assert told["code"] == "worker_hung"
     assert done.state is JobState.COMPLETED
     hung = done.attempts[0].error
     assert hung is not None

@@ -15,6 +15,13 @@ from tests.tui.screens import unconnected
 Unconnected = Callable[[tuple[int, int]], AbstractAsyncContextManager[Pilot[int]]]
 
 
+@pytest.fixture(autouse=True)
+def fast_line_in_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests over SSH, or without colours, sees what others see."""
+    for name in ("SSH_CONNECTION", "SSH_TTY", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def app_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Unconnected]:
     """An app that nobody answers, in a terminal of the size it is called with."""

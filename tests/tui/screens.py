@@ -63,10 +63,17 @@ async def unconnected(
     paths = Paths.from_environment({"WANTUI_HOME": str(home)})
     app = WantuiApp(paths)
     async with app.run_test(size=size, notifications=True) as pilot:
-        await until(pilot, lambda: app.session is not None, "a session")
-        app.workers.cancel_all()
-        await until(pilot, lambda: all(worker.is_finished for worker in app.workers), "no bridge")
+        await disconnect(pilot)
         yield pilot
+
+
+async def disconnect(pilot: Pilot[int]) -> None:
+    """Have nobody look for a daemon any more."""
+    app = pilot.app
+    assert isinstance(app, WantuiApp)
+    await until(pilot, lambda: app.session is not None, "a session")
+    app.workers.cancel_all()
+    await until(pilot, lambda: all(worker.is_finished for worker in app.workers), "no bridge")
 
 
 async def show(pilot: Pilot[int], status: Status, area: Area) -> None:

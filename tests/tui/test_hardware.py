@@ -16,7 +16,7 @@ from tests.running import RunningDaemon, running_daemon
 from tests.synthetic import NAMES, synthetic
 from tests.tui.conftest import Unconnected
 from tests.tui.screens import lines, sees, session_of, show, text, until
-from tests.tui.test_screens import compare
+from tests.tui.snapshot import compare
 from tests.tui.test_wire import terminal_of
 from tests.tui.test_with_daemon import watching
 from wantui.api.hardware import Hardware

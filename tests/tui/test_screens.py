@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-
 import pytest
-from textual.pilot import Pilot
 
 from tests import made
 from tests.tui.conftest import Unconnected
-from tests.tui.screens import POLL_S, SNAPSHOTS, lines, session_of, show, text, until
+from tests.tui.screens import lines, session_of, show, text, until
+from tests.tui.snapshot import SIZES, compare, size_name
 from wantui.api.error import ErrorBody
 from wantui.api.job import JobState, WaitsFor
 from wantui.tui.app import WantuiApp
@@ -20,36 +17,15 @@ from wantui.tui.widgets.table import Table
 
 pytestmark = pytest.mark.anyio
 
-SIZES = [(80, 24), (120, 40)]
 
-
-SETTLED_S = 3.0
-"""A bar that says how far one has scrolled comes a few layouts after what it is beside."""
-
-
-async def compare(pilot: Pilot[int], name: str) -> None:
-    """With the file of that name, once it is drawn; WANTUI_SNAPSHOTS=write makes it anew."""
-    app, path = pilot.app, SNAPSHOTS / f"{name}.txt"
-    assert isinstance(app, WantuiApp)
-    if os.environ.get("WANTUI_SNAPSHOTS") == "write":
-        await asyncio.sleep(SETTLED_S)
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f"{text(app)}\n", "utf-8")
-    expected = path.read_text("utf-8")
-    deadline = asyncio.get_running_loop().time() + SETTLED_S
-    while f"{text(app)}\n" != expected and asyncio.get_running_loop().time() < deadline:
-        await pilot.pause(POLL_S)
-    assert f"{text(app)}\n" == expected
-
-
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("size", SIZES, ids=size_name)
 @pytest.mark.parametrize("area", Area)
 async def test_an_area_looks_as_it_did(
     app_alone: Unconnected, area: Area, size: tuple[int, int]
 ) -> None:
     async with app_alone(size) as pilot:
         await show(pilot, made.busy(), area)
-        await compare(pilot, f"{area}-{size[0]}x{size[1]}")
+        await compare(pilot, f"{area}-{size_name(size)}")
 
 
 @pytest.mark.parametrize("area", Area)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import made
 from wantui.api.base import Reply
 from wantui.api.error import ErrorBody
-from wantui.api.job import Job, JobState, WaitsFor
+from wantui.api.job import JobState, WaitsFor
 from wantui.api.queue import Lacking
 from wantui.tui.state import (
     Action,
@@ -47,20 +49,72 @@ def history(jobs: int, revisions: int) -> list[Reply]:
     return sent
 
 
-@given(st.permutations(history(jobs=3, revisions=3)), st.integers(0, 20))
-def test_any_order_of_events_and_a_snapshot_ends_in_the_newest(
-    sent: list[Reply], where: int
+NEWEST = after(Snapshot(made.status()), Learned("b00t", tuple(history(3, 3))))
+
+
+@given(st.permutations(history(jobs=3, revisions=3)))
+def test_any_order_of_events_ends_in_the_newest(sent: list[Reply]) -> None:
+    ended = after(Snapshot(made.status()), *(Learned("b00t", (item,)) for item in sent))
+    assert shown(ended) == shown(NEWEST)
+
+
+def shown(state: State) -> tuple[object, ...]:
+    """All that screens are drawn from."""
+    return (
+        *(state.link, state.stale, state.queue, state.jobs, state.models, state.downloads),
+        *(state.workers, state.hardware),
+    )
+
+
+def snapshot_of(objects: Iterable[Reply]) -> Snapshot:
+    """As the daemon would give it after it sent these."""
+    known = after(Snapshot(made.status(models=())), Learned("b00t", tuple(objects)))
+    told = as_status(known)
+    assert told is not None
+    return Snapshot(told)
+
+
+def missed(at: int) -> list[Action]:
+    """A line that is lost, and found again after so many events."""
+    return [GONE, Connecting(), snapshot_of(LIFE[:at])]
+
+
+LIFE = history(jobs=3, revisions=3) + [made.download(rev) for rev in range(1, 4)]
+"""In one of the orders in which a daemon may send it."""
+HEARD = st.lists(st.sampled_from(LIFE).map(lambda item: Learned("b00t", (item,))), max_size=20)
+
+
+@given(HEARD, st.lists(st.integers(0, len(LIFE)), max_size=3).map(sorted), st.data())
+def test_whatever_was_heard_and_lost_it_ends_as_the_daemon_has_it(
+    heard: list[Action], losses: list[int], data: st.DataObject
 ) -> None:
-    first = Snapshot(made.status(made.job(1), made.job(2), made.job(3)))
-    newest = after(first, Learned("b00t", tuple(history(3, 3))))
-    again = Snapshot(made.status(*[job for job in sent if isinstance(job, Job)][:2]))
-    events: list[Action] = [Learned("b00t", (item,)) for item in sent]
-    events.insert(where, again)
-    ended = after(first, *events)
-    assert ended.jobs == newest.jobs
-    assert ended.models == newest.models
-    assert ended.workers == newest.workers
-    assert ended.queue == newest.queue
+    """Events twice, late, or not at all; then a snapshot, and what came after it in any order."""
+    last = losses[-1] if losses else 0
+    rest = data.draw(st.permutations(LIFE[last:]))
+    ended = after(
+        Cached(made.status(made.job(77), boot="an older one")),
+        snapshot_of(()),
+        *heard,
+        *(action for at in losses for action in missed(at)),
+        *(Learned("b00t", (item,)) for item in rest),
+    )
+    assert shown(ended) == shown(after(snapshot_of(LIFE)))
+
+
+def test_a_job_that_was_removed_while_nobody_listened_is_gone() -> None:
+    before = after(Snapshot(made.status(made.job(1), made.job(2), made.completed(3))), GONE)
+    assert set(before.jobs) == {1, 2, 3}
+    assert set(after(Snapshot(made.status(made.job(2))), start=before).jobs) == {2}
+
+
+def test_jobs_beyond_what_a_snapshot_holds_are_not_forgotten() -> None:
+    recent = [made.completed(id, finished_at=made.NOW + id) for id in range(101, 151)]
+    older = [made.completed(id, finished_at=made.NOW + id) for id in (1, 2)]
+    gone = made.completed(120_000, finished_at=made.NOW + 120.5)
+    waiting = [made.job(id) for id in range(1001, 1502)]
+    known = after(Snapshot(made.status()), Learned("b00t", (*older, *recent, gone, *waiting)))
+    resynced = reduce(known, Snapshot(made.status(*waiting[:500], *recent)))
+    assert set(known.jobs) - set(resynced.jobs) == {gone.id}
 
 
 def test_an_older_revision_changes_nothing() -> None:

@@ -6,9 +6,10 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -61,8 +62,12 @@ class Terminal:
 
 
 @contextmanager
-def terminal_of(daemon: RunningDaemon) -> Iterator[Terminal]:
-    environment = {**daemon.environment, "WANTUI_HOST": f"unix://{daemon.paths.socket}"}
+def terminal_of(
+    daemon: RunningDaemon, more: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Terminal]:
+    """The TUI in one, with `more` in its environment."""
+    host = f"unix://{daemon.paths.socket}"
+    environment = {**daemon.environment, "WANTUI_HOST": host, **more}
     process, handle = start_in_terminal([sys.executable, "-m", "wantui"], environment)
     terminal = Terminal(handle)
     try:

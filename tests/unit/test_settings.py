@@ -39,8 +39,10 @@ def keys(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def names(table: dict[str, Any]) -> dict[str, Any]:
+    """Tables that ship empty take any key."""
     return {
-        name: names(value) if isinstance(value, dict) else None for name, value in table.items()
+        name: names(value) if value and isinstance(value, dict) else None
+        for name, value in table.items()
     }
 
 

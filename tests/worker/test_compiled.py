@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from wantui.worker.compiled import Compiler
 from wantui.worker.condition import conditioning
 from wantui.worker.denoise import denoise
 from wantui.worker.encode import encode
+from wantui.worker.failure import ends_worker
 from wantui.worker.load import LoadedModel, LoadKey, load
 from wantui.worker.stop import StopFlag, StopOrdered
 
@@ -152,6 +154,29 @@ def test_what_a_compiler_ran_out_of_is_no_failure_of_the_machine_to_compile(name
     with Compiler(backend=name).running([block], 1), pytest.raises(type(_LACKS[name])) as failure:
         block(torch.ones(1, 1))
     assert failure.value is _LACKS[name]
+
+
+_LAUNCHES: dict[str, type[Exception]] = {
+    "Triton Error [CUDA]: device kernel image is invalid": CompileFailed,
+    "Triton Error [CUDA]: an illegal memory access was encountered": RuntimeError,
+}
+
+
+@pytest.mark.parametrize("said", _LAUNCHES)
+def test_a_kernel_that_the_device_does_not_take_is_told_from_one_that_breaks_it(said: str) -> None:
+    def backend(_graph: object, _inputs: object) -> Callable[..., Any]:
+        def launch(*_inputs: object) -> object:
+            raise RuntimeError(said)
+
+        return launch
+
+    name = f"launches{len(said)}"
+    register_backend(name=name, compiler_fn=backend)
+    block = nn.Linear(1, 1)
+    with Compiler(backend=name).running([block], 1), pytest.raises(_LAUNCHES[said]) as failure:
+        block(torch.ones(1, 1))
+    lost = not isinstance(failure.value, CompileFailed)
+    assert ends_worker(failure.value) == lost
 
 
 def test_blocks_that_are_all_unlike_are_a_typed_error_too() -> None:

@@ -155,11 +155,11 @@ class _Reading:
         image = self._picture(entry)
         if image is not None:
             fields["image"] = await self._upload(image)
-        uses = [_lora(use) for use in entry.fields.get("loras", ())] or self._loras
+        uses = [lora_of(use) for use in entry.fields.get("loras", ())] or self._loras
         if uses:
             fields["loras"] = [await self._keep(use) for use in uses]
         if "start_at" in entry.fields:
-            fields["start_at"] = _start_at(entry.fields["start_at"])
+            fields["start_at"] = start_at_of(entry.fields["start_at"])
         return fields
 
     def _picture(self, entry: Entry) -> Path | None:
@@ -178,11 +178,13 @@ class _Reading:
         return self._kept[use]
 
 
-def _lora(use: object) -> LoraUse:
+def lora_of(use: object) -> LoraUse:
+    """Of a file: as `--lora` takes it, or a table. Raises InvalidRequest, and ValidationError."""
     return read_option(use) if isinstance(use, str) else LoraUse.model_validate(use)
 
 
-def _start_at(value: object) -> object:
+def start_at_of(value: object) -> object:
+    """Of a file: seconds since the epoch, a date and time, or as `--start-at` takes it."""
     if isinstance(value, datetime):
         return value.timestamp()
     return moment("start_at", value, time.time()) if isinstance(value, str) else value

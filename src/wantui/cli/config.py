@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -14,6 +15,9 @@ from wantui.cli.options import Json
 from wantui.cli.terminal import narrate, show_raw
 from wantui.paths import Paths
 from wantui.settings import Settings, load_settings
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+"""A key of TOML that needs no quotes."""
 
 
 class Action(enum.StrEnum):
@@ -56,7 +60,7 @@ def _table_lines(name: str, fields: dict[str, Any]) -> Iterator[str]:
     sections = {key: value for key, value in fields.items() if isinstance(value, dict)}
     for key, value in fields.items():
         if key not in sections:
-            yield f"{key} = {_toml(value)}"
+            yield f"{key if _BARE.fullmatch(key) else _toml(key)} = {_toml(value)}"
     for key, values in sections.items():
         section = f"{name}.{key}" if name else key
         yield ""

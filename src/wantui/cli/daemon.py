@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import sys
-from pathlib import Path
 
 import typer
 
@@ -17,13 +15,9 @@ from wantui.cli.install import install, uninstall
 from wantui.cli.options import Host, Json
 from wantui.cli.terminal import narrate
 from wantui.client import Address, Client, start_daemon, words
-from wantui.client.launch import POLL_S, lock_is_free
-from wantui.errors import DaemonUnreachable, TimedOut, VersionMismatch
+from wantui.client.stopping import stop_daemon
 from wantui.paths import Paths
 from wantui.settings import load_settings
-
-STOP_TIMEOUT_S = 90.0
-"""For the requests under way and a worker at the end of its step."""
 
 
 def register(app: typer.Typer) -> None:
@@ -63,7 +57,7 @@ def start(as_json: Json = False) -> None:
 def stop(host: Host = None, as_json: Json = False) -> None:
     """Stop the daemon; its unfinished jobs go on when it starts again."""
     paths = Paths.from_environment()
-    stopped = asyncio.run(_stop(Address.find(paths, host), paths.lock))
+    stopped = asyncio.run(stop_daemon(Address.find(paths, host), paths.lock))
     if as_json:
         show_document({"stopped": stopped})
     else:
@@ -76,7 +70,7 @@ def restart(as_json: Json = False) -> None:
     settings = load_settings(paths)
 
     async def again() -> Hello:
-        await _stop(Address.find(paths, environment={}), paths.lock)
+        await stop_daemon(Address.find(paths, environment={}), paths.lock)
         return await start_daemon(paths, settings)
 
     _show(asyncio.run(again()), as_json=as_json)
@@ -90,49 +84,6 @@ def status(host: Host = None, as_json: Json = False) -> None:
 async def _hello(address: Address) -> Hello:
     address.check_owner()
     return await Client(address).hello()
-
-
-async def _stop(address: Address, lock: Path) -> bool:
-    """Whether there was one to stop. A daemon of another version is stopped too.
-
-    Raises TimedOut if it does not end.
-    """
-    try:
-        address.check_owner()
-        async with asyncio.timeout(STOP_TIMEOUT_S):
-            await _shut_down(Client(address))
-            await _until_gone(address, lock)
-    except DaemonUnreachable:
-        return False
-    except TimeoutError as error:
-        raise TimedOut(
-            f"the daemon at {address.socket} has not stopped", hint="see: wantui logs daemon"
-        ) from error
-    return True
-
-
-async def _shut_down(client: Client) -> None:
-    """Ask; an answer of another version is an answer."""
-    with contextlib.suppress(VersionMismatch):
-        await client.shutdown()
-
-
-async def _until_gone(address: Address, lock: Path) -> None:
-    """Until nobody answers and, if it was ours, the next one could take the lock."""
-    while True:
-        await asyncio.sleep(POLL_S)
-        if not await _answers(address) and (not address.own or lock_is_free(lock)):
-            return
-
-
-async def _answers(address: Address) -> bool:
-    try:
-        await _hello(address)
-    except DaemonUnreachable:
-        return False
-    except (TimedOut, VersionMismatch):
-        return True
-    return True
 
 
 def _show(hello: Hello, *, as_json: bool) -> None:

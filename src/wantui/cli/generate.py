@@ -16,6 +16,7 @@ from wantui.api.asked import overridden
 from wantui.api.batch import MAX_BATCH
 from wantui.api.job import Job, JobRequest
 from wantui.api.lora import LoraUse
+from wantui.cli import video_options as video
 from wantui.cli.batch import entries_of, finish, show_accepted, submit_all
 from wantui.cli.document import show_document
 from wantui.cli.failure import tell
@@ -23,6 +24,7 @@ from wantui.cli.following import detached, exit_code, wait_for_jobs, why_no_vide
 from wantui.cli.lora_option import read_option, with_files_kept
 from wantui.cli.options import Host, Json
 from wantui.cli.patience import surely
+from wantui.cli.preset_option import Base, read_preset
 from wantui.cli.repeat import check_picture, submit_again, tell_outcome, tell_overridden
 from wantui.cli.session import ask
 from wantui.cli.terminal import narrate, show_raw
@@ -51,30 +53,27 @@ def generate(
         Path | None,
         typer.Option("--from", metavar="FILE.mp4", help="Repeat this video; options override."),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="A model of `wantui ls`.")] = None,
-    image: Annotated[Path | None, typer.Option(help="The first frame: PNG, JPEG or WebP.")] = None,
-    negative: Annotated[str | None, typer.Option(help="What not to show.")] = None,
-    size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels.")] = None,
-    frames: Annotated[int | None, typer.Option(help="How many.")] = None,
-    fps: Annotated[int | None, typer.Option(help="Frames a second.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
-    guidance: Annotated[
+    preset: Annotated[
         str | None,
-        typer.Option(metavar="HIGH[,LOW]", help="How closely to follow the prompt, per expert."),
+        typer.Option(metavar="NAME", help="One of `wantui presets`; options go over it."),
     ] = None,
-    shift: Annotated[float | None, typer.Option(help="Of the noise schedule.")] = None,
-    sampler: Annotated[
-        str | None, typer.Option(metavar="NAME", help="unipc, dpm++ or euler.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed, the same video.")] = None,
-    codec: Annotated[str | None, typer.Option(help="h264, h265 or av1.")] = None,
-    crf: Annotated[int | None, typer.Option(help="The codec's quality; 0 is best.")] = None,
+    model: video.Model = None,
+    image: Annotated[Path | None, typer.Option(help="The first frame: PNG, JPEG or WebP.")] = None,
+    negative: video.Negative = None,
+    size: video.Size = None,
+    frames: video.Frames = None,
+    fps: video.Fps = None,
+    steps: video.Steps = None,
+    guidance: video.Guidance = None,
+    shift: video.Shift = None,
+    sampler: video.Sampler = None,
+    seed: video.Seed = None,
+    codec: video.Codec = None,
+    crf: video.Crf = None,
     png: Annotated[
         bool, typer.Option("--png", help="Keep the frames too: wantui get ID --frames.")
     ] = False,
-    quality: Annotated[
-        str | None, typer.Option(help="`faithful`, or a fast way that is not.")
-    ] = None,
+    quality: video.Quality = None,
     lora: Annotated[
         list[str] | None,
         typer.Option(
@@ -92,18 +91,14 @@ def generate(
         bool,
         typer.Option("--allow-degrade", help="Decode in bf16 rather than fail for want of memory."),
     ] = False,
-    hold: Annotated[bool, typer.Option("--hold", help="Queue it; run it once released.")] = False,
-    priority: Annotated[
-        int | None, typer.Option(help="-100 to 100: run before all jobs of a lower one.")
-    ] = None,
+    hold: video.Hold = False,
+    priority: video.Priority = None,
     after: Annotated[
         list[int] | None,
         typer.Option(metavar="ID", help="Run once this job is completed; again for another."),
     ] = None,
-    start_at: Annotated[
-        str | None, typer.Option(metavar="TIME|+2h", help="Not before; 18:30, or a date and time.")
-    ] = None,
-    label: Annotated[str | None, typer.Option(help="A word to find jobs by.")] = None,
+    start_at: video.StartAt = None,
+    label: video.Label = None,
     count: Annotated[
         int | None,
         typer.Option(min=1, max=MAX_BATCH, help="So many; --seed is the first one's, then on."),
@@ -121,6 +116,8 @@ def generate(
 ) -> None:
     """Make a video; prints its path. Ctrl-C stops waiting, not the job."""
     leave = detach or hold
+    base = Base() if preset is None else read_preset(preset, alone=source is None and file is None)
+    image, count = image or base.image, count or base.count
     many = count is not None or file is not None
     if many and (source is not None or output is not None):
         raise InvalidRequest(
@@ -129,7 +126,7 @@ def generate(
     if output is not None:
         _check_output(output, leave=leave)
     clip = None if source is None else Clip.read(source)
-    if prompt is None and clip is None and file is None:
+    if prompt is None and clip is None and file is None and "prompt" not in base.fields:
         raise InvalidRequest("there is no prompt", hint='run: wantui generate "a red circle"')
     high, low = read_guidance(guidance)
     given: dict[str, object] = {
@@ -158,7 +155,8 @@ def generate(
         "start_at": None if start_at is None else moment("start-at", start_at, time.time()),
         "label": label,
     }
-    loras = [read_option(text) for text in lora or ()]
+    given = overridden(base.fields, given)
+    loras = [read_option(text) for text in lora or ()] or list(base.loras)
     if many:
         entries = entries_of(file, count)
         beside = Path() if file is None else file.parent

@@ -13,7 +13,8 @@ from wantui.api.history import History
 from wantui.api.job import Job
 from wantui.cli.describe import job_facts, show_facts, show_jobs, state_words
 from wantui.cli.document import show_document
-from wantui.cli.following import detached, exit_code, wait_for_jobs
+from wantui.cli.failure import tell
+from wantui.cli.following import detached, exit_code, wait_for_jobs, why_no_video
 from wantui.cli.options import Host, JobId, JobIds, Json
 from wantui.cli.session import ask
 from wantui.cli.terminal import narrate, show_raw
@@ -58,6 +59,9 @@ def wait(
         show_document({"jobs": jobs})
     else:
         show_jobs(jobs)
+    for job in jobs:
+        if job.output is None:
+            tell(why_no_video(job))
     raise typer.Exit(exit_code(jobs))
 
 

@@ -29,6 +29,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "convert": ("convert",),
     "removal": ("rm", "prune", "keep"),
     "lora": ("lora",),
+    "presets": ("presets",),
     "machine": ("ps",),
     "loading": ("load", "unload"),
     "hardware": ("hw",),

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from wantui.api.batch import RetryRequest
 from wantui.api.job import Job
+from wantui.cli import video_options as video
 from wantui.cli.describe import state_words
 from wantui.cli.document import show_document
 from wantui.cli.generate import read_guidance
@@ -30,27 +31,23 @@ def retry(
     job_ids: JobIds,
     *,
     prompt: Annotated[str | None, typer.Option(help="What to show.")] = None,
-    model: Annotated[str | None, typer.Option(help="A model of `wantui ls`.")] = None,
-    negative: Annotated[str | None, typer.Option(help="What not to show.")] = None,
-    size: Annotated[str | None, typer.Option(metavar="WxH", help="In pixels.")] = None,
-    frames: Annotated[int | None, typer.Option(help="How many.")] = None,
-    fps: Annotated[int | None, typer.Option(help="Frames a second.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
-    guidance: Annotated[
-        str | None, typer.Option(metavar="HIGH[,LOW]", help="How closely to follow the prompt.")
-    ] = None,
-    shift: Annotated[float | None, typer.Option(help="Of the noise schedule.")] = None,
-    sampler: Annotated[
-        str | None, typer.Option(metavar="NAME", help="unipc, dpm++ or euler.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Another seed, another video.")] = None,
-    quality: Annotated[str | None, typer.Option(help="`faithful`, or a fast way.")] = None,
-    codec: Annotated[str | None, typer.Option(help="h264, h265 or av1.")] = None,
-    crf: Annotated[int | None, typer.Option(help="The codec's quality; 0 is best.")] = None,
-    priority: Annotated[int | None, typer.Option(help="-100 to 100.")] = None,
-    label: Annotated[str | None, typer.Option(help="A word to find jobs by.")] = None,
-    start_at: Annotated[str | None, typer.Option(metavar="TIME|+2h", help="Not before.")] = None,
-    hold: Annotated[bool, typer.Option("--hold", help="Run it once released.")] = False,
+    model: video.Model = None,
+    negative: video.Negative = None,
+    size: video.Size = None,
+    frames: video.Frames = None,
+    fps: video.Fps = None,
+    steps: video.Steps = None,
+    guidance: video.Guidance = None,
+    shift: video.Shift = None,
+    sampler: video.Sampler = None,
+    seed: video.Seed = None,
+    quality: video.Quality = None,
+    codec: video.Codec = None,
+    crf: video.Crf = None,
+    priority: video.Priority = None,
+    label: video.Label = None,
+    start_at: video.StartAt = None,
+    hold: video.Hold = False,
     host: Host = None,
     as_json: Json = False,
 ) -> None:

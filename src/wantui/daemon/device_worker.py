@@ -70,6 +70,11 @@ class DeviceWorker:
     def there(self) -> bool:
         return self._process is not None
 
+    @property
+    def silent_s(self) -> float:
+        """How long nothing was heard of it; of one that is idle, nothing is."""
+        return self._process.silent_s if self._process is not None else 0.0
+
     async def ready(self) -> WorkerProcess:
         """The one that runs, or a new one. Raises WorkerStartFailed."""
         if self._process is not None and self._process.ended:

@@ -21,6 +21,7 @@ from wantui.daemon.engine import GGUF_PACKAGES, LORA_PACKAGES, need_engine
 from wantui.daemon.inventory import Inventory, need_own_files, need_whole
 from wantui.daemon.job_folder import JobFolder
 from wantui.daemon.loras import choose_loras, misplaced
+from wantui.daemon.permission import is_owner, need_fetch, need_turn
 from wantui.daemon.planner import Planner, Wanted
 from wantui.daemon.terms import terms
 from wantui.daemon.uploads import Uploads
@@ -75,8 +76,8 @@ class Intake:
         """The jobs, safely on disk: all of them or none; those of before if it was sent before.
 
         Raises InvalidRequest, UnknownModel, UnknownUpload, UnknownAdapter, AdapterUnfit,
-        EngineMissing, WeightsAbsent, WeightsCorrupt, DoesNotFit, DependencyFailed, QueueFull,
-        KeyReused or DiskFull; of several requests the first refusal, with its number.
+        EngineMissing, WeightsAbsent, WeightsCorrupt, DoesNotFit, DependencyFailed, NotAllowed,
+        QueueFull, KeyReused or DiskFull; of several requests the first refusal, with its number.
         """
         if submission and (known := await self._jobs.sent_before(submission)) is not None:
             return known
@@ -110,6 +111,7 @@ class Intake:
         loras = await choose_loras(self._adapters, recipe, quality, request.loras)
         params = params.model_copy(update={"loras": loras})
         encoding = resolve_encoding(self._video, request.codec, request.crf, png=request.png)
+        need_turn(owner, request.priority)
         asked = await terms(request, self._jobs)
         need_engine(
             *(LORA_PACKAGES if loras else ()), *(GGUF_PACKAGES if recipe.is_quantised else ())
@@ -120,6 +122,8 @@ class Intake:
         need_own_files(recipe, weights)
         if not (request.fetch and recipe.sources):
             need_whole(recipe, weights)
+        elif not weights.state.usable:
+            need_fetch(owner, recipe.id)
         asked_plan = await self._plan(
             Wanted(recipe, weights, video_of(recipe, params), request.allow_degrade), seen
         )
@@ -138,7 +142,7 @@ class Intake:
                 *notes(recipe, params.prompt),
             ),
             owner=owner,
-            fetch=request.fetch,
+            fetch=request.fetch and is_owner(owner),
             unverified=request.unverified,
             allow_degrade=request.allow_degrade,
             created_at=time.time(),

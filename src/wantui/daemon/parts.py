@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from wantui.api.cleaning import Gone
-from wantui.api.download import Download, DownloadAction
+from wantui.api.download import Download
 from wantui.api.event import EventKind
 from wantui.api.hello import Hello
 from wantui.api.job import Job, JobState
@@ -17,18 +17,15 @@ from wantui.api.status import Status
 from wantui.api.worker import Worker
 from wantui.catalog.catalog import Catalog
 from wantui.catalog.recipe import Recipe
-from wantui.daemon.adapter_pulls import AdapterPulls
 from wantui.daemon.adapters import Adapters
 from wantui.daemon.backlog import Backlog
-from wantui.daemon.cargo import Cargo
 from wantui.daemon.children import Children
-from wantui.daemon.conversion_cargo import ConversionCargo
 from wantui.daemon.conversions import Conversions
 from wantui.daemon.downloads import Downloads
 from wantui.daemon.estimate_book import EstimateBook
 from wantui.daemon.events import Events
-from wantui.daemon.fetch_lane import DISK, NETWORK, REWRITE, FetchLane
 from wantui.daemon.fetch_orders import FetchOrders
+from wantui.daemon.fetching import Fetching
 from wantui.daemon.forecast import Forecast
 from wantui.daemon.greeting import greeting
 from wantui.daemon.hooks import Hooks
@@ -55,7 +52,6 @@ from wantui.daemon.uploads import Uploads
 from wantui.daemon.upstream import UpstreamBook
 from wantui.daemon.verdict_book import VerdictBook
 from wantui.daemon.watch import Watch
-from wantui.daemon.weights_cargo import WeightsCargo
 from wantui.daemon.workers import WorkerBoard
 from wantui.database import Database
 from wantui.files import private_folder, sweep
@@ -106,6 +102,7 @@ class Parts:
         self.watch = Watch(self.events, self.machine, self.board)
         self.planner = Planner(
             *(self.machine, profiles, self.estimates, self.board),
+            running=lambda: self.jobs.running,
             may_compile=settings.worker.compile,
         )
         self.inventory = Inventory(
@@ -151,28 +148,19 @@ class Parts:
         self.forecast = Forecast(
             self.inventory, self.machine, self.planner, profiles, self.adapters
         )
-        self.adapter_pulls = AdapterPulls(self.adapters, self.downloads, orders, paths.adapters)
-        self.weights_cargo = WeightsCargo(
-            self.inventory,
-            self.upstream,
-            orders,
-            hub_cache=paths.hub_cache,
+        self.fetching = Fetching(
+            paths=paths,
+            inventory=self.inventory,
+            adapters=self.adapters,
+            downloads=self.downloads,
+            conversions=self.conversions,
+            orders=orders,
+            upstream=self.upstream,
+            book=self.book,
+            naming=self.naming,
+            children=self.children,
+            log_file=self._fetcher_log,
             landed=self._landed,
-        )
-        self.conversion_cargo = ConversionCargo(
-            self.inventory, self.conversions, orders, landed=self._landed
-        )
-        self.fetch_lanes = tuple(
-            FetchLane(
-                actions,
-                self.downloads,
-                cargo_of=self._cargo_of,
-                book=self.book,
-                naming=self.naming,
-                children=self.children,
-                log_file=self._fetcher_log,
-            )
-            for actions in (NETWORK, DISK, REWRITE)
         )
         self.scheduler = Scheduler(
             self.jobs,
@@ -232,7 +220,7 @@ class Parts:
         await self.naming.start()
         self.instruments.start(self.jobs.live.values(), self.downloads.all())
         await self.adapters.start()
-        await self.adapter_pulls.start()
+        await self.fetching.start()
         hardware = await self.machine.read()
         self.lanes = lanes_of(self, hardware)
         self.loading = Loading(
@@ -245,7 +233,7 @@ class Parts:
         )
         self.scheduler.start(devices(hardware))
         self._tasks = [asyncio.create_task(lane.run()) for lane in self.lanes]
-        self._tasks += [asyncio.create_task(lane.run()) for lane in self.fetch_lanes]
+        self._tasks += [asyncio.create_task(run) for run in self.fetching.runs()]
         self._tasks += [asyncio.create_task(run) for run in self.backlog.runs()]
         self._tasks.append(asyncio.create_task(self.hooks.run()))
         self._tasks.append(asyncio.create_task(self.book.run()))
@@ -302,12 +290,6 @@ class Parts:
             for lane in self.lanes:
                 lane.stop(job.id)
 
-    async def cancel_download(self, download_id: int) -> Download:
-        """End it, and remove what is not whole. Raises UnknownDownload or WrongState."""
-        cancelled = await self.downloads.cancel(download_id)
-        await self._cargo_of(cancelled).drop(cancelled)
-        return cancelled
-
     async def set_paused(self, value: bool) -> Queue:
         await self.jobs.set_paused(value)
         self._queue_changed()
@@ -336,11 +318,6 @@ class Parts:
     async def status(self) -> Status:
         """What a client draws first."""
         return await snapshot_of(self)
-
-    def _cargo_of(self, download: Download) -> Cargo:
-        if download.action is DownloadAction.CONVERT:
-            return self.conversion_cargo
-        return self.weights_cargo if download.adapter is None else self.adapter_pulls
 
     def _job_changed(self, job: Job) -> None:
         self.instruments.job(job)

@@ -17,6 +17,8 @@ BRINGS = frozenset({"/api/jobs", "/api/jobs/batch", "/api/uploads", "/api/adapte
 """Where jobs come in, and what they are made of."""
 ASKS = frozenset({"/api/plan", "/api/adapters/check"})
 """What is a question all the same, with a body."""
+GUEST_PRIORITY = 0
+"""A guest's highest: users take turns only among jobs of one priority."""
 
 
 def brings_something(method: str, route: str) -> bool:
@@ -50,3 +52,18 @@ async def need_permission(
     owner = (await job(job_id)).owner
     if owner != uid:
         raise NotAllowed(f"job {job_id} belongs to uid {owner}, not to you", detail={"job": job_id})
+
+
+def need_turn(uid: int, priority: int) -> None:
+    """Raises NotAllowed for a priority by which a guest would go ahead of everybody."""
+    if priority > GUEST_PRIORITY and not is_owner(uid):
+        raise NotAllowed(f"priority {priority}: a guest's is {GUEST_PRIORITY} at the most")
+
+
+def need_fetch(uid: int, model: str) -> None:
+    """Raises NotAllowed for a guest whose job would have weights pulled."""
+    if not is_owner(uid):
+        raise NotAllowed(
+            f"the weights of {model} are pulled by the daemon's owner alone",
+            hint=f"ask the user that the daemon runs as to run: wantui pull {model}",
+        )

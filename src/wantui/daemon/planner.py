@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from wantui.api.estimate import Accuracy, Crowd
 from wantui.api.hardware import Hardware
-from wantui.api.job import JobWarning, Stage
+from wantui.api.job import Job, JobWarning, Stage
 from wantui.api.model import WeightsStatus
 from wantui.api.plan import DType, Plan
 from wantui.catalog.recipe import Recipe
@@ -60,12 +60,15 @@ class Planner:
         book: EstimateBook,
         board: WorkerBoard,
         *,
+        running: Callable[[], Iterable[Job]],
         may_compile: bool,
     ) -> None:
+        """`running` has the jobs that run now, on whatever device."""
         self._machine = machine
         self._profiles = profiles
         self._book = book
         self._board = board
+        self._running = running
         self._may_compile = may_compile
 
     async def prepare(self, device: str) -> None:
@@ -86,13 +89,10 @@ class Planner:
             largest = max(cases, key=lambda case: case.site.device_bytes)
             raise self._with_suggestions(error, largest, others) from error
 
-    def claimed(
-        self, wanted: Wanted, hardware: Hardware, device: str, running: Iterable[Plan] = ()
-    ) -> Plan | Crowd:
+    def claimed(self, wanted: Wanted, hardware: Hardware, device: str) -> Plan | Crowd:
         """By which a job runs now, beside what others hold; or who it waits for.
 
-        `running` are the plans of our own jobs: what they are yet to take of host memory is
-        theirs.
+        What jobs that run on other devices are yet to take of host memory is theirs.
         What others hold never changes a job's pixels: it is decoded in tiles only if it would be
         so with all the memory there is. Raises DoesNotFit if that is not enough either.
         """
@@ -100,7 +100,8 @@ class Planner:
         limits = self.limits(whole)
         alone = plan(whole, limits)
         ours = self._ours(device)
-        taken = promised(running, self._board.held(), device)
+        plans = (job.plan for job in self._running() if job.plan is not None)
+        taken = promised(plans, self._board.held(), device)
         site = site_now(whole.site, hardware, ours, taken)
         half = alone.decode_dtype is not DType.FLOAT32
         crowded = replace(whole, site=site, may_degrade=half)

@@ -35,8 +35,9 @@ from wantui.hardware.plan import devices
 from wantui.queue.jobs import Jobs
 from wantui.queue.order import Search
 
-Extent = tuple[str, int, int, int, tuple[LoraUsed, ...], bool]
-"""All of a job that decides whether it fits a device."""
+Extent = tuple[str, int, int, int, int, tuple[LoraUsed, ...], bool, bool | None]
+"""All of a job that decides whether it fits a device: how many steps it has too, for blocks are
+compiled for long jobs alone, and take less memory then."""
 
 log = logging.getLogger(__name__)
 
@@ -260,9 +261,7 @@ class Scheduler:
             passed.lacking.add(Lacking.like(job))
             return None
         try:
-            lawful = self._planner.claimed(
-                _wanted(job, recipe, weights), hardware, device, self._running_plans()
-            )
+            lawful = self._planner.claimed(_wanted(job, recipe, weights), hardware, device)
         except DoesNotFit as error:
             if self._fits_elsewhere(job, recipe, weights, hardware):
                 passed.unfit.add(_extent(job))
@@ -276,11 +275,6 @@ class Scheduler:
         chosen(job.id)
         claimed = await self._jobs.claim(job.id, lawful, search)
         return Claim(claimed, recipe, weights, lawful)
-
-    def _running_plans(self) -> list[Plan]:
-        """Of all devices: they share the host's memory."""
-        running = (job for job in self._jobs.live.values() if job.state is JobState.RUNNING)
-        return [job.plan for job in running if job.plan is not None]
 
     def _fits_elsewhere(
         self, job: Job, recipe: Recipe, weights: WeightsStatus, hardware: Hardware
@@ -315,5 +309,5 @@ def _compiled(job: Job) -> bool | None:
 
 def _extent(job: Job) -> Extent:
     params = job.params
-    shape = params.width, params.height, params.frames
-    return job.model, *shape, params.loras, job.allow_degrade
+    shape = params.width, params.height, params.frames, params.steps
+    return job.model, *shape, params.loras, job.allow_degrade, _compiled(job)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from pathlib import Path
 from typing import Self
 
@@ -29,6 +30,7 @@ class WorkerProcess:
         self._child = child
         self._oom_kills = oom_kills()
         """How often the kernel had killed for want of memory before."""
+        self._heard_at = time.monotonic()
 
     @classmethod
     async def start(cls, children: Children, device: str, log_file: Path, timeout_s: float) -> Self:
@@ -69,13 +71,20 @@ class WorkerProcess:
 
     def send(self, order: Order) -> None:
         """Hand an order over; one to a worker that has just died is lost, and `report` says so."""
+        self._heard_at = time.monotonic()  # an idle one is silent
         self._child.send(order)
+
+    @property
+    def silent_s(self) -> float:
+        """Since it was heard or ordered something; one at work beats once a second."""
+        return time.monotonic() - self._heard_at
 
     async def report(self) -> Report:
         """The next report. Raises WorkerCrashed, or what is known better, when it has ended."""
         line = await self._child.line()
         if line is None:
             raise await self._crash()
+        self._heard_at = time.monotonic()
         try:
             return decode_report(line)
         except ValidationError as error:

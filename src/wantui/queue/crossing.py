@@ -19,7 +19,16 @@ _BY_STATES = {
     (JobState.HELD, JobState.CANCELLED): "cancel",
 }
 NAMES = (
-    *(ACCEPT, "ask_to_cancel", "ask_to_hold", "start_worker", "begin", "checkpoint", "other"),
+    *(
+        ACCEPT,
+        "ask_to_cancel",
+        "ask_to_hold",
+        "start_worker",
+        "begin",
+        "checkpoint",
+        "move",
+        "other",
+    ),
     *dict.fromkeys(_BY_STATES.values()),
 )
 """All of them."""
@@ -32,6 +41,8 @@ def name_of(before: Job, after: Job) -> str:
         return "ask_to_cancel"
     if after.hold_requested and not before.hold_requested:
         return "ask_to_hold"
+    if (before.priority, before.rank) != (after.priority, after.rank):
+        return "move"
     if before.attempts and after.attempts:
         return _within_attempt(before.attempts[-1], after.attempts[-1])
     return "other"

@@ -72,7 +72,7 @@ class Jobs:
         self._paused = await self._database.run(table.paused)
         self._newest = await self._database.run(table.newest)
         self._waiting.start(await self._database.run(table.turns))
-        running = [job for job in self._live.values() if job.state is JobState.RUNNING]
+        running = self.running
         most = self._settings.max_interruptions
 
         def interrupt(job: Job) -> Job:
@@ -89,6 +89,10 @@ class Jobs:
     def live(self) -> Mapping[int, Job]:
         """Every unfinished job by id."""
         return MappingProxyType(self._live)
+
+    @property
+    def running(self) -> list[Job]:
+        return [job for job in self._live.values() if job.state is JobState.RUNNING]
 
     @property
     def counts(self) -> dict[JobState, int]:

@@ -26,12 +26,9 @@ class Action:
 
     @property
     def id(self) -> str:
-        """For keymaps: `queue.cancel`."""
-        return f"{self.area or 'app'}.{self.name}"
-
-    @property
-    def shown_key(self) -> str:
-        return shown(self.keys.split(",")[0])
+        """What `[tui.keys]` calls it: `queue.cancel`, `logs.source.daemon`."""
+        name, _, argument = self.name.rstrip("')").partition("('")
+        return ".".join(part for part in (self.area or "app", name, argument) if part)
 
     @property
     def call(self) -> str:
@@ -106,6 +103,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     *_AREAS,
     Action("start_daemon", "S", "start daemon", "Start the daemon, or try again", footer=False),
+    Action("suspend_process", "ctrl+z", "suspend", "Back to the shell, until: fg", footer=False),
     Action("help", "question_mark,f1", "help", "Show the keys of this screen"),
     Action("command_palette", "ctrl+p,colon", "find", "Find any action by name"),
     Action("quit", "q,ctrl+q", "quit", "Leave; jobs go on", footer=True),

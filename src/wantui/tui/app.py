@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
-import threading
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, runtime_checkable
@@ -19,25 +16,27 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from wantui.errors import ExitCode, WantuiError
-from wantui.text import one_line
-from wantui.tui.actions import bindings, of
+from wantui.paths import Paths
+from wantui.text import nearest
+from wantui.tui.actions import bindings
 from wantui.tui.areas import Area
 from wantui.tui.driver import TerminalDriver
+from wantui.tui.endings import Endings
+from wantui.tui.help import help_facts
+from wantui.tui.keys import Keys
+from wantui.tui.leaving import leave_on_signals
 from wantui.tui.screens.area import AreaScreen
 from wantui.tui.screens.generate import GenerateScreen
-from wantui.tui.tone import Fact, Tone
+from wantui.tui.themes import NAMES, first_theme, keep, theme_for
+from wantui.tui.tone import Tone
 from wantui.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
-    from wantui.api.job import Job
     from wantui.client import Client
-    from wantui.paths import Paths
     from wantui.tui.session import Session
     from wantui.tui.state import State
 
 T = TypeVar("T")
-THEMES = {"ansi": "ansi-dark"}
-"""Our names of Textual's themes."""
 
 
 def _open(area: Area) -> AreaScreen:
@@ -63,10 +62,6 @@ class ShowsLogs(Protocol):
     def look_at(self, name: str) -> None: ...
 
 
-LEAVE_S = 5.0
-"""How long the TUI may take to leave once it is told to."""
-
-
 class WantuiApp(App[int]):
     """Draws one area at a time; the session arrives after the first frame."""
 
@@ -76,46 +71,59 @@ class WantuiApp(App[int]):
     MODES: ClassVar = {area.value: partial(_open, area) for area in Area}
     DEFAULT_MODE = Area.GENERATE.value
 
-    def __init__(self, paths: Paths | None = None) -> None:
-        super().__init__(driver_class=TerminalDriver)
+    def __init__(self, paths: Paths) -> None:
+        # Without colours the 16 that a terminal has are the ones that a filter can take away.
+        super().__init__(TerminalDriver, ansi_color=True if "NO_COLOR" in os.environ else None)
         self.animation_level = "none"
+        if (theme := first_theme(paths)) in self.available_themes:
+            self.theme = theme
         self.session: Session | None = None
         self.failure: WantuiError | None = None
         self._paths = paths
         self._drawn_at = 0.0
         self._draw_is_due = False
         self._countdown: Timer | None = None
-        self._ended: list[Job] = []
-        """Jobs that ended since the last draw, out of sight."""
+        self._endings = Endings()
 
     async def on_ready(self) -> None:
         """After the first frame: everything that takes a while to import."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda told, _frame: self._leave_soon(loop, told))
+        leave_on_signals(asyncio.get_running_loop(), self._leave_now)
         await self.area_screen.complete()
-        from wantui.paths import Paths  # noqa: PLC0415 - after the first frame
-        from wantui.tui.session import Session  # noqa: PLC0415 - as above
+        from wantui.tui.session import Session  # noqa: PLC0415 - after the first frame
 
         try:
-            self.session = Session(self._paths or Paths.from_environment(), self._changed)
+            self.session = Session(self._paths, self._changed)
         except WantuiError as error:
             self.failure = error
             self.exit(error.exit_code)
             return
-        self._set_theme(self.session.settings.tui.theme)
+        self.set_keymap(self.session.keys.own)
+        self._settle_theme(self.session.settings.tui.theme)
         self._countdown = self.set_interval(1.0, self._tick, pause=True)
         self.session.bridge.paint_cached()
         self.run_worker(self.session.bridge.run(), name="bridge")
 
+    def _settle_theme(self, setting: str) -> None:
+        """The one that was asked for, if there is one; another that is chosen later is kept."""
+        wanted = theme_for(self._paths, setting)
+        if wanted in self.available_themes:
+            self.theme = wanted
+        else:
+            near = nearest(setting, [*NAMES, *self.available_themes])
+            hint = f": did you mean {near}?" if near else ""
+            self.area_screen.tell(f"✗ no theme is called {setting}{hint}", Tone.BAD)
+        self.theme_changed_signal.subscribe(
+            self, lambda theme: keep(self._paths, setting, theme.name)
+        )
+
     # --- state to screen ---
 
     def _changed(self, before: State, after: State) -> None:
-        self._note_ended(before, after)
+        self._endings.note(before, after, self.area_screen.shows)
         if self._draw_is_due or self.session is None:
             return
         self._draw_is_due = True
-        wait_s = self._drawn_at + self.session.settings.tui.refresh_s - time.monotonic()
+        wait_s = self._drawn_at + self.session.refresh_s - time.monotonic()
         if wait_s > 0:
             self.set_timer(wait_s, self._draw)
         else:
@@ -124,7 +132,7 @@ class WantuiApp(App[int]):
     def _draw(self) -> None:
         self._draw_is_due = False
         self._drawn_at = time.monotonic()
-        self._toast()
+        self._tell_endings()
         for screen in self.screen_stack:
             if isinstance(screen, AreaScreen):
                 screen.redraw()
@@ -136,38 +144,16 @@ class WantuiApp(App[int]):
     def _tick(self) -> None:
         self.area_screen.redraw_header()
 
-    def _note_ended(self, before: State, after: State) -> None:
-        if before.jobs is after.jobs:
+    def _tell_endings(self) -> None:
+        """To those who look elsewhere. A toast takes 20 kB: too much for a slow line."""
+        if self.session is None or (said := self._endings.take()) is None:
             return
-        for id, job in after.jobs.items():
-            known = before.jobs.get(id)
-            ended = known and not known.state.finished and job.state.finished
-            if ended and not self.area_screen.shows(id):
-                self._ended.append(job)
-
-    def _toast(self) -> None:
-        """Say that jobs ended, to those who look elsewhere: once for all that ended together."""
-        ended, self._ended = self._ended, []
-        if not ended:
-            return
-        if len(ended) == 1:
-            text = f"job {ended[0].id} {ended[0].state}: {one_line(ended[0].params.prompt, 60)}"
+        text, tone = said
+        if self.session.low_bandwidth:
+            self.area_screen.tell(text, tone)
         else:
-            counts = Counter(job.state for job in ended)
-            text = "jobs: " + ", ".join(f"{count} {state}" for state, count in counts.items())
-        severity: SeverityLevel = "error" if any(job.error for job in ended) else "information"
-        self.notify(text, severity=severity, markup=False)
-
-    def _leave_soon(self, loop: asyncio.AbstractEventLoop, number: int) -> None:
-        """By the loop, or without it: a terminal that takes nothing is not given back, ever."""
-        loop.call_soon_threadsafe(self._told_to_leave, number)
-        overdue = threading.Timer(LEAVE_S, os._exit, (128 + number,))
-        overdue.daemon = True
-        overdue.start()
-
-    def _told_to_leave(self, number: int) -> None:
-        """By a signal: the terminal is given back as it was."""
-        self.run_worker(self._leave(128 + number))
+            severity: SeverityLevel = "error" if tone is Tone.BAD else "information"
+            self.notify(text, severity=severity, markup=False)
 
     # --- what screens use ---
 
@@ -177,6 +163,11 @@ class WantuiApp(App[int]):
         screen = self.screen_stack[0]
         assert isinstance(screen, AreaScreen)  # noqa: S101 - every mode starts with one
         return screen
+
+    @property
+    def keys(self) -> Keys:
+        """The user's, once the settings are known."""
+        return self.session.keys if self.session else Keys()
 
     def request(
         self,
@@ -243,11 +234,15 @@ class WantuiApp(App[int]):
             self.session.bridge.retry(start=True)
 
     def action_help(self) -> None:
-        area = self.area_screen.AREA
-        self.push_screen(Panel(f"keys of {area}", lambda: help_facts(area)))
+        area, keys = self.area_screen.AREA, self.keys
+        self.push_screen(Panel(f"keys of {area}", lambda: help_facts(area, keys)))
 
     async def action_quit(self) -> None:
         await self._leave(ExitCode.OK)
+
+    def _leave_now(self, code: int) -> None:
+        """Told by a signal: the terminal is given back as it was."""
+        self.run_worker(self._leave(code))
 
     async def _leave(self, code: int) -> None:
         if self.session is not None:
@@ -255,35 +250,10 @@ class WantuiApp(App[int]):
         self.exit(code)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual's
-        """The palette: every action of this area and those of everywhere."""
-        area = self.area_screen
-        for action in (*of(area.AREA), *of(None)):
-            if action.name != "command_palette":
-                target = area if action.area else self
-                yield SystemCommand(
-                    f"{action.area or 'wantui'}: {action.word}",
-                    f"{action.sentence}  ({action.shown_key})",
-                    lambda call=action.name, target=target: self.run_action(call, target),
-                )
-        yield SystemCommand("wantui: theme", "Choose other colours", self.action_change_theme)
+        """The palette."""
+        from wantui.tui.palette import commands  # noqa: PLC0415 - when looked at
 
-    def _set_theme(self, name: str) -> None:
-        wanted = THEMES.get(name, name)
-        if wanted in self.available_themes:
-            self.theme = wanted
-        else:
-            self.area_screen.tell(f"✗ no theme is called {name}", Tone.BAD)
-
-
-def help_facts(area: Area) -> Iterable[Fact]:
-    """The keys of one area, then those of everywhere."""
-    for action in of(area):
-        yield action.shown_key, (action.sentence, Tone.PLAIN)
-    yield "", ("", Tone.PLAIN)
-    yield "j k g G", ("Move in lists, as arrows, home and end do", Tone.PLAIN)
-    yield "tab", ("The next part of the screen", Tone.PLAIN)
-    for action in of(None):
-        yield action.shown_key, (action.sentence, Tone.PLAIN)
+        return commands(self)
 
 
 def main() -> int:
@@ -291,7 +261,7 @@ def main() -> int:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):  # Textual draws on stderr
         sys.stderr.write("error: the TUI needs a terminal\nhint: see: wantui --help\n")
         return ExitCode.USAGE
-    app = WantuiApp()
+    app = WantuiApp(Paths.from_environment())
     code = app.run()
     if app.failure is not None:
         sys.stderr.write(f"error: {app.failure.message}\nhint: {app.failure.hint}\n")

@@ -72,6 +72,10 @@ class Bridge:
         return self._client
 
     @property
+    def address(self) -> Address:
+        return self._address
+
+    @property
     def boot(self) -> str:
         """The daemon's life that replies belong to."""
         return self._boot

@@ -9,8 +9,13 @@ import contextlib
 from io import TextIOWrapper
 from typing import TextIO, cast
 
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
+
+from wantui.tui.areas import Area
+
+ESCAPE = "\x1b"
 
 
 class Outlet:
@@ -34,6 +39,22 @@ class Outlet:
         return self._terminal.fileno()
 
 
+def let_areas_be_jumped_to() -> None:
+    """Have esc and an area's key, typed at once, be alt and that key, as terminals mean it.
+
+    Textual's table takes them for the signs that a Mac's option key types: a 2 becomes a ™.
+    """
+    known = cast("dict[str, object]", ANSI_SEQUENCES_KEYS)
+    for area in Area:
+        known.pop(ESCAPE + area.key, None)
+
+
+def is_behind(app: App[object]) -> bool:
+    """Whether the terminal has not yet taken what was drawn: a slow line is not fed faster."""
+    driver = app._driver  # noqa: SLF001 - Textual has no other way to it
+    return isinstance(driver, TerminalDriver) and driver.is_behind
+
+
 class TerminalDriver(LinuxDriver):
     """Leaves the terminal's modes alone on a SIGCONT without a suspension before it.
 
@@ -50,6 +71,7 @@ class TerminalDriver(LinuxDriver):
         size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
+        let_areas_be_jumped_to()
         assert self._file is not None  # noqa: S101 - main() saw a terminal there
         self._file = cast("TextIOWrapper", Outlet(self._file))
         self._suspended = False
@@ -62,3 +84,7 @@ class TerminalDriver(LinuxDriver):
         if self._suspended:
             self._suspended = False
             super().resume_application_mode()
+
+    @property
+    def is_behind(self) -> bool:
+        return self._writer_thread is not None and not self._writer_thread._queue.empty()  # noqa: SLF001 - as above

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from wantui import __version__
 from wantui.api.job import JobState, WaitsFor
 from wantui.client.words import NO_ROOM
 from wantui.errors import VersionMismatch
@@ -18,6 +19,7 @@ _COUNTED = (JobState.RUNNING, JobState.QUEUED, JobState.HELD)
 def headline(state: State, now: float) -> Iterator[Said]:
     """Pieces for one line; `now` is of the monotonic clock."""
     yield from _link(state.link, now)
+    yield from _other_version(state)
     if state.stale:
         yield "as last seen:", Tone.MUTED
     for job_state in _COUNTED:
@@ -50,6 +52,12 @@ def _link(link: Link, now: float) -> Iterator[Said]:
         yield f"✗ disconnected, {_retry(link, now)}", Tone.BAD
         yield "S starts it", Tone.STRONG
         yield one_line(link.error.message, 120), Tone.MUTED
+
+
+def _other_version(state: State) -> Iterator[Said]:
+    """Of a daemon that speaks as we do, and is not what is installed now."""
+    if state.hello and not state.stale and state.hello.version != __version__:
+        yield f"! daemon {one_line(state.hello.version, 20)}, this is {__version__}", Tone.WARN
 
 
 def _retry(link: Link, now: float) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -23,10 +24,12 @@ from wantui.settings import load_settings
 from wantui.tui import cache, form, words
 from wantui.tui.bridge import Bridge
 from wantui.tui.headline import headline, retrying
+from wantui.tui.keys import keys_of
 from wantui.tui.lora_choices import Choices, choices
 from wantui.tui.matrix import Matrix, matrix
 from wantui.tui.offer import Offer, Refusal
 from wantui.tui.plan_lines import plan_lines
+from wantui.tui.slow_line import SLOW_REFRESH_S, is_slow
 from wantui.tui.state import Action, Learned, State, as_status, reduce
 from wantui.tui.tone import Said, Tone
 from wantui.tui.widgets.bar import bar
@@ -41,10 +44,19 @@ class Session:
     def __init__(self, paths: Paths, changed: Callable[[State, State], None]) -> None:
         self.paths = paths
         self.settings = load_settings(paths)
+        self.keys = keys_of(self.settings.tui.keys, paths.settings)
+        self.low_bandwidth = is_slow(self.settings.tui.low_bandwidth, os.environ)
+        """Pictures stay small or away, nothing moves by itself, toasts are lines."""
         self.state = State()
         self._changed = changed
         self._asked_engine = False
         self.bridge = Bridge(paths, self.dispatch)
+
+    @property
+    def refresh_s(self) -> float:
+        """How long a changing row is left alone between two repaints."""
+        own = self.settings.tui.refresh_s
+        return max(own, SLOW_REFRESH_S) if self.low_bandwidth else own
 
     def dispatch(self, action: Action) -> None:
         before, self.state = self.state, reduce(self.state, action)

@@ -150,7 +150,7 @@ def reduce(state: State, action: Action) -> State:
         case Connecting():
             return replace(state, link=Link(Phase.CONNECTING, state.link.error))
         case Snapshot(status):
-            known = state if state.boot == status.hello.boot else State()
+            known = _without_gone(state, status) if state.boot == status.hello.boot else State()
             return replace(_merged(known, status), link=Link(Phase.CONNECTED), stale=False)
         case Learned(boot, objects):
             return _learned(state, objects) if boot == state.boot else state
@@ -182,6 +182,32 @@ def _merged(state: State, status: Status) -> State:
     objects = (*several, status.queue, status.hardware)
     merged = _learned(state, objects)
     return replace(merged, hello=status.hello, event_id=status.event_id, jobs=_trimmed(merged.jobs))
+
+
+def _without_gone(state: State, status: Status) -> State:
+    """Without what a snapshot of the same boot would name, and does not: it went unheard.
+
+    A snapshot names all models and workers, unfinished jobs up to a number, and the newest of the
+    finished ones: older ones may be known from pages of history, and stay.
+    """
+    told = {job.id for job in status.jobs}
+    finished = [_finished_key(job) for job in status.jobs if job.state.finished]
+    has_all_unfinished = len(status.jobs) - len(finished) < MAX_UNFINISHED
+    oldest = min(finished) if len(finished) >= MAX_FINISHED else None
+
+    def is_there(job: Job) -> bool:
+        if job.state.finished:
+            return oldest is not None and _finished_key(job) < oldest
+        return not has_all_unfinished
+
+    models = {model.id for model in status.models}
+    devices = {worker.device for worker in status.workers}
+    return replace(
+        state,
+        jobs={id: job for id, job in state.jobs.items() if id in told or is_there(job)},
+        models={id: model for id, model in state.models.items() if id in models},
+        workers={id: worker for id, worker in state.workers.items() if id in devices},
+    )
 
 
 def _learned(state: State, objects: Iterable[Reply]) -> State:

@@ -22,6 +22,14 @@ from wantui.errors import CompileFailed
 
 ROUNDED_AS_WRITTEN: dict[str, Any] = {"emulate_precision_casts": True}
 """Otherwise what is fused is rounded once, at its end: further from the plain block, no faster."""
+_NOT_TAKEN = (
+    *("device kernel image is invalid", "no kernel image is available"),
+    *("PTX JIT compil", "provided PTX was compiled with an unsupported toolchain"),
+)
+"""What CUDA's driver says of a kernel that was made for another device or driver, as Triton raises
+it in a plain RuntimeError. Source: cudaError_enum in the driver's API, codes 200, 209, 218, 221,
+222.
+"""
 
 _compiler: Any = torch.compiler  # parts of it have no types
 
@@ -68,7 +76,9 @@ class Compiler:
         def run(*inputs: object) -> object:
             try:
                 return fast(*inputs)
-            except _failures() as error:
+            except Exception as error:
+                if not _is_compilers(error):
+                    raise
                 if (lack := _lack(error)) is not None:
                     raise lack from error
                 raise CompileFailed(f"a block could not be compiled: {_line(error)}") from error
@@ -91,12 +101,16 @@ class _Small(nn.Module):
         return numbers * 2 + 1
 
 
-def _failures() -> tuple[type[Exception], ...]:
-    """What torch raises where it cannot compile: no C compiler, no Triton, code it cannot trace, or
-    blocks that are too unlike for one function.
+def _is_compilers(error: Exception) -> bool:
+    """Whether it says that blocks cannot run compiled here: no C compiler, no Triton, code that
+    torch cannot trace, blocks too unlike for one function, or a kernel that this device does not
+    take, which is known at its first launch only.
     """
     dynamo: Any = torch._dynamo.exc  # noqa: SLF001 - its only name
-    return dynamo.TorchDynamoException, dynamo.FailOnRecompileLimitHit
+    if isinstance(error, dynamo.TorchDynamoException | dynamo.FailOnRecompileLimitHit):
+        return True
+    from_triton = type(error).__module__.partition(".")[0] == "triton"
+    return from_triton or any(words in str(error) for words in _NOT_TAKEN)
 
 
 def _lack(error: BaseException) -> Exception | None:

@@ -17,7 +17,8 @@ _ASKED_FOR = re.compile(
 )
 _UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _CPU_ALLOCATOR = "DefaultCPUAllocator"
-_CUDA_ERROR = "CUDA error"
+_LOST = ("CUDA error", "an illegal memory access was encountered", "unspecified launch failure")
+"""As torch says it, and, of a compiled block, Triton: in the driver's own words."""
 
 
 def typed(error: Exception, stage: Stage) -> WantuiError:
@@ -44,7 +45,7 @@ def ends_worker(error: Exception) -> bool:
     if isinstance(error, torch.OutOfMemoryError):
         return False
     return isinstance(error, torch.AcceleratorError) or (
-        isinstance(error, RuntimeError) and _CUDA_ERROR in str(error)
+        isinstance(error, RuntimeError) and any(words in str(error) for words in _LOST)
     )
 
 

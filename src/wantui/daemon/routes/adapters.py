@@ -73,7 +73,7 @@ async def check(
 @router.post("/pull", status_code=202, response_model=Download)
 async def pull(request: AdapterPullRequest, parts: PartsOf) -> Response:
     """From the hub, proven and then checked; joins a download of the same file."""
-    return answer(await parts.adapter_pulls.ask(request), 202)
+    return answer(await parts.fetching.adapters.ask(request), 202)
 
 
 @router.get("/{adapter_id}", response_model=Adapter)

@@ -32,8 +32,9 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz")
 async def readyz(parts: PartsOf) -> dict[str, str]:
-    """Answers if jobs can be accepted: the queue's database was written to for this."""
-    await be_ready(parts.jobs, parts.scheduler)
+    """Answers if jobs can be accepted and get on: the queue's database was written to for this."""
+    patience_s = parts.settings.worker.heartbeat_timeout_s
+    await be_ready(parts.jobs, parts.scheduler, parts.lanes, patience_s)
     return {"status": "ready"}
 
 

@@ -38,4 +38,4 @@ async def resume(download_id: DownloadId, parts: PartsOf) -> Response:
 @router.post("/downloads/{download_id}/cancel", response_model=Download)
 async def cancel(download_id: DownloadId, parts: PartsOf) -> Response:
     """Files that are not whole are removed."""
-    return answer(await parts.cancel_download(download_id))
+    return answer(await parts.fetching.cancel(download_id))

@@ -17,6 +17,7 @@ from wantui.api.job import Job, JobRequest, Jobs, JobState
 from wantui.api.move import Move
 from wantui.api.provenance import Provenance
 from wantui.daemon.job_folder import JobFolder
+from wantui.daemon.permission import need_turn
 from wantui.daemon.routes.common import PartsOf, Peer, answer
 from wantui.daemon.terms import check_priority
 from wantui.errors import NoOutput
@@ -118,10 +119,10 @@ async def release(job_id: JobId, parts: PartsOf) -> Response:
 
 
 @router.post("/{job_id}/move", response_model=Job)
-async def move(job_id: JobId, request: Move, parts: PartsOf) -> Response:
+async def move(job_id: JobId, request: Move, parts: PartsOf, peer: Peer) -> Response:
     """Elsewhere in the queue; kept over restarts."""
     if request.priority is not None:
-        check_priority(request.priority)
+        need_turn(peer, check_priority(request.priority))
     return answer(parts.view(await parts.jobs.move(job_id, request)))
 
 

@@ -66,6 +66,7 @@ class AreaScreen(Screen[None]):
         if (session := self.wantui.session) is None or not self.is_mounted:
             return
         self.redraw_header()
+        self.query_one(KeyBar).remap(session.keys)
         self.set_class(session.state.stale, "-stale")
         self.draw(session)
 

@@ -11,6 +11,7 @@ from textual.timer import Timer
 from wantui.text import one_line
 from wantui.tui.actions import Action, of
 from wantui.tui.areas import Area
+from wantui.tui.keys import Keys
 from wantui.tui.tone import Tone, content
 from wantui.tui.widgets.quiet import Quiet
 
@@ -29,7 +30,14 @@ class KeyBar(Quiet):
     def __init__(self, area: Area) -> None:
         super().__init__()
         self._actions = [action for action in (*of(area), *of(None)) if action.footer]
+        self._keys = Keys()
         self._timer: Timer | None = None
+
+    def remap(self, keys: Keys) -> None:
+        """Show the user's keys in the place of those that actions come with."""
+        if keys is not self._keys:
+            self._keys = keys
+            self.on_resize()
 
     def on_mount(self) -> None:
         self._show_keys()
@@ -50,18 +58,17 @@ class KeyBar(Quiet):
         self._show_keys()
 
     def _show_keys(self) -> None:
-        self.show_content(keys_content(self._actions, self.size.width - 2))
+        self.show_content(keys_content(self._actions, self._keys, self.size.width - 2))
 
 
-def keys_content(actions: Sequence[Action], width: int) -> Content:
+def keys_content(actions: Sequence[Action], keys: Keys, width: int) -> Content:
     """As many keys as fit; the last two, help and palette, always do."""
-    shown = [_key(action) for action in actions]
+    shown = [_key(action, keys) for action in actions]
     while len(shown) > 3 and sum(len(key) + 2 for key in shown) - 2 > width:
         del shown[-4]
     return Content("  ").join(shown)
 
 
-def _key(action: Action) -> Content:
-    label = Content.assemble((action.shown_key, "bold $primary"), f" {action.word}")
-    key = action.keys.split(",")[0]
-    return label.stylize(Style.from_meta({"@click": f"app.press('{key}')"}))
+def _key(action: Action, keys: Keys) -> Content:
+    label = Content.assemble((keys.shown(action), "bold $primary"), f" {action.word}")
+    return label.stylize(Style.from_meta({"@click": f"app.press('{keys.of(action)[0]}')"}))

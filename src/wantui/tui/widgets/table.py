@@ -61,6 +61,7 @@ class Table(ScrollView, can_focus=True):
             background: $block-cursor-background; color: $block-cursor-foreground;
             text-style: $block-cursor-text-style;
         }
+        &:nocolor > .table--cursor { text-style: reverse; }
         & > .table--blurred { background: $surface; text-style: bold; }
         & > .table--plain { color: $foreground; }
         & > .table--muted { text-style: dim; }
