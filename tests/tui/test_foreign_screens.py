@@ -18,12 +18,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 from textual.app import App
+from textual.events import Paste
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
 
 from tests import made
-from tests.tui.screens import session_of, show, unconnected, until
+from tests.tui.conftest import Unconnected
+from tests.tui.screens import sees, session_of, show, unconnected, until
 from tests.tui.test_foreign_text import foreign, harmless
 from wantui.api.error import ErrorBody
 from wantui.client.machine import Gauge
@@ -44,17 +46,23 @@ from wantui.tui.widgets.field import Field
 from wantui.tui.widgets.finder import Finder
 from wantui.tui.widgets.gauges import Gauges
 from wantui.tui.widgets.header import Header
+from wantui.tui.widgets.job_list import JobList
+from wantui.tui.widgets.job_panel import JobPanel
 from wantui.tui.widgets.key_bar import KeyBar
 from wantui.tui.widgets.lines import Lines
+from wantui.tui.widgets.list_head import ListHead
 from wantui.tui.widgets.lora_picker import LoraPicker
 from wantui.tui.widgets.panel import Panel
 from wantui.tui.widgets.picture import Picture
 from wantui.tui.widgets.picture_finder import PictureFinder
 from wantui.tui.widgets.preset_finder import PresetFinder
+from wantui.tui.widgets.preview import Preview
 from wantui.tui.widgets.prompt_box import PromptBox
 from wantui.tui.widgets.prompt_finder import PromptFinder
+from wantui.tui.widgets.pulling import Pulling
 from wantui.tui.widgets.quiet import Quiet
 from wantui.tui.widgets.running import Running
+from wantui.tui.widgets.scroll import Scroll
 from wantui.tui.widgets.table import Column, Row, Table
 from wantui.tui.widgets.values import Values
 from wantui.tui.widgets.what_fits import WhatFits
@@ -89,6 +97,11 @@ def write_into(box: PromptBox, text: str) -> None:
     box.show_changed([text], text)
 
 
+def say_above(head: ListHead, text: str) -> None:
+    head.ask(text, text, text)
+    head.say([(text, Tone.MUTED)])
+
+
 def log_book(text: str) -> LogBook:
     book = LogBook()
     book.add(read_lines(f"{text}\nmessage={text!r}"))
@@ -115,6 +128,15 @@ SHOWN: dict[type[Widget], tuple[Made, Shown]] = {
     Header: (
         lambda _: Header(Area.QUEUE),
         lambda header, text: header.show([(text, Tone.BAD), (text, Tone.MUTED)]),
+    ),
+    JobPanel: (
+        lambda text: JobPanel(text, lambda: [(text, (text, Tone.PLAIN))], lambda _: None),
+        nothing,
+    ),
+    ListHead: (lambda _: ListHead(), say_above),
+    Pulling: (
+        lambda _: Pulling(),
+        lambda pulling, text: pulling.show(tainted(made.download(), text)),
     ),
     Lines: (lambda text: Lines(log_book(text)), lambda lines, _: lines.renew()),
     KeyBar: (lambda _: KeyBar(Area.QUEUE), lambda bar, text: bar.tell(text, Tone.WARN)),
@@ -153,6 +175,9 @@ SHOWN: dict[type[Widget], tuple[Made, Shown]] = {
 """How a widget is made with a text, and how it is told one."""
 ELSEWHERE: dict[type[Widget], str] = {
     Finder: "its kinds are shown one by one",
+    JobList: "the queue's, which is walked through",
+    Preview: "a picture, and words of ours",
+    Scroll: "holds what others show",
     Values: "the fields of the generate screen, which is walked through",
 }
 
@@ -232,6 +257,20 @@ def test_every_screen_only_shows_it(texts: list[str]) -> None:
                     await walk_through(pilot, text)
 
     asyncio.run(shown())
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("area", [Area.GENERATE, Area.LOGS])
+async def test_what_is_pasted_into_a_field_is_only_text(app_alone: Unconnected, area: Area) -> None:
+    async with app_alone((80, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        await show(pilot, made.busy(), area)
+        if area is Area.LOGS:
+            await pilot.press("slash")
+        app.post_message(Paste("a\x1b[31mred\x1b]0;title\x07 \x1f\x9b2Jcircle"))
+        await sees(pilot, "ared circle")
+        assert_only_shown(app)
 
 
 async def walk_through(pilot: Pilot[int], text: str) -> None:

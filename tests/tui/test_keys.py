@@ -14,11 +14,12 @@ from tests.tui.screens import session_of, show, text, until
 from wantui.api.error import ErrorBody
 from wantui.errors import ExitCode, SettingsInvalid
 from wantui.paths import Paths
-from wantui.tui.actions import ACTIONS, of
+from wantui.tui.actions import ACTIONS, MOVES, of
 from wantui.tui.app import WantuiApp
 from wantui.tui.areas import Area
 from wantui.tui.keys import Keys, keys_of
 from wantui.tui.state import Lost
+from wantui.tui.widgets.table import Table
 
 FILE = Path("/home/ada/wantui.toml")
 
@@ -30,7 +31,8 @@ def test_every_action_has_a_name_of_its_own() -> None:
 
 @pytest.mark.parametrize("area", Area)
 def test_no_two_actions_of_a_screen_come_with_the_same_key(area: Area) -> None:
-    keys = [key for action in (*of(area), *of(None)) for key in Keys().of(action)]
+    lists = () if area is Area.GENERATE else MOVES
+    keys = [key for action in (*of(area), *of(None), *lists) for key in Keys().of(action)]
     assert [key for key, count in Counter(keys).items() if count > 1] == []
 
 
@@ -65,7 +67,11 @@ async def test_a_key_of_ones_own_works_and_is_shown_wherever_keys_are(
     app_alone: Unconnected, tmp_path: Path
 ) -> None:
     (tmp_path / "config").mkdir()
-    settings = '[tui.keys]\n"queue.cancel" = "w,ctrl+w"\n"app.area.models" = "f12"\n'
+    settings = """[tui.keys]
+        "queue.cancel" = "w,ctrl+w"
+        "app.area.models" = "f12"
+        "list.next" = "f11"
+    """
     (tmp_path / "config" / "wantui.toml").write_text(settings, "utf-8")
     async with app_alone((120, 40)) as pilot:
         app = await queue_of(pilot)
@@ -77,6 +83,9 @@ async def test_a_key_of_ones_own_works_and_is_shown_wherever_keys_are(
             await pilot.press(key)
             await until(pilot, lambda: "Cancel job 9, which is running?" in text(app), key)
             await pilot.press("escape")
+        table = app.screen.query_one(Table)
+        await pilot.press("f11", "j", "f11")
+        assert table.cursor == 2
         await pilot.press("question_mark")
         await until(pilot, lambda: "w ^w        Cancel the job" in text(app), "the key in the help")
         await pilot.press("escape", "ctrl+p", *"queue: cancel")
@@ -85,6 +94,19 @@ async def test_a_key_of_ones_own_works_and_is_shown_wherever_keys_are(
         assert app.current_mode == Area.QUEUE
         await pilot.press("f12")
         await until(pilot, lambda: app.current_mode == Area.MODELS, "the models")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("area", Area)
+async def test_the_help_is_read_to_its_end_at_80_columns(
+    app_alone: Unconnected, area: Area
+) -> None:
+    async with app_alone((80, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        await show(pilot, made.busy(), area)
+        await pilot.press("f1", "end")
+        await until(pilot, lambda: "Leave; jobs go on" in text(app), "the end")
 
 
 @pytest.mark.anyio

@@ -23,12 +23,14 @@ class Action:
     area: Area | None = None
     """None: works everywhere."""
     footer: bool = True
+    room: str = "app"
+    """What its id begins with, where that is no area."""
 
     @property
     def id(self) -> str:
         """What `[tui.keys]` calls it: `queue.cancel`, `logs.source.daemon`."""
         name, _, argument = self.name.rstrip("')").partition("('")
-        return ".".join(part for part in (self.area or "app", name, argument) if part)
+        return ".".join(part for part in (self.area or self.room, name, argument) if part)
 
     @property
     def call(self) -> str:
@@ -135,6 +137,29 @@ ACTIONS: tuple[Action, ...] = (
     Action("command_palette", "ctrl+p,colon", "find", "Find any action by name"),
     Action("quit", "q,ctrl+q", "quit", "Leave; jobs go on", footer=True),
 )
+
+
+MOVES: tuple[Action, ...] = tuple(
+    Action(name, keys, "", sentence, room="list")
+    for name, keys, sentence in (
+        ("next", "down,j", "The next row"),
+        ("before", "up,k", "The row before"),
+        ("page", "pagedown,ctrl+f", "A page on"),
+        ("page_back", "pageup,ctrl+b", "A page back"),
+        ("first", "home,g", "The first row"),
+        ("last", "end,G", "The last row"),
+    )
+)
+"""What lists and long texts have in common; each widget says what it does for them."""
+
+
+def moves(**calls: str) -> list[BindingType]:
+    """A widget's keys, from a move's name to the action that Textual runs."""
+    return [
+        Binding(move.keys, calls[move.name], move.sentence, id=move.id, show=False)
+        for move in MOVES
+        if move.name in calls
+    ]
 
 
 def of(area: Area | None) -> Sequence[Action]:

@@ -11,13 +11,14 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from textual.app import App, SystemCommand
+from textual.events import Event, Paste
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.timer import Timer
 
 from wantui.errors import ExitCode, WantuiError
 from wantui.paths import Paths
-from wantui.text import nearest
+from wantui.text import clean, nearest
 from wantui.tui.actions import bindings, jumps
 from wantui.tui.areas import Area
 from wantui.tui.driver import TerminalDriver
@@ -124,6 +125,12 @@ class WantuiApp(App[int]):
         self.theme_changed_signal.subscribe(
             self, lambda theme: keep(self._paths, setting, theme.name)
         )
+
+    async def on_event(self, event: Event) -> None:
+        """What is pasted may be anything: fields show what is in them as it is."""
+        if isinstance(event, Paste):
+            event.text = clean(event.text)
+        await super().on_event(event)
 
     # --- state to screen ---
 

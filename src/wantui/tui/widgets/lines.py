@@ -13,6 +13,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from wantui.log_lines import Level
+from wantui.tui.actions import moves
 from wantui.tui.log_book import Line, LogBook
 from wantui.tui.tone import Tone
 
@@ -53,12 +54,14 @@ class Lines(ScrollView, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Next line", show=False),
-        Binding("up,k", "move(-1)", "Line before", show=False),
-        Binding("pagedown,ctrl+f", "page(1)", "Next page", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", "Page before", show=False),
-        Binding("home,g", "edge(False)", "First line", show=False),
-        Binding("end,G", "edge(True)", "Last line, and follow", show=False),
+        *moves(
+            next="move(1)",
+            before="move(-1)",
+            page="page(1)",
+            page_back="page(-1)",
+            first="edge(False)",
+            last="edge(True)",
+        ),
         Binding("right,l", "aside(1)", "To the right", show=False),
         Binding("left,h", "aside(-1)", "To the left", show=False),
     ]

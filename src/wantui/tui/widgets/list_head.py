@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Input
 
+from wantui.text import one_line
 from wantui.tui.tone import Said, Tone
 from wantui.tui.widgets.quiet import Quiet
 
@@ -53,9 +54,9 @@ class ListHead(Horizontal):
         """Have something typed, beginning with what was before."""
         self.add_class("-typed")
         self._label.say((f"{label} ", Tone.STRONG))
-        self._input.placeholder = hint
-        self._input.value = typed
-        self._input.cursor_position = len(typed)
+        self._input.placeholder = one_line(hint)
+        self._input.value = one_line(typed)
+        self._input.cursor_position = len(self._input.value)
         self._input.focus()
 
     def close(self) -> None:

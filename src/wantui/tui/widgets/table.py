@@ -10,7 +10,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -18,6 +18,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from wantui.text import one_line
+from wantui.tui.actions import moves
 from wantui.tui.tone import Said, Tone
 
 GAP = 2
@@ -75,14 +76,14 @@ class Table(ScrollView, can_focus=True):
         & > .table--strong { text-style: bold; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Next row", show=False),
-        Binding("up,k", "move(-1)", "Row before", show=False),
-        Binding("pagedown,ctrl+f", "page(1)", "Next page", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", "Page before", show=False),
-        Binding("home,g", "edge(False)", "First row", show=False),
-        Binding("end,G", "edge(True)", "Last row", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = moves(
+        next="move(1)",
+        before="move(-1)",
+        page="page(1)",
+        page_back="page(-1)",
+        first="edge(False)",
+        last="edge(True)",
+    )
 
     cursor: reactive[int] = reactive(0, repaint=False)
 
@@ -128,7 +129,7 @@ class Table(ScrollView, can_focus=True):
         before, chosen = self._rows, self.chosen
         self._rows = tuple(rows)
         if len(before) != len(rows):
-            self.virtual_size = Size(0, len(rows) + 1)
+            self._measure()
             self.refresh()
         else:
             for index, (old, new) in enumerate(zip(before, rows, strict=True)):
@@ -179,7 +180,7 @@ class Table(ScrollView, can_focus=True):
         self._repaint(self.cursor)
 
     def on_resize(self) -> None:
-        self.virtual_size = Size(0, len(self._rows) + 1)
+        self._measure()
         self._scroll_to_cursor()
 
     def render_line(self, y: int) -> Strip:
@@ -193,6 +194,10 @@ class Table(ScrollView, can_focus=True):
         if index >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         return self._line(index, width)
+
+    def _measure(self) -> None:
+        """The head, and below it the rows, or what is said where there are none."""
+        self.virtual_size = Size(0, max(len(self._rows), 1) + 1)
 
     def _within(self, cursor: int) -> int:
         return max(0, min(cursor, len(self._rows) - 1))
