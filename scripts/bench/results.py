@@ -28,6 +28,7 @@ SCRIPTS = (
     "verify",
     "inventory",
     "warm_generation",
+    "fidelity",
     "denoise_step",
     "checkpoint",
     "worker_start",

@@ -48,6 +48,24 @@ async def test_esc_and_a_digit_at_once_close_a_dialog(own_daemon: RunningDaemon)
         await terminal.sees(b"boats")
 
 
+async def test_keys_that_come_in_a_heap_go_where_they_were_meant(
+    own_daemon: RunningDaemon,
+) -> None:
+    own_daemon.call("POST", "/api/queue/pause")
+    with terminal_of(own_daemon) as terminal:
+        await terminal.sees("● connected".encode())
+        await terminal.sees("✓ fits".encode())
+        terminal.press(b"boats\tfog\t\t32x32\t5\t2")
+        await terminal.quiet()
+        terminal.press(b"\x13")
+        await terminal.sees(b"accepted")
+    async with own_daemon.client() as client:
+        (job,) = (await client.status()).jobs
+    params = job.params
+    assert (params.prompt, params.negative_prompt) == ("boats", "fog")
+    assert (params.width, params.height, params.frames, params.steps) == (32, 32, 5, 2)
+
+
 async def test_a_prompt_is_edited_with_the_editor_of_the_user(
     own_daemon: RunningDaemon, tmp_path: Path
 ) -> None:
