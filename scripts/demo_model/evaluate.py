@@ -11,7 +11,7 @@ import argparse
 import random
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +20,8 @@ import diffusers
 import pack
 import torch
 from captions import caption
-from clips import Clip
-from detect import Seen, look
+from clips import DIRECTIONS, Clip
+from detect import Directions, Seen, look
 from parts import Part
 from PIL import Image
 from torch import Tensor
@@ -61,16 +61,25 @@ class Scores:
         return "  ".join(f"{name} {share:.1%}" for name, share in self.shares.items())
 
 
-def from_text(pipeline: Part, count: int, guidance: float, seed: int = SEED) -> Scores:
+def from_text(
+    pipeline: Part,
+    count: int,
+    guidance: float,
+    seed: int = SEED,
+    *,
+    asked: Iterable[str] = DIRECTIONS,
+    seen: Directions = DIRECTIONS,
+) -> Scores:
+    """Of `count` prompts for the directions that are `asked`; `seen` are those that may be."""
     chance = random.Random(seed)
     hits: Counter[str] = Counter()
     for start in range(0, count, TOGETHER):
-        wanted = [Clip.draw(chance) for _ in range(min(TOGETHER, count - start))]
+        wanted = [Clip.draw(chance, asked) for _ in range(min(TOGETHER, count - start))]
         prompts = [caption(clip, chance) for clip in wanted]
         generators = [torch.Generator().manual_seed(seed + start + n) for n in range(len(wanted))]
         made = generate(pipeline, prompts, generators, guidance)
         for clip, frames in zip(wanted, made, strict=True):
-            hits += compare(clip, look(frames))
+            hits += compare(clip, look(frames, seen))
     return Scores(count, hits)
 
 

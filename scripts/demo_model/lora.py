@@ -29,12 +29,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 SEED = 4711
-RANK = 4
 RATE = 0.01
 LORAS = Path(__file__).parent / "loras"
 _ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
-_READING = tuple(f"attn2.{part}" for part in _ATTENTION)
-_EVERYTHING = (*_ATTENTION, "ffn.net.0.proj", "ffn.net.2")
+_LAYERS = (*_ATTENTION, "ffn.net.0.proj", "ffn.net.2")
 _CLIPS = 500
 _HALF_NEW = (*DIRECTIONS, *(len(DIRECTIONS) * tuple(NEW_DIRECTIONS)))
 _WAYS = 320
@@ -55,29 +53,31 @@ def fewer_steps(work: Path, model: Model, seed: int) -> Loss:
 
 
 class Subject(NamedTuple):
-    """What a LoRA teaches, and the layers that it is for."""
+    """What a LoRA teaches, and how it is made."""
 
     begin: Callable[[Path, Model, int], Loss]
     """Is given the demo before the LoRA has any effect."""
-    layers: tuple[str, ...]
+    rank: int
+    strength: float
+    """That it is written at, so that it is right at a strength of 1."""
 
 
 SUBJECTS = {
-    "diagonally": Subject(new_motion, _EVERYTHING),
-    "few-steps": Subject(fewer_steps, _EVERYTHING),
+    "diagonally": Subject(new_motion, rank=4, strength=1.4),
+    "few-steps": Subject(fewer_steps, rank=12, strength=1.0),
 }
 
 
 class Added(nn.Module):
     """The demo that ships, frozen, and a LoRA on it, which is all that is trained."""
 
-    def __init__(self, layers: tuple[str, ...]) -> None:
+    def __init__(self, rank: int) -> None:
         super().__init__()
         self.weights = nn.ParameterList()
         model = Model()
         model.load_state_dict(pack.unpack(pack.WEIGHTS)["transformer"])
         model.requires_grad_(requires_grad=False)
-        config = LoraConfig(r=RANK, lora_alpha=RANK, target_modules=list(layers))
+        config = LoraConfig(r=rank, lora_alpha=rank, target_modules=list(_LAYERS))
         model.transformer.add_adapter(config, adapter_name=_NAME)
         self.demo = (model,)  # in a tuple: no part of this module
         named = model.transformer.named_parameters()
@@ -89,7 +89,7 @@ class Added(nn.Module):
 def train(subject: Subject, work: Path, minutes: float) -> None:
     fast.make_linear_layers_fast()
     torch.manual_seed(SEED)
-    added = Added(subject.layers)
+    added = Added(subject.rank)
     model, *_ = added.demo
     course = Course(_NAME, work, added, minutes, RATE)
     loss = subject.begin(work, model, SEED + course.step)
@@ -100,11 +100,14 @@ def train(subject: Subject, work: Path, minutes: float) -> None:
 
 def write(subject: Subject, work: Path, path: Path) -> None:
     """As diffusers names its tensors, in half precision."""
-    added = Added(subject.layers)
+    added = Added(subject.rank)
     added.load_state_dict(averaged(work, _NAME))
     path.parent.mkdir(parents=True, exist_ok=True)
-    weights = zip(added.names, added.weights, strict=True)
-    save_file({name: weight.detach().half() for name, weight in weights}, path)
+    weights = {}
+    for name, weight in zip(added.names, added.weights, strict=True):
+        strength = subject.strength if ".lora_B." in name else 1.0
+        weights[name] = (weight.detach() * strength).half()
+    save_file(weights, path)
 
 
 def main() -> None:

@@ -70,7 +70,16 @@ async def test_any_prompt_and_any_preset_is_only_text(app_alone: Unconnected, na
         await show(pilot, made.busy(), Area.GENERATE)
         harmful = nasty.encode("utf-8", "ignore").decode() or "x"
         session_of(app).prompts.add(nasty)
-        session_of(app).presets.save("p", {"prompt": harmful, harmful: harmful, "model": harmful})
+        session_of(app).presets.save(
+            "p",
+            {
+                "prompt": harmful,
+                harmful: harmful,
+                "model": harmful,
+                "label": harmful,
+                "negative_prompt": harmful,
+            },
+        )
         for key in ("ctrl+r", "ctrl+t"):
             await found(pilot, key)
             assert all(harmless(line) for line in lines(app))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import made
 from wantui.api.lora import LoraExpert
 from wantui.errors import InvalidRequest, WantuiError, WeightsAbsent
 from wantui.tui import form
@@ -111,3 +113,19 @@ def test_a_refusal_is_shown_on_the_field_it_concerns(error: WantuiError, field: 
 def test_a_refusal_names_the_nearest_value_once() -> None:
     error = InvalidRequest.for_field("frames", "must be 4n+1", allowed="4n+1", nearest=17)
     assert form.refusal(error) == "must be 4n+1; allowed: 4n+1; nearest: 17"
+
+
+def test_what_cannot_be_is_told_before_it_is_sent(tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"x")
+    form.check({**EMPTY, "image": str(picture)}, made.model())
+    form.check({**EMPTY, "image": f"{form.UPLOADED}ab"}, made.model())
+    for typed, model, field in (
+        ({"image": str(picture)}, made.model(takes_image=False), "image"),
+        ({"image": str(tmp_path / "none.png")}, made.model(), "image"),
+        ({"seed": "x"}, made.model(), "seed"),
+        ({"count": "0"}, made.model(), "count"),
+    ):
+        with pytest.raises(InvalidRequest) as refused:
+            form.check({**EMPTY, **typed}, model)
+        assert form.concerns(refused.value) == field

@@ -354,11 +354,53 @@ async def test_a_picture_of_an_earlier_job_is_taken_again(
             await job_when(client, again.id, lambda job: job.state.finished)
 
 
-async def test_a_model_that_is_chosen_keeps_what_is_typed(daemon: RunningDaemon) -> None:
+async def test_a_model_that_is_chosen_keeps_what_is_typed_and_says_what_it_does_not_take(
+    daemon: RunningDaemon, tmp_path: Path
+) -> None:
+    picture = tmp_path / "red.png"
+    Image.new("RGB", (64, 64), "red").save(picture)
     async with watching(daemon) as (app, pilot):
         await sees(pilot, "demo  ● ")
-        put(app, frames="21", image="~/x.png")
+        put(app, frames="21", image=str(picture))
         app.screen.query_one(Select).value = "t2v-a14b"
         await sees(pilot, "weights absent")
-        assert (value(app, "frames"), value(app, "image")) == ("21", "~/x.png")
         await sees(pilot, "4,3")
+        await sees(pilot, "✗ t2v-a14b takes none")
+        assert (value(app, "frames"), value(app, "image")) == ("21", str(picture))
+        app.screen.query_one(Select).value = "demo"
+        await until(pilot, lambda: "takes none" not in text(app), "no refusal")
+        put(app, image=str(tmp_path / "none.png"))
+        await sees(pilot, "✗ there is no file")
+
+
+async def test_a_job_that_was_sent_is_seen_as_it_comes_along_where_there_is_room(
+    daemon: RunningDaemon,
+) -> None:
+    async with watching(daemon) as (app, pilot):
+        await pilot.resize_terminal(160, 50)
+        await sees(pilot, "demo  ● ")
+        await pilot.press(*"boats")
+        put(app, steps="100", frames="33")
+        await pilot.press("ctrl+s")
+        await sees(pilot, "accepted")
+        job_id = max(session_of(app).state.jobs)
+        await sees(pilot, f"job {job_id} as it comes along")
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "as it comes along" not in text(app), "no room for it")
+        async with daemon.client() as client:
+            await client.cancel(job_id)
+            await job_when(client, job_id, lambda job: job.state.finished)
+
+
+async def test_esc_in_the_list_of_models_closes_the_list_alone(daemon: RunningDaemon) -> None:
+    async with watching(daemon) as (app, pilot):
+        await sees(pilot, "demo  ● ")
+        select = app.screen.query_one(Select)
+        select.focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: select.expanded, "the list")
+        await pilot.press("escape")
+        await until(pilot, lambda: not select.expanded, "no list")
+        assert app.focused is select
+        await pilot.press("escape")
+        await until(pilot, lambda: app.focused is None, "the field left")

@@ -20,7 +20,8 @@ from tests.tui.snapshot import compare
 from tests.tui.test_wire import terminal_of
 from tests.tui.test_with_daemon import watching
 from wantui.api.hardware import Hardware, MemoryHolder
-from wantui.api.worker import Worker
+from wantui.api.worker import Worker, WorkerState
+from wantui.client.words import clock
 from wantui.daemon.watch import READ_EVERY_S
 from wantui.text import bytes_text
 from wantui.tui.app import WantuiApp
@@ -196,6 +197,20 @@ def test_who_holds_memory_of_many_gpus_is_told_the_largest_first() -> None:
         " and 1 more",
     ]
     assert "GPU 1 21.0 of 80.0 GB, 97% busy, 61 °C, 512 W" in said
+
+
+def test_a_worker_says_how_long_it_is_kept() -> None:
+    idle = made.worker(state=WorkerState.IDLE).model_copy(update={"job": None})
+    pinned = idle.model_copy(update={"pinned": True})
+    kept = idle.model_copy(update={"kept_until": made.NOW})
+    for worker, words in (
+        (made.worker(), "busy on CPU, holds demo, runs job 1"),
+        (pinned, "idle on CPU, holds demo, until it is unloaded"),
+        (kept, f"idle on CPU, holds demo, until {clock(made.NOW)}"),
+    ):
+        assert f"worker {words}" in _said(made.hardware(), short=True, workers=(worker,)).split(
+            "\n"
+        )
 
 
 @anyio

@@ -50,12 +50,12 @@ async def test_levels_and_words_are_filtered_by_and_both_are_shown(tmp_path: Pat
         async with watching(daemon) as (app, pilot):
             await at_worker_log(pilot, daemon, 40)
             await pilot.press("v", "v")
-            await sees(pilot, "20 of 40 lines  warning and worse")
+            await sees(pilot, "20 of 40 lines  warning+")
             assert "DEBUG" not in text(app)
             await pilot.press("slash", *"number 3")
-            await sees(pilot, "7 of 40 lines  warning and worse  with “number 3”")
+            await sees(pilot, "7 of 40 lines  warning+  following")
             await pilot.press("enter", "v", "v")
-            await sees(pilot, "11 of 40 lines  with “number 3”")
+            await sees(pilot, "11 of 40 lines  following")
             await pilot.press("slash", "escape")
             await sees(pilot, "worker log  40 lines  following")
 

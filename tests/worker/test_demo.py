@@ -5,45 +5,28 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from tests.worker.drawn import SCRIPTS, Clip, frames_of, look, render
-from tests.worker.orders import Desk, Tiny, environment
+from tests.worker.drawn import RECIPE, SCRIPTS, Clip, Demo, frames_of, look, render
+from tests.worker.orders import Desk, environment
 from tests.worker.process import WorkerProcess
-from wantui.api.job import JobRequest, Params
 from wantui.api.plan import DType, Residency
-from wantui.catalog.catalog import DEMO, Catalog
-from wantui.catalog.resolve import resolve
-from wantui.paths import demo_reference, demo_weights, shipped_config
-from wantui.pipe.messages import ModelFiles
+from wantui.paths import demo_reference, demo_weights
 from wantui.store.published import SUMS
 from wantui.worker import engine
 from wantui.worker.load import LoadKey, load
 from wantui.worker.stop import StopFlag
 
 MAX_BYTES = 12 << 20
-RECIPE = Catalog.load(shipped_config()).model(DEMO)
-
-
-class _Demo(Tiny):
-    @property
-    def files(self) -> ModelFiles:
-        changes = {"model": DEMO, "text_tokens": RECIPE.limits.text_tokens}
-        return super().files.model_copy(update=changes)
-
-    def params(self, **changes: Any) -> Params:
-        request = JobRequest(prompt="a red cat walks on the beach at sunset", seed=3)
-        return resolve(RECIPE, request, None).model_copy(update=changes)
 
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Desk:
-    return Desk(tmp_path, _Demo("ti2v", demo_weights()))
+    return Desk(tmp_path, Demo())
 
 
 def _content(folder: Path) -> dict[str, bytes]:
@@ -83,9 +66,16 @@ def test_it_goes_on_from_the_picture_that_it_is_given(
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_it_keeps_the_targets_over_two_hundred_prompts() -> None:
+@pytest.mark.parametrize(
+    ("script", "clips"),
+    [
+        pytest.param("evaluate.py", 200, id="alone"),
+        pytest.param("evaluate_lora.py", 40, id="with-a-motion-that-a-lora-adds"),
+    ],
+)
+def test_it_keeps_its_targets_over_many_prompts(script: str, clips: int) -> None:
     done = subprocess.run(
-        [sys.executable, SCRIPTS / "evaluate.py", "--clips", "200", "--check"],
+        [sys.executable, SCRIPTS / script, "--clips", str(clips), "--check"],
         env=environment(),
         stdout=subprocess.PIPE,
         text=True,

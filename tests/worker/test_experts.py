@@ -11,22 +11,33 @@ from typing import Any
 
 import pytest
 
-from tests.worker.drawn import BOUNDARY, GUIDANCE, GUIDANCE_LOW, asked, right, write_experts
-from tests.worker.orders import Desk, Tiny
+from tests.worker.drawn import (
+    BOUNDARY,
+    GUIDANCE,
+    GUIDANCE_LOW,
+    LORAS,
+    NEW_DIRECTIONS,
+    RECIPE,
+    asked,
+    right,
+    write_experts,
+)
+from tests.worker.orders import Desk, Tiny, lora_file
 from tests.worker.process import WorkerProcess
 from wantui.api.job import JobRequest, Params
+from wantui.api.lora import LoraExpert
 from wantui.api.plan import Residency
-from wantui.catalog.catalog import DEMO, Catalog
 from wantui.catalog.resolve import resolve
-from wantui.paths import shipped_config
-from wantui.pipe.messages import ModelFiles
+from wantui.pipe.messages import LoraFile, ModelFiles
 
-RECIPE = Catalog.load(shipped_config()).model(DEMO)
 OFFICIAL = {"boundary": BOUNDARY, "guidance": GUIDANCE, "guidance_low": GUIDANCE_LOW}
 ASKED = asked(seed=61, count=6)
 MOST = 3 * len(ASKED)
 """What can be right: three things a clip."""
 STEPS = 12
+LORA = LORAS / "diagonally.safetensors"
+"""A motion that the demo does not know, nor its experts."""
+MOVED = asked(seed=62, count=6, directions=NEW_DIRECTIONS)
 
 
 class _Experts(Tiny):
@@ -109,3 +120,46 @@ def test_taking_turns_in_blocks_that_stream_they_draw_the_same_frames(
     assert made[0] == made[1]
     clip, _ = ASKED[0]
     assert right(clip, experts.next().output) == {"colour", "shape", "direction"}
+
+
+def _moved(worker: WorkerProcess, desk: Desk, *loras: LoraFile) -> int:
+    """How many clips move as none does without the LoRA, of those that are asked to."""
+    found = 0
+    for seed, (clip, prompt) in enumerate(MOVED):
+        desk = desk.next()
+        worker.complete(desk.order(prompt=prompt, seed=seed, loras=loras))
+        found += "direction" in right(clip, desk.output)
+    return found
+
+
+@pytest.mark.slow
+def test_a_lora_at_the_high_noise_expert_decides_where_things_move(
+    worker: WorkerProcess, experts: Desk
+) -> None:
+    assert _moved(worker, experts) == 0
+    assert _moved(worker, experts, lora_file(LORA, expert=LoraExpert.HIGH)) >= len(MOVED) - 2
+    assert _moved(worker, experts, lora_file(LORA, expert=LoraExpert.BOTH)) >= len(MOVED) - 1
+
+
+@pytest.mark.slow
+def test_at_the_low_noise_expert_alone_it_comes_too_late(
+    worker: WorkerProcess, experts: Desk
+) -> None:
+    assert _moved(worker, experts, lora_file(LORA, expert=LoraExpert.LOW)) <= 2
+
+
+def test_after_a_lora_at_any_expert_the_next_clip_is_as_if_there_had_been_none(
+    worker: WorkerProcess, experts: Desk
+) -> None:
+    _, prompt = MOVED[0]
+
+    def frames(*loras: LoraFile) -> str:
+        order = experts.order(prompt=prompt, steps=4, loras=loras)
+        return worker.complete(order).output.frames_sha256
+
+    plain = frames()
+    changed = set()
+    for expert in LoraExpert:
+        changed.add(frames(lora_file(LORA, expert=expert)))
+        assert frames() == plain
+    assert len(changed | {plain}) == 1 + len(LoraExpert)

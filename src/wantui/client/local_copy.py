@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 
 from wantui.api.job import Job, Output
@@ -17,7 +19,7 @@ class LocalCopies:
     """Clips that were fetched, in a folder of nobody else's that goes when this process ends."""
 
     def __init__(self) -> None:
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
 
     async def here(self, job: Job) -> Path | None:
         """The file, where it is on this machine or was fetched; None where it must be fetched.
@@ -40,15 +42,17 @@ class LocalCopies:
         return path
 
     def _place(self, job: Job) -> Path:
-        """Raises InvalidRequest where there is no room for temporary files."""
-        try:
-            self._folder = self._folder or tempfile.TemporaryDirectory(prefix="wantui-")
-        except OSError as error:
-            raise InvalidRequest(
-                f"there is no place for a temporary file: {error.strerror}",
-                hint="set TMPDIR to a folder that can be written to",
-            ) from error
-        return Path(self._folder.name, f"wantui-{job.id}.mp4")
+        """Raises InvalidRequest where there is no place for temporary files."""
+        if self._folder is None:
+            try:
+                self._folder = Path(tempfile.mkdtemp(prefix="wantui-"))
+            except OSError as error:
+                raise InvalidRequest(
+                    f"there is no place for a temporary file: {error.strerror}",
+                    hint="set TMPDIR to a folder that can be written to",
+                ) from error
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        return self._folder / f"wantui-{job.id}.mp4"
 
 
 def _is(path: Path, output: Output) -> bool:

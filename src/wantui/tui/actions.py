@@ -25,6 +25,8 @@ class Action:
     footer: bool = True
     room: str = "app"
     """What its id begins with, where that is no area."""
+    at_once: bool = False
+    """Before whatever has the focus sees the key: what is typed next goes elsewhere."""
 
     @property
     def id(self) -> str:
@@ -63,7 +65,11 @@ _AREAS = tuple(
 ACTIONS: tuple[Action, ...] = (
     Action("submit", "ctrl+s,f5,ctrl+enter", "generate", "Submit this request", Area.GENERATE),
     Action("presets", "ctrl+t,f8", "presets", "Fill in, save or remove a preset", Area.GENERATE),
-    Action("leave", "escape", "leave", "Leave the field, so 1-6 and ? work", Area.GENERATE),
+    Action(
+        *("leave", "escape", "leave", "Leave the field, so 1-6 and ? work"),
+        area=Area.GENERATE,
+        at_once=True,
+    ),
     Action("prompts", "ctrl+r,f9", "earlier", "Find a prompt that was sent before", Area.GENERATE),
     Action("clear", "ctrl+l", "reset", "Set every field back to the default", Area.GENERATE),
     Action("loras", "ctrl+o,f6", "LoRAs", "Choose LoRAs that the daemon keeps", Area.GENERATE),
@@ -169,7 +175,21 @@ def of(area: Area | None) -> Sequence[Action]:
 
 def bindings(area: Area | None) -> list[BindingType]:
     """As Textual's key bindings, remappable by id."""
-    return [Binding(action.keys, action.name, action.sentence, id=action.id) for action in of(area)]
+    return [
+        Binding(action.keys, action.name, action.sentence, id=action.id, priority=action.at_once)
+        for action in of(area)
+    ]
+
+
+def steps() -> list[BindingType]:
+    """To the next field and back. At once: keys come in heaps over a slow line, and what is typed
+    after a tab is for the next field.
+    """
+    return [
+        Binding("tab", "app.focus_next", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
+        Binding("enter", "go_on", show=False, priority=True),
+    ]
 
 
 def jumps() -> list[BindingType]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from wantui.api.batch import MAX_BATCH
 from wantui.api.estimate import PlanRequest
 from wantui.api.job import JobRequest
+from wantui.api.model import ModelStatus
+from wantui.client.picture import check_picture
 from wantui.errors import (
     EngineMissing,
     InvalidImage,
@@ -80,6 +83,21 @@ def swept(request: JobRequest, count: int) -> tuple[JobRequest, ...]:
         return (request,) * count
     seeds = range(request.seed, request.seed + count)
     return tuple(request.model_copy(update={"seed": seed}) for seed in seeds)
+
+
+def check(values: Mapping[str, str], model: ModelStatus) -> None:
+    """See that what is typed can be read, and that the model takes the picture that is named.
+
+    Raises InvalidRequest, or InvalidImage for a picture that is not there. What else is allowed the
+    daemon knows.
+    """
+    request_of(values, None)
+    count_of(values)
+    image = values[IMAGE]
+    if image and not model.takes_image:
+        raise InvalidRequest.for_field(IMAGE, f"{model.id} takes none", allowed="nothing")
+    if image and not image.startswith(UPLOADED):
+        check_picture(Path(image))
 
 
 def plan_request_of(values: Mapping[str, str]) -> PlanRequest:

@@ -167,8 +167,13 @@ class Session:
         return jobs
 
     async def plan(self, values: dict[str, str]) -> Sequence[Line] | Refusal:
-        """What is typed, as the daemon would load it now: lines, of which the first says most."""
+        """What is typed, as the daemon would load it now: lines, of which the first says most.
+
+        Or why it would be refused, before it is sent.
+        """
         try:
+            if (model := self.state.models.get(values[form.MODEL])) is not None:
+                await asyncio.to_thread(form.check, values, model)
             request = form.plan_request_of(values)
             return plan_lines(await self.bridge.call(lambda client: client.plan(request)))
         except DaemonUnreachable:

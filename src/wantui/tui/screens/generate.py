@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from textual import events, on
-from textual.app import ComposeResult, SuspendNotSupported
+from textual.app import ComposeResult
 from textual.timer import Timer
-from textual.widgets import TextArea
+from textual.widgets import Input, Select, TextArea
 
-from wantui.errors import WantuiError
 from wantui.text import one_line
-from wantui.tui.actions import bindings
+from wantui.tui.actions import bindings, steps
 from wantui.tui.areas import Area
 from wantui.tui.dial import changed
 from wantui.tui.latest import run_latest
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 BAR_WIDTH = 12
 PLAN_AFTER_S = 0.3
 """How long nothing is typed before a plan is asked for."""
-PLANNED = ("model", "size", "frames", "steps", "guidance", "quality", "loras")
-"""Fields that a plan depends on."""
 COUNTED = ("negative_prompt", *(name for row in ROWS for name in row))
 """Fields of which is told how many say something else than the model's default."""
 
@@ -42,7 +39,7 @@ class GenerateScreen(AreaScreen):
     """The first screen: it is drawn before anything of the API is imported."""
 
     AREA = Area.GENERATE
-    BINDINGS = bindings(Area.GENERATE)
+    BINDINGS = [*bindings(Area.GENERATE), *steps()]  # noqa: RUF012 - as Textual
     AUTO_FOCUS = "#prompt"
 
     def __init__(self) -> None:
@@ -106,6 +103,19 @@ class GenerateScreen(AreaScreen):
         """How what was sent last is doing."""
         if self._sent:
             self._values.show_latest(joined(session.jobs_line(self._sent, BAR_WIDTH)))
+            self._draw_preview(session)
+
+    def _draw_preview(self, session: Session) -> None:
+        """Below the words, where there is the room, and the line for it."""
+        from wantui.tui.widgets.preview import Preview  # noqa: PLC0415 - it knows the API
+
+        running = next((job for job in session.state.running if job.id in self._sent), None)
+        seen = running if self._roomy and not session.low_bandwidth else None
+        if seen is not None and not self.query(Preview):
+            self._words.mount(Preview())
+        else:
+            for preview in self.query(Preview):
+                preview.follow(seen, session.preview)
 
     def _key(self, action: str) -> str:
         """Of an action of this area, as it is written."""
@@ -140,12 +150,16 @@ class GenerateScreen(AreaScreen):
 
     def _show_plan(self) -> None:
         """As much of it as there is the room for."""
-        roomy = self.has_class("-wide") and self.has_class("-high")
-        self._values.show_plan(self._planned if roomy else self._planned[:PLAN_LINES])
+        self._values.show_plan(self._planned if self._roomy else self._planned[:PLAN_LINES])
+
+    @property
+    def _roomy(self) -> bool:
+        return self.has_class("-wide") and self.has_class("-high")
 
     def on_resize(self) -> None:
         if self._values.complete:
             self.call_after_refresh(self._show_plan)
+            self.call_after_refresh(self.redraw)
 
     def _show_unplanned(self, refusal: Refusal) -> None:
         """On the field that it is about, before it is sent; else where the plan would be."""
@@ -319,20 +333,22 @@ class GenerateScreen(AreaScreen):
         self._words.area.put(self._recall.text)
 
     def action_editor(self) -> None:
-        """Edit the prompt, or the negative one where the cursor is in that, with $EDITOR."""
-        from wantui.tui.editor import edited, editor_command  # noqa: PLC0415 - when it is wanted
+        """Of the prompt, or of the negative one where the cursor is in that."""
+        from wantui.tui.choosing import edit  # noqa: PLC0415 - when it is wanted
 
         area = self.focused if isinstance(self.focused, WordsArea) else self._words.area
-        try:
-            command = editor_command()
-            with self.app.suspend():
-                text = edited(area.text, command)
-        except (WantuiError, SuspendNotSupported) as error:
-            hint = getattr(error, "hint", "")
-            self.tell(f"✗ {error}; {hint}" if hint else f"✗ {error}", Tone.BAD)
-        else:
-            area.put(text)
-            area.focus()
+        self.wantui.work(edit(self.app, area))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Esc in a list that is open closes that, and no more; enter goes on from a line alone."""
+        if action == "leave" and any(select.expanded for select in self.query(Select)):
+            return False
+        if action == "go_on" and not isinstance(self.focused, Input):
+            return False
+        return super().check_action(action, parameters)
+
+    def action_go_on(self) -> None:
+        self.focus_next()
 
     def action_leave(self) -> None:
         self.set_focus(None)
@@ -348,8 +364,7 @@ class GenerateScreen(AreaScreen):
 
     @on(Values.Edited)
     def value_changed(self, event: Values.Edited) -> None:
-        if event.field in PLANNED:
-            self._plan_soon()
+        self._plan_soon()
         if event.field in ("quality", "model"):
             self.redraw()
         self._draw_counts()

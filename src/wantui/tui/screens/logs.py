@@ -78,7 +78,7 @@ class LogsScreen(AreaScreen):
 
     @on(Lines.Moved)
     def _draw_head(self) -> None:
-        """What is shown of which log; what enter does comes last."""
+        """What is shown of which log, and what a key does; the text is in the field beside it."""
         self.query_one("#log-name", Quiet).say(*joined(self._head()))
 
     def _head(self) -> list[Said]:
@@ -90,9 +90,7 @@ class LogsScreen(AreaScreen):
             (f"{len(book.shown)} of {count}" if book.filtered else count, Tone.MUTED),
         ]
         if book.least is not Level.DEBUG:
-            parts.append((f"{book.least} and worse", Tone.WARN))
-        if book.phrase:
-            parts.append((f"with “{book.phrase}”", Tone.WARN))
+            parts.append((f"{book.least}+", Tone.WARN))
         line = self._log.chosen
         if self._log.follows:
             parts.append(("following", Tone.MUTED))
