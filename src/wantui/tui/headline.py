@@ -32,6 +32,8 @@ def headline(state: State, now: float, start_key: str = "S") -> Iterator[Said]:
         yield f"! {NO_ROOM}", Tone.BAD
     if state.hello and not state.hello.engine_installed:
         yield "! engine not installed", Tone.WARN
+    if state.link.error is not None:  # last: it is what a narrow terminal can do without
+        yield one_line(state.link.error.message, 120), Tone.MUTED
 
 
 def retrying(link: Link) -> bool:
@@ -46,12 +48,10 @@ def _link(link: Link, now: float, start_key: str) -> Iterator[Said]:
         yield "◌ connecting", Tone.WARN
     elif link.error.code == VersionMismatch.code:
         yield "✗ versions differ", Tone.BAD
-        yield one_line(link.error.hint), Tone.STRONG  # before what a narrow terminal cuts off
-        yield one_line(link.error.message), Tone.MUTED
+        yield one_line(link.error.hint), Tone.STRONG
     else:
         yield f"✗ disconnected, {_retry(link, now)}", Tone.BAD
         yield f"{start_key} starts it", Tone.STRONG
-        yield one_line(link.error.message, 120), Tone.MUTED
 
 
 def _other_version(state: State) -> Iterator[Said]:
