@@ -23,6 +23,7 @@ SCRIPTS = (
     "kill",
     "cli_ls",
     "tui",
+    "tui_log",
     "pull",
     "verify",
     "inventory",

@@ -15,8 +15,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from row import RunningDaemon, median, row, running_daemon
+from tests import made
+
+from wantui.api.job import JobState
+from wantui.paths import Paths
+from wantui.tui import cache
 
 RUNS = 7
 PATIENCE_S = 30.0
@@ -31,11 +37,27 @@ class Bare(App):
         yield Static("What should be seen?")
 Bare().run()
 """
+MANY_JOBS, FEW_JOBS = 10_000, 50
+KEYS = {"a row down": b"j", "to the end and back": b"Gg"}
+PRESSES = 31
+PAUSE_S = 0.1
 LONG_JOB = {"prompt": "long", "model": "demo", "size": "256x256", "frames": 33, "steps": 100}
 
 
+SIZES = ((80, 24), (120, 40))
+OVER_SSH = {"SSH_CONNECTION": "10.0.0.2 50000 10.0.0.1 22"}
+"""For a client that takes its line for a slow one."""
+
+
+class Drawn(NamedTuple):
+    """What a key costs: until something is drawn, and all that is."""
+
+    seconds: float
+    bytes: float
+
+
 class Terminal:
-    """80x24, and all that was drawn on it."""
+    """What runs in a terminal, and all that was drawn on it."""
 
     def __init__(self, master: int) -> None:
         self._master = master
@@ -64,9 +86,12 @@ class Terminal:
 
 
 @contextmanager
-def in_terminal(command: tuple[str, ...], environment: Mapping[str, str]) -> Iterator[Terminal]:
+def in_terminal(
+    command: tuple[str, ...], environment: Mapping[str, str], size: tuple[int, int] = SIZES[0]
+) -> Iterator[Terminal]:
+    """`size` is columns and lines."""
     master, side = pty.openpty()
-    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("4H", size[1], size[0], 0, 0))
     process = subprocess.Popen(
         command,
         env={**environment, "TERM": "xterm-256color"},
@@ -106,8 +131,12 @@ def measure_first_content(daemon: RunningDaemon) -> None:
     )
 
 
-def measure_wire(daemon: RunningDaemon) -> None:
-    with in_terminal(WANTUI, daemon.environment) as terminal:
+def measure_wire(
+    daemon: RunningDaemon, size: tuple[int, int], more: Mapping[str, str], what: str
+) -> None:
+    """Bytes of an idle queue, then of one in which a job denoises."""
+    where = f"{size[0]}x{size[1]}{what}"
+    with in_terminal(WANTUI, {**daemon.environment, **more}, size) as terminal:
         terminal.until("● connected".encode())
         terminal.type(b"\x1b")  # out of the prompt, to the queue
         terminal.until(b"1-6 areas")
@@ -120,20 +149,74 @@ def measure_wire(daemon: RunningDaemon) -> None:
         while stage_of(daemon, job) != "denoise":
             terminal.watch(0.2)
         running = terminal.watch(WATCHED_S)
-    row(f"TUI bytes in {WATCHED_S:g} s idle, 80x24", str(idle), "-", "-", "0")
+        daemon.call("POST", f"/api/jobs/{job}/cancel").raise_for_status()
+        while not daemon.call("GET", f"/api/jobs/{job}").json()["finished_at"]:
+            terminal.watch(0.2)
+    row(f"TUI bytes in {WATCHED_S:g} s idle, {where}", str(idle), "-", "-", "0")
     kib = running / WATCHED_S / 1024
-    row("TUI bytes on the wire, a job running, 80x24", f"{kib:.2f} KiB/s", "-", "-", "< 2 KiB/s")
+    row(f"TUI bytes on the wire, a job running, {where}", f"{kib:.2f} KiB/s", "-", "-", "< 2 KiB/s")
+
+
+def measure_list() -> None:
+    """Keys in the queue's list: of as many jobs as a machine has seen, and of a screenful."""
+    many, few = scrolled(MANY_JOBS), scrolled(FEW_JOBS)
+    for name, drawn, reference in zip(KEYS, many, few, strict=True):
+        row(
+            f"TUI: {name} in a list of {MANY_JOBS:,} jobs vs {FEW_JOBS}, 80x24",
+            f"{1000 * drawn.seconds:.0f} ms, {drawn.bytes} B",
+            f"{1000 * reference.seconds:.0f} ms, {reference.bytes} B",
+            f"{drawn.seconds / reference.seconds:.2f}x",
+            "-",
+        )
+
+
+def scrolled(count: int) -> list[Drawn]:
+    """What each of `KEYS` costs in a list of so many jobs, which the app has from its cache."""
+    with tempfile.TemporaryDirectory() as home:
+        environment = {**os.environ, "WANTUI_HOME": home, "WANTUI_HOST": f"unix://{home}/nobody"}
+        environment.pop("NO_COLOR", None)
+        paths = Paths.from_environment(environment)
+        jobs = (
+            made.job(id, JobState.CANCELLED, finished_at=made.NOW) for id in range(1, count + 1)
+        )
+        hello = made.hello(socket=f"{home}/nobody")
+        cache.save(paths, made.status(*jobs).model_copy(update={"hello": hello}))
+        with in_terminal(WANTUI, environment) as terminal:
+            terminal.until(b"as last seen")
+            terminal.type(b"\x1b")
+            terminal.until(b"1-6 areas")
+            terminal.type(b"2")
+            terminal.until(b"prompt of job")
+            return [pressed(terminal, keys) for keys in KEYS.values()]
+
+
+def pressed(terminal: Terminal, keys: bytes) -> Drawn:
+    """Press them in turn, `PRESSES` times in all, each once the last was drawn."""
+    taken: list[Drawn] = []
+    for at in range(PRESSES):
+        terminal.watch(PAUSE_S)
+        began = time.perf_counter()
+        terminal.type(keys[at % len(keys) :][:1])
+        drawn = terminal.watch(1.0, once=True)
+        seconds = time.perf_counter() - began
+        taken.append(Drawn(seconds, drawn + terminal.watch(PAUSE_S)))
+    return Drawn(median([d.seconds for d in taken]), int(median([d.bytes for d in taken])))
 
 
 def stage_of(daemon: RunningDaemon, job: int) -> str:
-    progress = daemon.call("GET", f"/api/jobs/{job}").raise_for_status().json()["progress"]
-    return str(progress["stage"]) if progress else ""
+    """Empty before and after it runs."""
+    told = daemon.call("GET", f"/api/jobs/{job}").raise_for_status().json()
+    running = told["state"] == "running" and told["progress"]
+    return str(told["progress"]["stage"]) if running else ""
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as home, running_daemon(Path(home)) as daemon:
         measure_first_content(daemon)
-        measure_wire(daemon)
+        for size in SIZES:
+            measure_wire(daemon, size, {}, "")
+            measure_wire(daemon, size, OVER_SSH, ", slow line")
+    measure_list()
 
 
 if __name__ == "__main__":

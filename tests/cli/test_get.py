@@ -38,6 +38,9 @@ def test_frames_and_thumbnail_come_over_the_socket(
     wantui(environment, "get", str(job["id"]), "--thumbnail", "-o", str(target))
     with Image.open(target) as thumbnail:
         assert thumbnail.size == (256, 256)
+    wantui(environment, "get", str(job["id"]), "--proxy", "-o", str(target), "--force")
+    with Image.open(target) as proxy:
+        assert getattr(proxy, "n_frames", 1) > 1
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from wantui.settings import load_settings
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    return environment_for(tmp_path, '[tui]\ntheme = "ansi \\u007f \\"quoted\\""\n')
+    keys = '[tui.keys]\n"queue.cancel" = "x"\n'
+    return environment_for(tmp_path, f'[tui]\ntheme = "ansi \\u007f \\"quoted\\""\n{keys}')
 
 
 def test_the_toml_printed_is_the_settings_in_force(environment: dict[str, str]) -> None:

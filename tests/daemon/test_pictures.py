@@ -79,6 +79,10 @@ async def test_a_finished_job_has_a_thumbnail_and_the_frames_it_was_to_keep(
         assert gone.value.message == f"job {done.id} has no preview: it is completed"
         with Image.open(io.BytesIO(await whole(client.thumbnail(done.id)))) as thumbnail:
             assert thumbnail.size == (256, 256)
+        with Image.open(io.BytesIO(await whole(client.proxy(done.id)))) as proxy:
+            assert (proxy.format, proxy.size) == ("WEBP", (32, 32))
+            assert getattr(proxy, "n_frames", 1) == done.output.frames
+        assert Path(done.output.proxy or "") == daemon.paths.job(done.id) / "proxy.webp"
         digest = hashlib.sha256()
         for number in range(1, done.output.frames + 1):
             with Image.open(io.BytesIO(await whole(client.frame(done.id, number)))) as frame:
@@ -92,13 +96,22 @@ async def test_a_finished_job_has_a_thumbnail_and_the_frames_it_was_to_keep(
 async def test_a_job_that_kept_no_frames_says_how_to(daemon: RunningDaemon) -> None:
     async with daemon.client() as client:
         accepted = await client.submit(tiny(hold=True))
-        for pieces in (client.preview(accepted.id), client.thumbnail(accepted.id)):
+        for picture in (client.preview, client.thumbnail, client.proxy):
+            pieces = picture(accepted.id)
             with pytest.raises(NoPicture):
                 await whole(pieces)
         with pytest.raises(NoPicture) as caught:
             await whole(client.frame(accepted.id, 1))
         assert caught.value.hint == "frames are kept by: generate --png"
         await client.cancel(accepted.id)
+
+
+async def test_a_clip_of_an_older_wantui_says_that_it_has_no_proxy(daemon: RunningDaemon) -> None:
+    async with daemon.client() as client:
+        done = await job_when(client, (await client.submit(tiny())).id, finished)
+        (daemon.paths.job(done.id) / "proxy.webp").unlink()
+        with pytest.raises(NoPicture, match="it was made before wantui kept one"):
+            await whole(client.proxy(done.id))
 
 
 async def test_a_codec_that_nobody_knows_is_refused_before_there_is_a_job(

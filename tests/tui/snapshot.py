@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import os
 
 from textual.pilot import Pilot
@@ -27,7 +28,9 @@ async def compare(pilot: Pilot[int], name: str) -> None:
     deadline = asyncio.get_running_loop().time() + SETTLED_S
     while f"{text(app)}\n" != expected and asyncio.get_running_loop().time() < deadline:
         await pilot.pause(POLL_S)
-    assert f"{text(app)}\n" == expected
+    drawn = f"{text(app)}\n"
+    changed = difflib.unified_diff(expected.splitlines(), drawn.splitlines(), name, "drawn")
+    assert drawn == expected, "\n".join(changed)
 
 
 def size_name(size: tuple[int, int]) -> str:

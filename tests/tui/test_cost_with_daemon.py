@@ -33,12 +33,14 @@ async def test_a_value_that_cannot_be_is_said_before_anything_is_sent(
     async with watching(daemon) as (app, pilot):
         await sees(pilot, "✓ fits: ")
         app.screen.query_one("#field-frames Input", Input).value = "6"
-        await sees(pilot, "✗ frames: 6 frames cannot be made")
+        await sees(pilot, "✗ 6 frames cannot be made")
         await sees(pilot, "nearest: 5")
         app.screen.query_one("#field-frames Input", Input).value = "five"
-        await sees(pilot, "✗ frames: 'five' is no whole number")
+        await sees(pilot, "✗ 'five' is no whole number")
+        assert "not as it is typed" in text(app)
         app.screen.query_one("#field-frames Input", Input).value = "5"
         await sees(pilot, "✓ fits: ")
+        assert "✗" not in text(app)
 
 
 async def test_another_model_is_planned_at_once(daemon: RunningDaemon) -> None:

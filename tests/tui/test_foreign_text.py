@@ -12,12 +12,11 @@ from textual.content import Content
 from tests import made
 from wantui.api.job import JobState
 from wantui.client.machine import Gauge
-from wantui.tui.form import offer_of
 from wantui.tui.headline import headline
+from wantui.tui.log_book import LONGEST_LINE, read_lines
+from wantui.tui.offers import offer_of
 from wantui.tui.screens.gallery import clip_row
-from wantui.tui.screens.logs import cleaned_lines
 from wantui.tui.screens.models import model_row
-from wantui.tui.screens.queue import job_row
 from wantui.tui.state import Snapshot, State, reduce
 from wantui.tui.tone import Said, Tone, content
 from wantui.tui.widgets.bar import bar
@@ -25,6 +24,7 @@ from wantui.tui.widgets.confirm import Confirm
 from wantui.tui.widgets.facts import Facts, facts_content
 from wantui.tui.widgets.field import Field
 from wantui.tui.widgets.gauges import Gauges
+from wantui.tui.widgets.job_list import job_row
 from wantui.tui.widgets.panel import Panel
 from wantui.tui.widgets.quiet import Quiet
 from wantui.tui.widgets.running import Running
@@ -91,8 +91,8 @@ def test_a_row_is_exactly_as_wide_as_its_table(text: str, width: int) -> None:
 
 @given(foreign)
 def test_log_lines_are_clean_and_finite(text: str) -> None:
-    lines = cleaned_lines(text)
-    assert all(harmless(line) and len(line) <= 4_000 for line in lines)
+    lines = [line.text for line in read_lines(text)]
+    assert all(harmless(line) and len(line) <= LONGEST_LINE for line in lines)
 
 
 @given(st.floats(allow_nan=False), st.integers(0, 200))
@@ -112,7 +112,7 @@ class Shelf(App[None]):
         yield Facts()
 
 
-COLUMNS = (Column("model", 10), Column("what", 20), Column("prompt"))
+COLUMNS = (Column("model", 10), Column("what", 20), Column("label", 9), Column("prompt"))
 
 
 @pytest.mark.parametrize("text", NASTY, ids=range(len(NASTY)))

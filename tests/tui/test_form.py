@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import made
-from wantui.api.job import ImageUsed
-from wantui.api.lora import LoraExpert, LoraUsed
-from wantui.api.model import WeightsState
+from wantui.api.lora import LoraExpert
 from wantui.errors import InvalidRequest, WantuiError, WeightsAbsent
 from wantui.tui import form
-from wantui.tui.state import Snapshot, State, reduce
 
 EMPTY = dict.fromkeys(
     (
         *("prompt", "model", "size", "frames", "steps", "guidance", "sampler", "shift", "seed"),
-        *("negative_prompt", "image", "loras"),
+        *("negative_prompt", "image", "loras", "quality", "fps", "count", "priority", "after"),
+        "label",
     ),
     "",
 )
@@ -66,52 +65,36 @@ def test_anything_typed_is_a_request_or_a_refusal(typed: dict[str, str]) -> None
         assert form.request_of({**EMPTY, **typed}, None).prompt == typed.get("prompt", "")
 
 
-def test_a_job_is_typed_again_as_it_was() -> None:
-    image = ImageUsed(sha256="ab" * 32, format="png", width=8, height=8)
-    params = made.params(guidance_low=3.0, image=image, sampler="euler", shift=3.3)
-    values = form.values_of(made.job(1, params=params))
-    request = form.request_of(values, values["image"].removeprefix(form.UPLOADED))
-    assert (request.size, request.frames, request.steps) == ("128x128", 17, 20)
-    assert (request.guidance, request.guidance_low, request.seed) == (5.0, 3.0, 7)
-    assert request.image == "ab" * 32
-    assert (request.sampler, request.shift) == ("euler", 3.3)
+def test_jobs_that_it_comes_after_are_typed_with_commas_or_spaces() -> None:
+    request = form.request_of({**EMPTY, "after": "12, 14 15", "priority": "-3", "label": "x"}, None)
+    assert (request.after, request.priority, request.label) == ((12, 14, 15), -3, "x")
 
 
-def test_a_job_s_loras_are_typed_again_by_their_ids() -> None:
-    used = LoraUsed(
-        sha256="ab" * 32, name="film", bytes=1, rank=4, strength=0.3, expert=LoraExpert.HIGH
-    )
-    job = made.job(1, params=made.params(loras=(used,)))
-    (use,) = form.request_of(form.values_of(job), None).loras
-    assert (use.adapter, use.strength, use.expert) == ("ab" * 6, 0.3, LoraExpert.HIGH)
-    assert "film" not in form.not_carried(job, made.model())
+def test_a_dash_is_no_negative_prompt_and_nothing_is_the_model_s() -> None:
+    assert form.request_of({**EMPTY, "negative_prompt": "-"}, None).negative_prompt == ""
+    assert form.request_of(EMPTY, None).negative_prompt is None
 
 
-def test_a_number_is_typed_again_to_its_last_digit() -> None:
-    odd = 4.123456789012345
-    values = form.values_of(made.job(1, params=made.params(guidance=odd, guidance_low=odd / 3)))
-    request = form.request_of(values, None)
-    assert (request.guidance, request.guidance_low) == (odd, odd / 3)
+def test_a_sweep_has_the_seeds_that_follow_on() -> None:
+    typed = {**EMPTY, "prompt": "dunes", "seed": "7", "count": "3"}
+    sweep = form.swept(form.request_of(typed, None), form.count_of(typed))
+    assert [request.seed for request in sweep] == [7, 8, 9]
+    assert {request.prompt for request in sweep} == {"dunes"}
+    drawn = form.swept(form.request_of(EMPTY, None), 2)
+    assert [request.seed for request in drawn] == [None, None]
 
 
-def test_what_has_no_field_is_said_and_nothing_else() -> None:
-    model = made.model()
-    official = model.defaults
-    negative = official.negative_prompt or "fog"
-    plain = made.params(fps=official.fps, shift=official.shift, negative_prompt=negative)
-    assert form.not_carried(made.job(1, params=plain), model) == ""
-    other = made.params(
-        fps=12, shift=3.5, sampler="dpm++", negative_prompt="line 1\nline 2   spaced"
-    )
-    said = form.not_carried(made.job(1, params=other, quality="fast"), model)
-    assert said.startswith("12 fps, quality fast, line breaks and runs of spaces")
+@pytest.mark.parametrize("count", ["0", "-1", "1001", "many"])
+def test_a_sweep_of_no_number_of_jobs_is_refused_on_its_field(count: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        form.count_of({**EMPTY, "count": count})
+    assert form.concerns(refused.value) == "count"
 
 
-def test_an_empty_negative_prompt_where_the_model_has_one_is_said() -> None:
-    official = made.model().defaults.model_copy(update={"negative_prompt": "blurred"})
-    model = made.model().model_copy(update={"defaults": official})
-    params = made.params(fps=official.fps, shift=official.shift)
-    assert form.not_carried(made.job(1, params=params), model) == "an empty negative prompt"
+def test_a_plan_is_asked_for_the_quality_that_is_typed() -> None:
+    assert form.plan_request_of({**EMPTY, "model": "demo"}).quality == "faithful"
+    asked = form.plan_request_of({**EMPTY, "model": "demo", "quality": "lightning"})
+    assert asked.quality == "lightning"
 
 
 @pytest.mark.parametrize(
@@ -132,20 +115,17 @@ def test_a_refusal_names_the_nearest_value_once() -> None:
     assert form.refusal(error) == "must be 4n+1; allowed: 4n+1; nearest: 17"
 
 
-def known(*models: str, ready: str = "demo") -> State:
-    states = {True: WeightsState.VERIFIED, False: WeightsState.ABSENT}
-    made_models = tuple(made.model(id, states[id == ready]) for id in models)
-    return reduce(State(), Snapshot(made.status(made.completed(1), models=made_models)))
-
-
-def test_the_model_to_start_with_is_one_that_has_its_weights() -> None:
-    assert form.model_to_start_with(known("t2v-a14b", "demo"), "auto") == "demo"
-
-
-def test_the_settings_choose_the_model_to_start_with() -> None:
-    assert form.model_to_start_with(known("t2v-a14b", "demo"), "T2V-A14B") == "t2v-a14b"
-
-
-def test_absent_weights_come_with_the_command_that_gets_them() -> None:
-    words = form.absent_words(made.model("t2v-a14b", WeightsState.ABSENT))
-    assert words == "weights absent, 126 GB to fetch: wantui pull t2v-a14b"
+def test_what_cannot_be_is_told_before_it_is_sent(tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"x")
+    form.check({**EMPTY, "image": str(picture)}, made.model())
+    form.check({**EMPTY, "image": f"{form.UPLOADED}ab"}, made.model())
+    for typed, model, field in (
+        ({"image": str(picture)}, made.model(takes_image=False), "image"),
+        ({"image": str(tmp_path / "none.png")}, made.model(), "image"),
+        ({"seed": "x"}, made.model(), "seed"),
+        ({"count": "0"}, made.model(), "count"),
+    ):
+        with pytest.raises(InvalidRequest) as refused:
+            form.check({**EMPTY, **typed}, model)
+        assert form.concerns(refused.value) == field

@@ -19,14 +19,20 @@ from tests.tui.screens import lines, sees, session_of, show, text, until
 from tests.tui.snapshot import compare
 from tests.tui.test_wire import terminal_of
 from tests.tui.test_with_daemon import watching
-from wantui.api.hardware import Hardware
+from wantui.api.hardware import Hardware, MemoryHolder
+from wantui.api.worker import Worker, WorkerState
+from wantui.client.words import clock
 from wantui.daemon.watch import READ_EVERY_S
+from wantui.text import bytes_text
 from wantui.tui.app import WantuiApp
 from wantui.tui.areas import Area
-from wantui.tui.gauges import devices
+from wantui.tui.gauges import about, devices
 from wantui.tui.history import LAPSE_S, MOST, History, extended, graph
+from wantui.tui.matrix import Matrix
 from wantui.tui.state import Learned
+from wantui.tui.tone import Tone
 from wantui.tui.widgets.gauges import line, widths
+from wantui.tui.widgets.what_fits import WhatFits
 
 anyio = pytest.mark.anyio
 WATCHED_S = 8.0
@@ -149,6 +155,92 @@ def _busy(machine: Hardware, second: int) -> Hardware:
     return machine.model_copy(
         update={"gpus": gpus, "cpu": cpu, "measured_at": machine.measured_at + second}
     )
+
+
+@pytest.mark.parametrize("short", [True, False], ids=["short", "long"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_machine_is_told_to_the_last_reading(name: str, short: bool) -> None:
+    known = made.hardware()
+    machine = synthetic(name).hardware.model_copy(
+        update={"disks": known.disks, "folders": known.folders, "profile": known.profile}
+    )
+    said = _said(machine, short=short)
+    for gpu in machine.gpus:
+        total = bytes_text(gpu.memory_total_bytes)
+        told = [gpu.name, total, f"{gpu.temperature_c:.0f} °C", f"{gpu.power_w:.0f}"]
+        assert all(words in said for words in told)
+        lines = [line for line in said.split("\n") if line.startswith(f"GPU {gpu.index} ")]
+        assert lines, f"GPU {gpu.index} has a line of its own"
+    assert machine.gpus or "none: " in said
+    ram = bytes_text(machine.memory.total_bytes)
+    assert known.profile is not None
+    for words in (machine.cpu.name, f"of {ram}", known.profile.why, "20.0 GB free", "hub 57.0 GB"):
+        assert words in said
+
+
+def _said(machine: Hardware, *, short: bool, workers: tuple[Worker, ...] = ()) -> str:
+    gauges = (*devices(machine, workers, short=short), *about(machine, workers, short=short))
+    return "\n".join(f"{gauge.name} {gauge.text}" for gauge in gauges)
+
+
+def test_who_holds_memory_of_many_gpus_is_told_the_largest_first() -> None:
+    holders = (MemoryHolder(pid=99, name="python3", bytes=18 * made.GB),)
+    few = (MemoryHolder(pid=4711, name="Xorg", bytes=made.GB),)
+    gpus = [made.gpu(index).model_copy(update={"holders": few}) for index in range(3)]
+    gpus[2] = gpus[2].model_copy(update={"holders": (*holders, *few)})
+    said = _said(made.hardware(*gpus), short=True, workers=(made.worker(),)).split("\n")
+    assert " GPU 2: 18.0 GB: our worker 99, demo" in said
+    at = said.index(" GPU 2: 18.0 GB: our worker 99, demo")
+    assert said[at + 1 : at + 4] == [
+        " GPU 0: 1.0 GB: Xorg 4711",
+        " GPU 1: 1.0 GB: Xorg 4711",
+        " and 1 more",
+    ]
+    assert "GPU 1 21.0 of 80.0 GB, 97% busy, 61 °C, 512 W" in said
+
+
+def test_a_worker_says_how_long_it_is_kept() -> None:
+    idle = made.worker(state=WorkerState.IDLE).model_copy(update={"job": None})
+    pinned = idle.model_copy(update={"pinned": True})
+    kept = idle.model_copy(update={"kept_until": made.NOW})
+    for worker, words in (
+        (made.worker(), "busy on CPU, holds demo, runs job 1"),
+        (pinned, "idle on CPU, holds demo, until it is unloaded"),
+        (kept, f"idle on CPU, holds demo, until {clock(made.NOW)}"),
+    ):
+        assert f"worker {words}" in _said(made.hardware(), short=True, workers=(worker,)).split(
+            "\n"
+        )
+
+
+@anyio
+async def test_all_of_a_machine_is_read_on_a_small_terminal(app_alone: Unconnected) -> None:
+    async with app_alone((80, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, WantuiApp)
+        machine = synthetic("8xh100").hardware
+        known = made.hardware(made.gpu())
+        update = {"disks": known.disks, "folders": known.folders, "engine": known.engine}
+        machine = machine.model_copy(update={**update, "profile": known.profile})
+        await show(pilot, made.status(hardware=machine), Area.HARDWARE)
+        app.screen.query_one(WhatFits).show(
+            Matrix(
+                title="a device",
+                sizes=("128x128",),
+                rows=(("demo 17f", (("● all stays", Tone.GOOD),)),),
+                times=(("",),),
+            )
+        )
+        await pilot.pause()
+        seen: set[str] = set()
+        for _ in range(40):
+            seen.update(lines(app))
+            await pilot.press("j")
+        together = "\n".join(seen)
+        for words in ("GPU 7", "RAM", "it is for NVIDIA", "jobs ", "folders", "driver", "worker"):
+            assert words in together
+        assert "demo 17f  ● all stays" in together
+        assert "so many blocks of an expert stay" in together
 
 
 @given(st.integers(20, 200), shares)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wantui.tui.screens.gallery import play
+from wantui.tui.desktop import play
 
 PATIENCE_S = 20.0
 

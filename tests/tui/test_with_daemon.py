@@ -106,7 +106,7 @@ async def test_a_refusal_is_shown_on_its_field_with_the_nearest_value(
         await pilot.press("ctrl+s")
         await sees(pilot, "nearest: 5")
         shown = lines(app)
-        row = next(i for i, line in enumerate(shown) if "frames" in line)
+        row = next(i for i, line in enumerate(shown) if " size " in line)
         assert "✗" in shown[row + 1]
         assert app.focused is app.screen.query_one("#field-frames Input")
 

@@ -89,6 +89,7 @@ def generate(prompt: str = "a cat", seed: int = 7) -> Generate:
         embeddings=EmbeddingCache(folder="/e", most_bytes=1),
         encoding=Encoding(codec=Codec.AV1, crf=24, preset="8", png=True),
         thumbnail="/t.webp",
+        proxy="/x.webp",
         frames_folder="/f",
         preview=PreviewOrder(
             path="/p.webp",

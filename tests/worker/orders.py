@@ -112,6 +112,7 @@ class Desk:
             embeddings=EmbeddingCache(folder=str(self.folder / "embeddings"), most_bytes=1 << 30),
             encoding=ENCODING,
             thumbnail=str(self.folder / f"{self.job}.thumbnail.webp"),
+            proxy=str(self.folder / f"{self.job}.proxy.webp"),
             frames_folder=None,
             preview=None,
             provenance=str(self.provenance),

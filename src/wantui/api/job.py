@@ -166,6 +166,8 @@ class Progress(Reply):
     """Of the whole job, 0 to 1."""
     eta_s: float | None
     """Seconds to the end, once there is a measured pace to tell from."""
+    step_s: float | None = None
+    """Seconds a step of this stage: that pace."""
     preview_rev: int = 0
     """How many previews this attempt has had; there is a new one when it rises."""
 
@@ -213,6 +215,8 @@ class Output(Reply):
     fps: int
     thumbnail: str | None = None
     """Path of a small WebP of the middle frame."""
+    proxy: str | None = None
+    """Path of an animated WebP of the whole clip, small; clips of an older wantui have none."""
     frames_folder: str | None = None
     """Where every frame is a PNG, 00001.png and on, if the job was to keep them."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -86,6 +86,7 @@ class Part(StrEnum):
     VIDEO = ".mp4"
     PREVIEW = "-preview.webp"
     THUMBNAIL = "-thumbnail.webp"
+    PROXY = "-proxy.webp"
     FRAMES = "-frames"
 
 
@@ -101,6 +102,9 @@ def get(
     thumbnail: Annotated[
         bool, typer.Option("--thumbnail", help="The middle frame, small, a WebP.")
     ] = False,
+    proxy: Annotated[
+        bool, typer.Option("--proxy", help="The whole clip, small, an animated WebP.")
+    ] = False,
     frames: Annotated[
         bool, typer.Option("--frames", help="All frames as PNG; FILE is a folder.")
     ] = False,
@@ -109,7 +113,14 @@ def get(
     as_json: Json = False,
 ) -> None:
     """Save a job's video on this machine; prints the file's path."""
-    part = _part(preview=preview, thumbnail=thumbnail, frames=frames)
+    part = _part(
+        {
+            Part.PREVIEW: preview,
+            Part.THUMBNAIL: thumbnail,
+            Part.PROXY: proxy,
+            Part.FRAMES: frames,
+        }
+    )
     target = output or Path(f"wantui-{job_id}{part}")
     if part is Part.FRAMES:
         check_folder(target, overwrite=force)
@@ -122,11 +133,11 @@ def get(
         show_raw(f"{target}\n")
 
 
-def _part(*, preview: bool, thumbnail: bool, frames: bool) -> Part:
-    wanted = {Part.PREVIEW: preview, Part.THUMBNAIL: thumbnail, Part.FRAMES: frames}
+def _part(wanted: Mapping[Part, bool]) -> Part:
+    """The one that is wanted. Raises InvalidRequest for two."""
     parts = [part for part, given in wanted.items() if given]
     if len(parts) > 1:
-        raise InvalidRequest("--preview, --thumbnail and --frames: one at a time")
+        raise InvalidRequest("--preview, --thumbnail, --proxy and --frames: one at a time")
     return parts[0] if parts else Part.VIDEO
 
 
@@ -138,6 +149,8 @@ async def _save(client: Client, job_id: int, part: Part, target: Path) -> None:
             await save(client.preview(job_id), target)
         case Part.THUMBNAIL:
             await save(client.thumbnail(job_id), target)
+        case Part.PROXY:
+            await save(client.proxy(job_id), target)
         case Part.FRAMES:
             await save_frames(client, await client.job(job_id), target)
 

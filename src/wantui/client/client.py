@@ -322,9 +322,12 @@ class Client(Calls):
         """What made a finished job's video. Raises NoOutput."""
         return await self._get(f"/api/jobs/{job_id}/provenance", Provenance)
 
-    async def log(self, name: str, offset: int | None = None) -> LogText:
+    async def log(
+        self, name: str, offset: int | None = None, *, before: int | None = None
+    ) -> LogText:
         """Of a process (`daemon`, `worker`) or a job by id; without an offset the last part."""
-        return await self._get(f"/api/logs/{quote(name, safe='')}", LogText, {"offset": offset})
+        query: Query = {"offset": offset, "before": before}
+        return await self._get(f"/api/logs/{quote(name, safe='')}", LogText, query)
 
     async def output(self, job_id: int) -> AsyncGenerator[bytes]:
         """The bytes of a finished job's mp4, in pieces. Raises NoOutput."""
@@ -339,6 +342,11 @@ class Client(Calls):
     async def thumbnail(self, job_id: int) -> AsyncGenerator[bytes]:
         """A small WebP of a finished video's middle frame. Raises NoPicture."""
         async for piece in self._pieces(f"/api/jobs/{job_id}/thumbnail"):
+            yield piece
+
+    async def proxy(self, job_id: int) -> AsyncGenerator[bytes]:
+        """An animated WebP of a finished video, small. Raises NoPicture."""
+        async for piece in self._pieces(f"/api/jobs/{job_id}/proxy"):
             yield piece
 
     async def frame(self, job_id: int, number: int) -> AsyncGenerator[bytes]:

@@ -110,6 +110,7 @@ def gpu_gauges(hardware: Hardware, workers: Sequence[Worker]) -> Iterator[Gauge]
         for words, count in counts.items():
             yield Gauge("GPUs", f"{count} × {words}", mark=Mark.STRONG)
         yield from map(_gpu_in_a_line, hardware.gpus)
+        yield from _holders_of_all(hardware.gpus, workers)
     else:
         for gpu in hardware.gpus:
             yield from _gpu_in_full(gpu, workers)
@@ -132,10 +133,27 @@ def _gpu_in_a_line(gpu: Gpu) -> Gauge:
     told = (
         ("{:.0%} busy", _share(gpu.utilization_percent)),
         ("{:.0f} °C", gpu.temperature_c),
+        ("{:.0f} W", gpu.power_w),
     )
     rest = [words.format(value) for words, value in told if value is not None]
-    text = ", ".join([memory.text, *rest])
+    text = ", ".join([_of(gpu.memory_used_bytes, gpu.memory_total_bytes), *rest])
     return Gauge(f"GPU {gpu.index}", text, memory.fraction, memory.mark, memory.key)
+
+
+def _of(used: int, total: int) -> str:
+    """21.0 of 80.0 GB: the unit once, where it is the same."""
+    (number, unit), whole = bytes_text(used).split(), bytes_text(total)
+    return f"{number} of {whole}" if whole.endswith(f" {unit}") else f"{number} {unit} of {whole}"
+
+
+def _holders_of_all(gpus: Sequence[Gpu], workers: Sequence[Worker]) -> Iterator[Gauge]:
+    """Who holds most of many GPUs, the largest first."""
+    held = [(gpu, holder) for gpu in gpus for holder in gpu.holders]
+    held.sort(key=lambda pair: -(pair[1].bytes or 0))
+    for gpu, holder in held[: len(gpus)]:
+        yield Gauge("", f"GPU {gpu.index}: {holder_words(holder, workers)}", mark=Mark.MUTED)
+    if len(held) > len(gpus):
+        yield Gauge("", f"and {len(held) - len(gpus)} more", mark=Mark.MUTED)
 
 
 def _gpu_gauges(gpu: Gpu) -> Iterator[Gauge]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from wantui.errors import InvalidImage
@@ -11,16 +13,28 @@ from wantui.text import bytes_text
 
 def read_picture(path: Path, limit: int) -> bytes:
     """The file's bytes, at most `limit`; the daemon judges them. Raises InvalidImage."""
-    try:
+    size = check_picture(path)
+    with _told(path):
         path = path.expanduser()
-        info = path.stat()
+        if size > limit:
+            raise InvalidImage(f"{path} has {bytes_text(size)}; {bytes_text(limit)} are allowed")
+        return path.read_bytes()
+
+
+def check_picture(path: Path) -> int:
+    """See that there is such a file; returns its bytes. Raises InvalidImage."""
+    with _told(path):
+        info = path.expanduser().stat()
         if not stat.S_ISREG(info.st_mode):
             raise InvalidImage(f"{path} is not a file")
-        if info.st_size > limit:
-            raise InvalidImage(
-                f"{path} has {bytes_text(info.st_size)}; {bytes_text(limit)} are allowed"
-            )
-        return path.read_bytes()
+        return info.st_size
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Why a file cannot be had, as InvalidImage."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise InvalidImage(f"there is no file {path}") from error
     except OSError as error:

@@ -192,10 +192,16 @@ def downloading(download: Download) -> str:
         done, total = download.bytes_done, download.bytes_total
         parts += [f"{done / total:.0%}", f"{bytes_text(done)} of {bytes_text(total)}"]
     if download.bytes_per_second is not None:
-        parts.append(f"{bytes_text(download.bytes_per_second)}/s")
-    if download.eta_s is not None:
-        parts.append(f"{duration_text(download.eta_s)} left")
+        parts.append(pace(download))
     return ", ".join(parts)
+
+
+def pace(download: Download) -> str:
+    """112 MB/s, 3:20 left; empty while nothing moves."""
+    rate, eta_s = download.bytes_per_second, download.eta_s
+    parts = [f"{bytes_text(rate)}/s" if rate is not None else ""]
+    parts += [f"{duration_text(eta_s)} left" if eta_s is not None else ""]
+    return ", ".join(part for part in parts if part)
 
 
 def conversion_offer(plan: ConvertPlan) -> str | None:

@@ -81,6 +81,7 @@ def order_for(claim: Claim, paths: Paths, settings: Settings, verdicts: Verdicts
         embeddings=_embeddings(job, folder, paths, settings),
         encoding=encoding,
         thumbnail=str(folder.thumbnail),
+        proxy=str(folder.proxy),
         frames_folder=str(folder.frames) if encoding.png else None,
         preview=preview_order(recipe, settings.preview, folder.preview),
         provenance=str(folder.provenance),

@@ -50,6 +50,11 @@ class JobFolder:
         return self.path / "thumbnail.webp"
 
     @property
+    def proxy(self) -> Path:
+        """The whole clip, small, as an animation."""
+        return self.path / "proxy.webp"
+
+    @property
     def frames(self) -> Path:
         """PNGs, if the job was to keep them."""
         return self.path / "frames"

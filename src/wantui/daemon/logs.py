@@ -6,6 +6,7 @@ import contextlib
 import logging
 import logging.handlers
 from pathlib import Path
+from typing import BinaryIO
 
 from wantui.api.log import LogText
 from wantui.errors import UnknownLog
@@ -63,24 +64,39 @@ def log_path(paths: Paths, name: str) -> Path:
     raise UnknownLog("there is no such log")
 
 
-def read_log(path: Path, name: str, offset: int | None) -> LogText:
-    """From `offset`, at most PIECE_BYTES; without one, the last part from a line's start."""
+def read_log(path: Path, name: str, offset: int | None, before: int | None = None) -> LogText:
+    """From `offset`, at most PIECE_BYTES; without one, the last part from a line's start.
+
+    The last part of what is before `before`, if that is given, which is a line's start.
+    """
     try:
         with path.open("rb") as log:
             size = log.seek(0, 2)
-            start = max(size - PIECE_BYTES, 0) if offset is None else offset
-            if start > size:  # it was rotated: start over
-                start = 0
-            log.seek(start)
-            if offset is None and start > 0:
-                start += len(log.readline())
-            piece = log.read(PIECE_BYTES)
+            if offset is None:
+                start, piece = _last_part(log, size if before is None else before, size)
+            else:
+                start = offset if offset <= size else 0  # it was rotated: start over
+                log.seek(start)
+                piece = log.read(PIECE_BYTES)
     except FileNotFoundError:
         return LogText(name=name, text="", offset=0, next_offset=0)
-    whole = piece[: piece.rfind(b"\n") + 1] or piece
+    whole = piece if before is not None else piece[: piece.rfind(b"\n") + 1] or piece
     return LogText(
         name=name,
         text=whole.decode("utf-8", "replace"),
         offset=start,
         next_offset=start + len(whole),
     )
+
+
+def _last_part(log: BinaryIO, end: int, size: int) -> tuple[int, bytes]:
+    """Where whole lines before `end` start, and what they are; nothing before a rotated log."""
+    if end > size:
+        return 0, b""
+    start = max(end - PIECE_BYTES, 0)
+    log.seek(start)
+    piece = log.read(end - start)
+    cut = piece.find(b"\n") + 1 if start > 0 else 0
+    if cut == len(piece):  # one line, and a long one
+        cut = 0
+    return start + cut, piece[cut:]

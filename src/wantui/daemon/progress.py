@@ -33,12 +33,14 @@ class Meter:
             self._stage, self._began, self._first_step = stage, now, step
         start, end = _SPAN[stage]
         share = step / of if of else 0.0
+        pace_s = self._pace_s(step, of, now)
         self._last = Progress(
             stage=stage,
             step=step,
             of=of,
             fraction=start + (end - start) * min(share, 1.0),
-            eta_s=self._eta(stage, step, of, now),
+            eta_s=None if pace_s is None else _eta_s(stage, step, of, pace_s),
+            step_s=pace_s,
             preview_rev=self._preview_rev,
         )
         return self._last
@@ -49,12 +51,14 @@ class Meter:
         self._last = self._last.model_copy(update={"preview_rev": rev})
         return self._last
 
-    def _eta(self, stage: Stage, step: int, of: int, now: float) -> float | None:
-        """Steps to go at this stage's pace, plus the later stages at their shares."""
+    def _pace_s(self, step: int, of: int, now: float) -> float | None:
+        """Seconds a step of this stage, on the average so far."""
         done = step - self._first_step
-        if done < 1 or of == 0:
-            return None
-        pace = (now - self._began) / done
-        start, end = _SPAN[stage]
-        later = pace * of * (1.0 - end) / (end - start)
-        return pace * (of - step) + later
+        return (now - self._began) / done if done >= 1 and of else None
+
+
+def _eta_s(stage: Stage, step: int, of: int, pace_s: float) -> float:
+    """Steps to go at this stage's pace, plus the later stages at their shares."""
+    start, end = _SPAN[stage]
+    later = pace_s * of * (1.0 - end) / (end - start)
+    return pace_s * (of - step) + later

@@ -112,7 +112,7 @@ class NoOutput(WantuiError):
 
 
 class NoPicture(WantuiError):
-    """The job has no preview, no thumbnail, or no such frame (yet, or any more)."""
+    """The job has no preview, thumbnail, proxy, or such a frame (yet, or any more)."""
 
     code = "no_picture"
     http_status = 404

@@ -99,6 +99,8 @@ class Generate(Message):
     encoding: Encoding
     thumbnail: str
     """Absolute path of the WebP to make of the middle frame."""
+    proxy: str
+    """Absolute path of the WebP to make of the whole clip, small, as an animation."""
     frames_folder: str | None
     """Absolute path of the folder for PNG frames, if the job is to keep them."""
     preview: PreviewOrder | None

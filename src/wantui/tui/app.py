@@ -11,14 +11,15 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from textual.app import App, SystemCommand
+from textual.events import Event, Paste
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.timer import Timer
 
 from wantui.errors import ExitCode, WantuiError
 from wantui.paths import Paths
-from wantui.text import nearest
-from wantui.tui.actions import bindings
+from wantui.text import clean, nearest
+from wantui.tui.actions import bindings, jumps
 from wantui.tui.areas import Area
 from wantui.tui.driver import TerminalDriver
 from wantui.tui.endings import Endings
@@ -32,6 +33,7 @@ from wantui.tui.tone import Tone
 from wantui.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
+    from wantui.api.job import Job
     from wantui.client import Client
     from wantui.tui.session import Session
     from wantui.tui.state import State
@@ -62,12 +64,19 @@ class ShowsLogs(Protocol):
     def look_at(self, name: str) -> None: ...
 
 
+@runtime_checkable
+class ShowsJobs(Protocol):
+    """The queue screen, likewise."""
+
+    def look_at_job(self, job_id: int) -> None: ...
+
+
 class WantuiApp(App[int]):
     """Draws one area at a time; the session arrives after the first frame."""
 
     TITLE = "wantui"
     CSS_PATH = "wantui.tcss"
-    BINDINGS = bindings(None)
+    BINDINGS = [*bindings(None), *jumps()]  # noqa: RUF012 - as Textual
     MODES: ClassVar = {area.value: partial(_open, area) for area in Area}
     DEFAULT_MODE = Area.GENERATE.value
 
@@ -88,6 +97,7 @@ class WantuiApp(App[int]):
     async def on_ready(self) -> None:
         """After the first frame: everything that takes a while to import."""
         leave_on_signals(asyncio.get_running_loop(), self._leave_now)
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         await self.area_screen.complete()
         from wantui.tui.session import Session  # noqa: PLC0415 - after the first frame
 
@@ -115,6 +125,12 @@ class WantuiApp(App[int]):
         self.theme_changed_signal.subscribe(
             self, lambda theme: keep(self._paths, setting, theme.name)
         )
+
+    async def on_event(self, event: Event) -> None:
+        """What is pasted may be anything: fields show what is in them as it is."""
+        if isinstance(event, Paste):
+            event.text = clean(event.text)
+        await super().on_event(event)
 
     # --- state to screen ---
 
@@ -195,6 +211,18 @@ class WantuiApp(App[int]):
         if isinstance(screen := self.area_screen, ShowsLogs):
             screen.look_at(name)
 
+    async def show_job(self, job_id: int) -> None:
+        """Go to a job in the queue, however old it is; a job that there is not is said."""
+        if self.session is not None:
+            await self._guarded(self._job_shown(self.session, job_id))
+
+    async def _job_shown(self, session: Session, job_id: int) -> None:
+        if job_id not in session.state.jobs:
+            await session.ask(lambda client: client.job(job_id))
+        await self.switch_mode(Area.QUEUE)
+        if isinstance(screen := self.area_screen, ShowsJobs):
+            screen.look_at_job(job_id)
+
     async def generate_with(self, values: Mapping[str, str], *, only_model: bool = False) -> None:
         """Go to the generate screen with these values typed in."""
         await self.switch_mode(Area.GENERATE)
@@ -203,6 +231,14 @@ class WantuiApp(App[int]):
                 screen.choose_model(values["model"])
             else:
                 screen.fill(values)
+
+    async def generate_again(self, job: Job, *, vary: bool = False) -> None:
+        """An earlier job in the generate screen, to be sent as it was or with another seed."""
+        if self.session is not None:
+            values, lost = await self.session.again(job, vary=vary)
+            await self.generate_with(values)
+            told = f"job {job.id} again{', with another seed' if vary else ''}: ^s submits"
+            self.area_screen.tell(f"{told}; not carried over: {lost}" if lost else told)
 
     async def _request(
         self, ask: Callable[[Client], Awaitable[T]], then: Callable[[T], None] | None
@@ -224,6 +260,13 @@ class WantuiApp(App[int]):
     async def action_area(self, area: str) -> None:
         if self.screen is self.area_screen:
             await self.switch_mode(area)
+
+    async def action_jump(self, area: str) -> None:
+        """Esc and an area's key at once: out of the field and there, or only out of a dialog."""
+        if self.screen is self.area_screen:
+            await self.switch_mode(area)
+        else:
+            self.simulate_key("escape")
 
     async def action_press(self, key: str) -> None:
         """A key of the last line was clicked."""

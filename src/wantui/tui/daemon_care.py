@@ -27,7 +27,7 @@ def restart(app: WantuiApp) -> None:
     session = app.session
     if session is not None and not session.bridge.address.own:
         where = session.bridge.address.socket
-        app.area_screen.tell(f"the daemon at {where} is restarted where it runs", Tone.WARN)
+        app.area_screen.tell(f"restart it where it runs: {where}", Tone.WARN)
     else:
         _ask_about_daemon(app, "Restart", again=True)
 

@@ -8,6 +8,7 @@ from wantui.api.hardware import Cpu, Hardware
 from wantui.api.worker import Worker
 from wantui.client import machine
 from wantui.client.machine import GAP, Gauge, Mark
+from wantui.client.words import clock
 
 UNKNOWN = Gauge("", "nothing known yet: the daemon tells when it answers", mark=Mark.MUTED)
 
@@ -84,5 +85,12 @@ def _workers(workers: Sequence[Worker]) -> Iterator[Gauge]:
     for worker in workers:
         held = f"holds {worker.model}" if worker.model else "holds no model"
         job = f", runs job {worker.job}" if worker.job else ""
-        words = f"{worker.state} on {worker.device_name}, {held}{job}"
+        words = f"{worker.state} on {worker.device_name}, {held}{job}{_kept(worker)}"
         yield Gauge("worker", words, mark=Mark.BUSY if worker.job else Mark.PLAIN)
+
+
+def _kept(worker: Worker) -> str:
+    """How long it is held without work."""
+    if worker.kept_until is not None:
+        return f", until {clock(worker.kept_until)}"
+    return ", until it is unloaded" if worker.pinned and worker.job is None else ""

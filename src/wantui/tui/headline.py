@@ -16,9 +16,9 @@ from wantui.tui.words import job_glyph
 _COUNTED = (JobState.RUNNING, JobState.QUEUED, JobState.HELD)
 
 
-def headline(state: State, now: float) -> Iterator[Said]:
-    """Pieces for one line; `now` is of the monotonic clock."""
-    yield from _link(state.link, now)
+def headline(state: State, now: float, start_key: str = "S") -> Iterator[Said]:
+    """Pieces for one line; `now` is of the monotonic clock, the key has a daemon started."""
+    yield from _link(state.link, now, start_key)
     yield from _other_version(state)
     if state.stale:
         yield "as last seen:", Tone.MUTED
@@ -39,7 +39,7 @@ def retrying(link: Link) -> bool:
     return link.phase is Phase.DISCONNECTED
 
 
-def _link(link: Link, now: float) -> Iterator[Said]:
+def _link(link: Link, now: float, start_key: str) -> Iterator[Said]:
     if link.phase is Phase.CONNECTED:
         yield "● connected", Tone.GOOD
     elif link.error is None:
@@ -50,7 +50,7 @@ def _link(link: Link, now: float) -> Iterator[Said]:
         yield one_line(link.error.message), Tone.MUTED
     else:
         yield f"✗ disconnected, {_retry(link, now)}", Tone.BAD
-        yield "S starts it", Tone.STRONG
+        yield f"{start_key} starts it", Tone.STRONG
         yield one_line(link.error.message, 120), Tone.MUTED
 
 

@@ -11,7 +11,7 @@ from textual.keys import _character_to_key, key_to_character
 
 from wantui.errors import SettingsInvalid
 from wantui.text import nearest
-from wantui.tui.actions import ACTIONS, Action, of, shown
+from wantui.tui.actions import ACTIONS, MOVES, Action, of, shown
 from wantui.tui.areas import Area
 
 _MODIFIERS = frozenset(("ctrl", "shift", "alt", "super", "meta", "hyper"))
@@ -32,6 +32,10 @@ class Keys:
         """The first, as the footer writes it."""
         return shown(self.of(action)[0])
 
+    def named(self, id: str) -> str:
+        """The first of the action that is called so."""
+        return next(self.shown(action) for action in ACTIONS if action.id == id)
+
     def all_shown(self, action: Action) -> list[str]:
         return [shown(key) for key in self.of(action)]
 
@@ -43,13 +47,14 @@ def keys_of(wanted: Mapping[str, str], source: Path) -> Keys:
     actions that one key would be for.
     """
     where = f"{source}: tui.keys"
-    known = {action.id: action for action in ACTIONS}
+    known = {action.id: action for action in (*ACTIONS, *MOVES)}
     for id in wanted:
         if id not in known:
             raise SettingsInvalid(f"{where}: no action is called {id}", hint=_meant(id, known))
     keys = Keys({id: ",".join(_long(text, f"{where}.{id}")) for id, text in wanted.items()})
     for area in Area:
-        _refuse_clashes(keys, [*of(area), *of(None)], where)
+        lists = () if area is Area.GENERATE else MOVES
+        _refuse_clashes(keys, [*of(area), *of(None), *lists], where)
     return keys
 
 

@@ -1,6 +1,8 @@
-"""What a request will cost, in three short lines. Pure."""
+"""What a request will cost: three short lines, and more where there is the room. Pure."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from wantui.api.error import ErrorBody
 from wantui.api.estimate import Amount, Plans, Way
@@ -11,8 +13,11 @@ from wantui.tui.tone import Said, Tone
 Line = list[Said]
 
 
-def plan_lines(plans: Plans) -> tuple[Line, Line, Line]:
-    """Whether it fits and beside what, how long it takes, and how it will be loaded."""
+def plan_lines(plans: Plans) -> tuple[Line, ...]:
+    """Whether it fits and beside what, how long it takes, and how it will be loaded.
+
+    Then, for those who have the room, the time of each stage, and what other ways there are.
+    """
     way = plans.chosen
     if way is None:
         return _refused(plans)
@@ -25,6 +30,7 @@ def plan_lines(plans: Plans) -> tuple[Line, Line, Line]:
         [fits, (memory, Tone.PLAIN), (host, Tone.MUTED)],
         [(_time(way), Tone.PLAIN)],
         [(_held(plans) or way.plan.reason, Tone.MUTED)],
+        *_stages(way),
     )
 
 
@@ -44,6 +50,14 @@ def _time(way: Way) -> str:
     return f"{words}, {duration_text(again.likely)} once it is loaded"
 
 
+def _stages(way: Way) -> Iterator[Line]:
+    """load     4.2 s   1.2 GB: what each takes, of time and of the device."""
+    for stage in way.estimate.stages:
+        took = duration_text(stage.seconds.likely)
+        peak = bytes_text(stage.device.likely)
+        yield [(f"{stage.stage:<8}{took:>9}{peak:>10}", Tone.MUTED)]
+
+
 def _held(plans: Plans) -> str:
     """Who has the memory that it waits for."""
     if not plans.waits_for_memory or not plans.holders:
@@ -53,7 +67,7 @@ def _held(plans: Plans) -> str:
     return f"{largest.name or 'a process'} ({largest.pid}) holds{held} of {plans.device_name}"
 
 
-def _refused(plans: Plans) -> tuple[Line, Line, Line]:
+def _refused(plans: Plans) -> tuple[Line, ...]:
     """What is missing first: the rest may be cut."""
     instead = "; ".join(near.words for near in plans.nearest)
     problem = plans.refusal.message if plans.refusal else "no way to load it"

@@ -8,27 +8,38 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from wantui.api.base import Reply
+from wantui.api.batch import BatchRequest
 from wantui.api.job import Job, JobRequest, JobState
 from wantui.api.model import ModelStatus
 from wantui.client import Client
 from wantui.client.insist import insist
 from wantui.client.picture import read_picture
-from wantui.errors import DaemonUnreachable, InvalidRequest, WantuiError
+from wantui.client.presets import Presets
+from wantui.client.prompt_history import PromptHistory
+from wantui.errors import (
+    DaemonUnreachable,
+    InvalidRequest,
+    NoPicture,
+    TimedOut,
+    UnknownJob,
+    WantuiError,
+)
 from wantui.paths import Paths
 from wantui.settings import load_settings
-from wantui.tui import cache, form, words
+from wantui.tui import again, cache, form, offers, words
 from wantui.tui.bridge import Bridge
 from wantui.tui.headline import headline, retrying
 from wantui.tui.keys import keys_of
 from wantui.tui.lora_choices import Choices, choices
 from wantui.tui.matrix import Matrix, matrix
 from wantui.tui.offer import Offer, Refusal
-from wantui.tui.plan_lines import plan_lines
+from wantui.tui.plan_lines import Line, plan_lines
 from wantui.tui.slow_line import SLOW_REFRESH_S, is_slow
 from wantui.tui.state import Action, Learned, State, as_status, reduce
 from wantui.tui.tone import Said, Tone
@@ -50,6 +61,8 @@ class Session:
         self.state = State()
         self._changed = changed
         self._asked_engine = False
+        self.prompts = PromptHistory(paths)
+        self.presets = Presets(paths.presets)
         self.bridge = Bridge(paths, self.dispatch)
 
     @property
@@ -105,17 +118,29 @@ class Session:
         self.dispatch(Learned(boot, page.jobs))
         return len(page.jobs)
 
-    async def submit(self, values: dict[str, str]) -> int | Refusal:
-        """The accepted job's id, or why it was refused."""
+    async def preview(self, job_id: int) -> bytes | None:
+        """What a running job looks like so far; None where there is nothing to see."""
+        with contextlib.suppress(NoPicture, UnknownJob, DaemonUnreachable, TimedOut):
+            pieces = self.bridge.client.preview(job_id)
+            async with contextlib.aclosing(pieces):
+                return b"".join([piece async for piece in pieces])
+        return None
+
+    async def submit(self, values: dict[str, str]) -> tuple[int, ...] | Refusal:
+        """The accepted jobs' ids, or why they were refused: all of them, or none is accepted."""
         try:
-            image = await self._image(values[form.IMAGE])
-            request = form.request_of(values, image)
-            return (await self._accepted(request)).id
+            request = form.request_of(values, None)
+            count = form.count_of(values)
+            if image := await self._image(values[form.IMAGE]):
+                request = request.model_copy(update={form.IMAGE: image})
+            accepted = await self._accepted(form.swept(request, count))
         except WantuiError as error:
             return Refusal(form.concerns(error), form.refusal(error))
+        await asyncio.to_thread(self.prompts.add, request.prompt)
+        return tuple(job.id for job in accepted)
 
-    async def _accepted(self, request: JobRequest) -> Job:
-        """One job, even if the daemon dies before it says so: then it is started and asked again.
+    async def _accepted(self, requests: Sequence[JobRequest]) -> tuple[Job, ...]:
+        """Each once, even if the daemon dies before it says so: then it is started and asked again.
 
         Raises DaemonUnreachable at once while there is no connection.
         """
@@ -124,19 +149,37 @@ class Session:
         async def away() -> None:
             self.bridge.retry(start=True)
 
-        return await insist(
-            lambda key: self.ask(lambda client: client.submit(request, key)), away=away
-        )
+        if len(requests) == 1:
+            (request,) = requests
+            job = await insist(
+                lambda key: self.ask(lambda client: client.submit(request, key)), away=away
+            )
+            return (job,)
+        batch = BatchRequest(jobs=tuple(requests))
+        boot = self.bridge.boot
+        jobs = (
+            await insist(
+                lambda key: self.bridge.call(lambda client: client.submit_batch(batch, key)),
+                away=away,
+            )
+        ).jobs
+        self.dispatch(Learned(boot, jobs))
+        return jobs
 
-    async def plan(self, values: dict[str, str]) -> Sequence[list[Said]]:
-        """What is typed, as the daemon would load it now: lines, of which the first says most."""
+    async def plan(self, values: dict[str, str]) -> Sequence[Line] | Refusal:
+        """What is typed, as the daemon would load it now: lines, of which the first says most.
+
+        Or why it would be refused, before it is sent.
+        """
         try:
+            if (model := self.state.models.get(values[form.MODEL])) is not None:
+                await asyncio.to_thread(form.check, values, model)
             request = form.plan_request_of(values)
             return plan_lines(await self.bridge.call(lambda client: client.plan(request)))
         except DaemonUnreachable:
             return ()
         except WantuiError as error:
-            return ([(f"✗ {error.message}", Tone.WARN)], [(error.hint, Tone.MUTED)])
+            return Refusal(form.concerns(error), form.refusal(error))
 
     async def what_fits(self) -> Matrix:
         """Models by sizes, on the device that jobs run on. Raises WantuiError."""
@@ -150,15 +193,28 @@ class Session:
         except InvalidRequest as error:
             return Refusal(form.concerns(error), form.refusal(error))
 
-    def offers(self) -> dict[str, Offer]:
-        return {id: form.offer_of(model) for id, model in self.state.models.items()}
+    async def again(self, job: Job, *, vary: bool) -> tuple[dict[str, str], str]:
+        """An earlier job as the generate screen's fields, and what of it is lost."""
+        adapters = None
+        if job.params.loras:
+            with contextlib.suppress(WantuiError):
+                adapters = await self.bridge.call(lambda client: client.adapters())
+        model = self.state.models.get(job.model)
+        values = again.values_of(job, model)
+        if vary:
+            values = again.varied(values)
+        return values, again.not_carried(job, model, adapters)
+
+    def offers(self, quality: str = "") -> dict[str, Offer]:
+        """What each model allows, once this quality is typed."""
+        return {id: offers.offer_of(model, quality) for id, model in self.state.models.items()}
 
     def first_model(self) -> str:
         """The model that the generate screen starts with; there is one when there are models."""
-        return form.model_to_start_with(self.state, self.settings.default_model) or ""
+        return offers.model_to_start_with(self.state, self.settings.default_model) or ""
 
     def headline(self, now: float) -> Iterator[Said]:
-        return headline(self.state, now)
+        return headline(self.state, now, self.keys.named("app.start_daemon"))
 
     @property
     def retrying(self) -> bool:
@@ -169,6 +225,13 @@ class Session:
         job = self.state.jobs.get(job_id)
         return [] if job is None else job_line(job, width)
 
+    def jobs_line(self, ids: Sequence[int], width: int) -> list[Said]:
+        """Jobs that were sent together on one line: how many are how far, and the running one."""
+        if len(ids) == 1:
+            return self.job_line(ids[0], width)
+        jobs = [self.state.jobs[id] for id in ids if id in self.state.jobs]
+        return jobs_line(ids, jobs, width)
+
     async def _image(self, typed: str) -> str | None:
         """The upload's id of a picture on this machine. Raises InvalidImage."""
         if typed.startswith(form.UPLOADED) or not typed:
@@ -176,6 +239,15 @@ class Session:
         limit = self.settings.limits.image_bytes
         picture = await asyncio.to_thread(read_picture, Path(typed), limit)
         return (await self.bridge.call(lambda client: client.upload(picture))).id
+
+
+def jobs_line(ids: Sequence[int], jobs: Sequence[Job], width: int) -> list[Said]:
+    """jobs 12 to 15: 1 completed, 1 running, 2 queued; and the running one as `job_line` says."""
+    counts = Counter(job.state for job in jobs)
+    told = ", ".join(f"{counts[state]} {state}" for state in JobState if counts[state])
+    running = next((job for job in jobs if job.state is JobState.RUNNING), None)
+    said: list[Said] = [(f"jobs {ids[0]} to {ids[-1]}: {told}", Tone.PLAIN)]
+    return said if running is None else [*said, *job_line(running, width)]
 
 
 def job_line(job: Job, width: int) -> list[Said]:

@@ -61,6 +61,8 @@ class State:
     hardware: Hardware | None = None
     histories: Histories = field(default_factory=dict)
     """Of the hardware's readings, while somebody looks at them."""
+    found: Mapping[int, Job] | None = None
+    """What a search through all jobs there have been has brought so far; None without one."""
     event_id: str = ""
     """Of the last snapshot."""
 
@@ -76,13 +78,23 @@ class State:
 
     @property
     def running(self) -> list[Job]:
-        return [job for job in self.unfinished if job.state is JobState.RUNNING]
+        """As `in_order` has them."""
+        return in_order(job for job in self.jobs.values() if job.state is JobState.RUNNING)
 
     @property
     def finished(self) -> list[Job]:
         """The newest first."""
         found = (job for job in self.jobs.values() if job.state.finished)
         return sorted(found, key=_finished_key, reverse=True)
+
+    @property
+    def found_jobs(self) -> list[Job]:
+        """The newest first, each as it is now."""
+        return [self.jobs.get(id, job) for id, job in sorted((self.found or {}).items())][::-1]
+
+    def job(self, id: int) -> Job | None:
+        """One that is known, from wherever."""
+        return self.jobs.get(id) or (self.found or {}).get(id)
 
     @property
     def clips(self) -> list[Job]:
@@ -134,12 +146,20 @@ class Learned:
 
 
 @dataclass(frozen=True)
+class Found:
+    """A page more of what is searched for; None ends the search."""
+
+    boot: str
+    jobs: tuple[Job, ...] | None
+
+
+@dataclass(frozen=True)
 class Lost:
     error: ErrorBody
     retry_at: float
 
 
-Action = Cached | Connecting | Snapshot | Learned | Lost
+Action = Cached | Connecting | Snapshot | Learned | Found | Lost
 
 
 def reduce(state: State, action: Action) -> State:
@@ -154,6 +174,8 @@ def reduce(state: State, action: Action) -> State:
             return replace(_merged(known, status), link=Link(Phase.CONNECTED), stale=False)
         case Learned(boot, objects):
             return _learned(state, objects) if boot == state.boot else state
+        case Found(boot, jobs):
+            return _with_found(state, jobs) if boot == state.boot else state
         case Lost(error, retry_at):
             link = Link(Phase.DISCONNECTED, error, retry_at)
             return replace(state, link=link, stale=state.hello is not None)
@@ -236,8 +258,9 @@ def _with(state: State, item: Reply) -> State:
             old = state.queue is not None and state.queue.rev >= item.rev
             return state if old else replace(state, queue=item, jobs=_explained(state.jobs, item))
         case Gone():
-            left = {id: job for id, job in state.jobs.items() if id not in item.jobs}
-            return state if len(left) == len(state.jobs) else replace(state, jobs=left)
+            left, found = _without(state.jobs, item), _without(state.found or {}, item)
+            state = state if left is state.jobs else replace(state, jobs=left)
+            return replace(state, found=found) if state.found else state
         case Hardware():
             before = state.hardware
             old = before is not None and before.measured_at >= item.measured_at
@@ -247,6 +270,18 @@ def _with(state: State, item: Reply) -> State:
             return replace(state, hardware=item, histories=histories)
         case _:
             return state
+
+
+def _without(jobs: Mapping[int, Job], gone: Gone) -> Mapping[int, Job]:
+    """The same object where none of them was there."""
+    left = {id: job for id, job in jobs.items() if id not in gone.jobs}
+    return jobs if len(left) == len(jobs) else left
+
+
+def _with_found(state: State, jobs: tuple[Job, ...] | None) -> State:
+    if jobs is None:
+        return replace(state, found=None)
+    return replace(state, found={**(state.found or {}), **{job.id: job for job in jobs}})
 
 
 class _Revised(Protocol):

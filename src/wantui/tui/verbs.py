@@ -58,6 +58,10 @@ Way = Acts | Opens | Runs | Shell
 
 VERBS: Mapping[str, Way] = {
     "generate": Opens(Area.GENERATE, "Write a prompt"),
+    "presets ls": Acts("generate.presets"),
+    "presets show": Acts("generate.presets"),
+    "presets save": Acts("generate.presets"),
+    "presets rm": Acts("generate.presets"),
     "plan": Opens(Area.GENERATE, "See what a request will cost while it is typed"),
     "queue": Opens(Area.QUEUE, "See what runs, what waits and why, and what has ended"),
     "pause": Runs(upkeep.pause, "Pause the queue: a running job goes on"),
@@ -85,8 +89,8 @@ VERBS: Mapping[str, Way] = {
     "lora ls": Acts("generate.loras"),
     "lora add": Shell("wantui lora add FILE", "it takes a file of the machine that you type on"),
     "lora rm": Shell("wantui lora rm NAME", "no screen lists LoRAs outside of a request yet"),
-    "load": Opens(Area.MODELS, "See which models are loaded"),
-    "unload": Opens(Area.MODELS, "See which models are loaded"),
+    "load": Acts("models.load"),
+    "unload": Acts("models.load"),
     "ps": Opens(Area.HARDWARE, "See the workers, and what they hold"),
     "hw": Opens(Area.HARDWARE, "See the machine, how it does, and what fits"),
     "doctor": Runs(checkup.examine, "Look for what is wrong, and say what mends it"),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from wantui.api.download import Download, DownloadState
 from wantui.api.job import Job, JobState, Progress
-from wantui.api.model import ComponentStatus, FileStatus, ModelStatus, WeightsState
+from wantui.api.model import ComponentStatus, ModelStatus, WeightsState
 from wantui.api.report import HealthState
 from wantui.client import facts, report, words
 from wantui.text import bytes_text, duration_text
@@ -28,6 +28,7 @@ _WEIGHTS: dict[WeightsState, Tone] = {
     WeightsState.CORRUPT: Tone.BAD,
 }
 
+LONGEST_COMPONENT = len("transformer_2")
 _HEALTH: dict[HealthState, Tone] = {
     HealthState.READY: Tone.GOOD,
     HealthState.UNVERIFIED: Tone.WARN,
@@ -75,6 +76,13 @@ def happened(job: Job) -> Said:
 def stage(progress: Progress | None) -> str:
     """denoise 7/20."""
     return words.stage(progress) if progress else "starting"
+
+
+def pace(progress: Progress | None) -> str:
+    """1.2 s/step; 4:05/step."""
+    if progress is None or progress.step_s is None:
+        return ""
+    return f"{duration_text(progress.step_s)}/step"
 
 
 def left(progress: Progress | None) -> str:
@@ -154,12 +162,21 @@ def download_cell(download: Download) -> Said:
     return f"{glyph} {download.bytes_done / download.bytes_total:.0%}", tone
 
 
+def download_state(download: Download) -> Said:
+    """↓ pull running."""
+    glyph, tone = _DOWNLOADS[download.state]
+    return f"{glyph} {words.doing(download)} {download.state}", tone
+
+
 def download_facts(download: Download) -> Iterator[Fact]:
-    """How it goes, and what went wrong."""
-    yield "download", (words.downloading(download), _DOWNLOADS[download.state][1])
+    """What it brings, and what went wrong; how it goes is drawn above."""
     if download.error:
         yield "error", (download.error.message, Tone.BAD)
         yield "hint", (download.error.hint, Tone.STRONG)
+    if download.license or download.gated:
+        gated = ", gated" if download.gated else ""
+        license = f"{download.license or 'no license stated'}{gated}"
+        yield "brings", (f"{license}; {download.repository or ''}", Tone.MUTED)
 
 
 def model_facts(model: ModelStatus) -> Iterator[Fact]:
@@ -184,11 +201,10 @@ def model_facts(model: ModelStatus) -> Iterator[Fact]:
         yield "quantised", (model.gguf_repository, Tone.PLAIN)
     if model.weights.folder:
         yield "folder", (model.weights.folder, Tone.PLAIN)
-    for component in model.weights.components:
-        yield from _component_facts(component)
-        for file in model.weights.files:
-            if file.path.startswith(f"{component.name}/"):
-                yield "", _file_fact(file)
+    for index, component in enumerate(model.weights.components):
+        yield "" if index else "components", component_line(component)
+    if model.weights.files:
+        yield "files", (f"{len(model.weights.files)}, enter shows each", Tone.MUTED)
 
 
 def health_facts(model: ModelStatus) -> Iterator[Fact]:
@@ -211,16 +227,15 @@ def health_facts(model: ModelStatus) -> Iterator[Fact]:
         yield "kept", ("neither removed nor pruned", Tone.PLAIN)
 
 
-def _component_facts(component: ComponentStatus) -> Iterator[Fact]:
+def component_line(component: ComponentStatus) -> Said:
+    """Its name, its state, how much of it is there, and its parameters."""
     state, tone = weights_state(component.state)
-    count = component.parameter_count
-    has = words.have(component)
-    parts = [state, has, f"{words.parameters(count)} parameters" if count else ""]
-    yield component.name, ("  ".join(part for part in parts if part), tone)
-
-
-def _file_fact(file: FileStatus) -> Said:
-    """● model-00001-of-00003.safetensors  4.9 GB."""
-    name = file.path.partition("/")[2]
-    size = f"  {bytes_text(file.bytes)}" if file.bytes else ""
-    return f"  {words.WEIGHTS_GLYPHS[file.state]} {name}{size}", _WEIGHTS[file.state]
+    missing, count = len(component.missing), component.parameter_count
+    parts = (
+        f"{component.name:<{LONGEST_COMPONENT}}",
+        f"{state:<12}",
+        words.have(component),
+        f"{words.parameters(count)} parameters" if count else "",
+        f"{missing} file{'s' * (missing > 1)} missing" if missing else "",
+    )
+    return "  ".join(part for part in parts if part), tone

@@ -1,4 +1,4 @@
-"""All that stays of a finished job: the video, its thumbnail, and its frames where asked for."""
+"""All that stays of a finished job: the video, its thumbnail and proxy, its frames if asked."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from wantui.api.job import Output
 from wantui.pipe.messages import Generate
 from wantui.worker.decode import Frames
 from wantui.worker.pictures import Middle, keep_png, write_thumbnail
+from wantui.worker.proxy import Sampled, write_proxy
 from wantui.worker.video import Format, write_video
 
 
@@ -20,14 +21,17 @@ def write_output(order: Generate, chunks: Iterator[Frames], comment: dict[str, A
     Raises what `write_video` and `keep_png` raise.
     """
     params, middle = order.params, Middle(order.params.frames)
+    sampled = Sampled(params.frames, params.fps)
     form = Format(params.width, params.height, params.fps, order.encoding)
     with contextlib.ExitStack() as kept:
         if order.frames_folder is not None:
             chunks = kept.enter_context(keep_png(Path(order.frames_folder), chunks))
-        output = write_video(Path(order.output), middle.passing(chunks), form, comment)
+        passing = sampled.passing(middle.passing(chunks))
+        output = write_video(Path(order.output), passing, form, comment)
     thumbnail = write_thumbnail(Path(order.thumbnail), middle.frame)
+    proxy = write_proxy(Path(order.proxy), sampled)
     if order.preview is not None:
         with contextlib.suppress(OSError):  # it is in nobody's way
             Path(order.preview.path).unlink()
-    update = {"thumbnail": thumbnail, "frames_folder": order.frames_folder}
-    return output.model_copy(update=update)
+    pictures = {"thumbnail": thumbnail, "proxy": proxy, "frames_folder": order.frames_folder}
+    return output.model_copy(update=pictures)

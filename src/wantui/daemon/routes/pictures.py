@@ -1,4 +1,4 @@
-"""What there is to see of a job besides its video: previews, the thumbnail, frames."""
+"""What there is to see of a job besides its video: previews, the thumbnail, the proxy, frames."""
 
 from __future__ import annotations
 
@@ -46,6 +46,16 @@ async def thumbnail(job_id: JobId, parts: PartsOf, known: Known = None) -> Respo
     return await _small(path, known, f"job {job_id} has no thumbnail: it is {job.state}", job_id)
 
 
+@router.get("/{job_id}/proxy", response_class=_Webp)
+async def proxy(job_id: JobId, parts: PartsOf, known: Known = None) -> Response:
+    """The whole video as a small animation, for a terminal; If-None-Match as for the preview."""
+    job = await parts.jobs.get(job_id)
+    path = JobFolder(parts.paths.job(job_id)).proxy
+    older = job.output is not None
+    problem = "was made before wantui kept one" if older else f"is {job.state}"
+    return await _small(path, known, f"job {job_id} has no proxy: it {problem}", job_id)
+
+
 @router.get("/{job_id}/frames/{number}", response_class=FileResponse)
 async def frame(
     job_id: JobId, number: Annotated[int, Path(ge=1, le=MAX_ID)], parts: PartsOf
@@ -63,7 +73,7 @@ async def frame(
 
 
 async def _small(path: File, known: str | None, problem: str, job_id: int) -> Response:
-    """A few kilobytes, named by their hash, unless the client has them. Raises NoPicture."""
+    """Some kilobytes, named by their hash, unless the client has them. Raises NoPicture."""
     try:
         content = await asyncio.to_thread(path.read_bytes)
     except FileNotFoundError:

@@ -17,7 +17,7 @@ CHECKPOINT_TENSORS = 4
 _VIDEO_BITS = Bar(0.01, 0.08, 0.5)
 """Of a pixel in H.264 at a crf of 17: by what moves in it."""
 _PICTURES = 2e6
-"""Preview and thumbnail."""
+"""Preview, thumbnail and proxy."""
 
 
 def host_bytes(case: Case, setup: Setup) -> Bar:

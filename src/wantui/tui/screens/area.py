@@ -11,6 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from wantui.tui.areas import Area
+from wantui.tui.spans import SpanCompositor
 from wantui.tui.tone import Tone
 from wantui.tui.widgets.header import Header
 from wantui.tui.widgets.key_bar import KeyBar
@@ -28,6 +29,10 @@ class AreaScreen(Screen[None]):
     AREA: ClassVar[Area]
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # noqa: RUF012 - as Textual
     VERTICAL_BREAKPOINTS = [(0, "-short"), (15, "-low"), (34, "-high")]  # noqa: RUF012 - as Textual
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._compositor = SpanCompositor()
 
     def compose(self) -> ComposeResult:
         yield Header(self.AREA)
@@ -71,10 +76,16 @@ class AreaScreen(Screen[None]):
         self.draw(session)
 
     def redraw_header(self) -> None:
-        """Only the countdown."""
+        """Only the countdown: it goes on while an area is still being put together."""
         if (session := self.wantui.session) is not None:
-            self.query_one(Header).show(session.headline(time.monotonic()))
+            for header in self.query(Header):
+                header.show(session.headline(time.monotonic()))
+
+    def key(self, action: str) -> str:
+        """What to press for the action of that id, as a sentence says it."""
+        return self.wantui.keys.named(action)
 
     def tell(self, text: str, tone: Tone = Tone.PLAIN) -> None:
-        """Say what happened in the last line."""
-        self.query_one(KeyBar).tell(text, tone)
+        """Say what happened in the last line, once there is one."""
+        for last_line in self.query(KeyBar):
+            last_line.tell(text, tone)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual import work
 from textual.app import ComposeResult
-from textual.containers import Container, Vertical, VerticalScroll
+from textual.containers import Container, Vertical
 from textual.timer import Timer
 from textual.worker import Worker
 
@@ -19,6 +19,7 @@ from wantui.tui.screens.area import AreaScreen
 from wantui.tui.state import Learned
 from wantui.tui.tone import Tone
 from wantui.tui.widgets.gauges import Gauges
+from wantui.tui.widgets.scroll import Scroll
 from wantui.tui.widgets.what_fits import WhatFits
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class HardwareScreen(AreaScreen):
     _watching: Worker[None] | None = None
 
     def body(self) -> ComposeResult:
-        with VerticalScroll(id="machine"), Container(id="halves"):
+        with Scroll(id="machine"), Container(id="halves"):
             yield Gauges(id="devices")
             with Vertical(id="known"):
                 yield Gauges(id="about")

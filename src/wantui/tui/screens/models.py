@@ -1,14 +1,15 @@
-"""Models: what exists, what of it is on this disk, and how to get the rest."""
+"""Models: what exists, what of it is on this disk, how to get the rest, and what is loaded."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from wantui.api.download import ConvertPlan, Download, DownloadState
+from wantui.api.download import ConvertPlan, Download, DownloadState, PullPlan
 from wantui.api.model import ModelStatus
 from wantui.api.removal import Removals
 from wantui.client import report, words
@@ -16,18 +17,26 @@ from wantui.text import bytes_text
 from wantui.tui.actions import bindings
 from wantui.tui.areas import Area
 from wantui.tui.screens.area import AreaScreen
-from wantui.tui.tone import Tone
-from wantui.tui.widgets.confirm import Confirm
-from wantui.tui.widgets.facts import Facts
-from wantui.tui.widgets.table import Column, Row, Table
-from wantui.tui.words import (
-    download_cell,
-    download_facts,
-    model_facts,
-    weights_state,
+from wantui.tui.tone import Fact, Tone
+from wantui.tui.weights_facts import (
+    cancel_question,
+    moving,
+    next_keys,
+    nothing_to_pull,
+    pull_question,
+    removal_question,
+    variant_facts,
+    weights_facts,
 )
+from wantui.tui.widgets.confirm import confirm
+from wantui.tui.widgets.facts import Facts
+from wantui.tui.widgets.panel import Panel
+from wantui.tui.widgets.pulling import Pulling
+from wantui.tui.widgets.table import Column, Row, Table
+from wantui.tui.words import download_cell, download_facts, model_facts, weights_state
 
 if TYPE_CHECKING:
+    from wantui.client import Client
     from wantui.tui.session import Session
 
 COLUMNS = (
@@ -48,6 +57,7 @@ class ModelsScreen(AreaScreen):
     AUTO_FOCUS = "#models"
 
     def body(self) -> ComposeResult:
+        yield Pulling()
         with Container(classes="halves"):
             yield Table(*COLUMNS, empty=EMPTY, id="models")
             yield Facts(id="model")
@@ -60,9 +70,16 @@ class ModelsScreen(AreaScreen):
 
     @on(Table.Moved)
     def _draw_details(self) -> None:
-        model, download = self.model, self.download
-        facts = [*download_facts(download)] if download else []
-        self.query_one("#model", Facts).show([*facts, *model_facts(model)] if model else ())
+        self.query_one(Pulling).show(self.download)
+        self.query_one("#model", Facts).show(self._facts())
+
+    def _facts(self) -> list[Fact]:
+        session, model, download = self.wantui.session, self.model, self.download
+        if session is None or model is None:
+            return []
+        about_download = download_facts(download) if download else ()
+        variants = variant_facts(model, session.state.models.values())
+        return [*about_download, *model_facts(model), *variants]
 
     @property
     def model(self) -> ModelStatus | None:
@@ -85,39 +102,75 @@ class ModelsScreen(AreaScreen):
     # --- actions ---
 
     @on(Table.Opened)
+    def action_details(self) -> None:
+        """Every file of it."""
+        if (model := self.model) is not None:
+            self.app.push_screen(Panel(f"weights of {model.id}", self._weights))
+
+    def _weights(self) -> list[Fact]:
+        return list(weights_facts(self.model)) if self.model else []
+
     async def action_use(self) -> None:
         if (model := self.model) is not None:
             await self.wantui.generate_with({"model": model.id}, only_model=True)
 
     def action_get(self) -> None:
-        """Pull, or pause what is pulled, or have it go on."""
-        session, model, download = self.wantui.session, self.model, self.download
-        if session is None or model is None:
+        """Look what a pull would bring and under which license, ask, and pull."""
+        model, download = self.model, self.download
+        if model is None:
             return
-        going = (DownloadState.QUEUED, DownloadState.RUNNING)
-        if download is not None and download.state in going:
-            id = download.id
-            self.wantui.work(session.ask(lambda client: client.pause_download(id)))
+        if model.weights.get_command is None:
+            self.tell(f"{model.id} ships with wantui: there is nothing to pull", Tone.WARN)
+        elif download is not None and download.state.open:
+            doing = words.doing(download)
+            self.tell(f"{model.id}: a {doing} is {download.state}: {next_keys(download)}")
         else:
-            self.wantui.work(session.ask(lambda client: client.pull(model.id)))
+            self.tell(f"asking the hub what {model.id} would bring")
+            self.wantui.request(
+                lambda client: client.pull_plan(model.id),
+                lambda plan: self._ask_to_pull(model, plan),
+            )
+
+    def _ask_to_pull(self, model: ModelStatus, plan: PullPlan) -> None:
+        if nothing := nothing_to_pull(plan):
+            self.tell(nothing, Tone.GOOD)
+            return
+        confirm(
+            self.app,
+            pull_question(plan, model),
+            yes="pull it",
+            no="not now",
+            then=lambda: self._begin(model.id, lambda client: client.pull(model.id)),
+        )
+
+    def action_pause(self) -> None:
+        """Pause what is pulled or verified, or have it go on."""
+        download = self.download
+        if download is None or not download.state.open:
+            self.tell("no download of it to pause: d pulls it", Tone.WARN)
+            return
+        id = download.id
+        if download.state is DownloadState.PAUSED:
+            self._begin(download.subject, lambda client: client.resume_download(id))
+        else:
+            self._begin(download.subject, lambda client: client.pause_download(id))
+
+    def _begin(self, id: str, ask: Callable[[Client], Awaitable[Download]]) -> None:
+        self.wantui.request(ask, lambda now: self.tell(f"{id}: {words.downloading(now)}"))
 
     def action_verify(self) -> None:
         """Hash what is not proven yet."""
         if (model := self.model) is not None:
-            self.wantui.request(
-                lambda client: client.verify(model.id),
-                lambda asked: self.tell(f"{model.id}: {words.downloading(asked)}"),
-            )
+            self._begin(model.id, lambda client: client.verify(model.id))
 
     def action_repair(self) -> None:
         """Replace the bad files, and only those."""
-        model, session = self.model, self.wantui.session
-        if model is None or session is None:
+        if (model := self.model) is None:
             return
         if model.weights.bad:
-            self.wantui.work(session.ask(lambda client: client.repair(model.id)))
+            self._begin(model.id, lambda client: client.repair(model.id))
         else:
-            self.tell("no file of it is known to be bad: v verifies them")
+            self.tell("no file of it is known to be bad: v verifies them", Tone.WARN)
 
     def action_convert(self) -> None:
         """Look what it would take and save, ask, and have the weights rewritten."""
@@ -129,20 +182,35 @@ class ModelsScreen(AreaScreen):
         if not plan.components:
             self.tell(worth)
             return
-        self.app.push_screen(
-            Confirm(
-                f"Convert {plan.model} to {plan.dtype}? {worth[:1].upper()}{worth[1:]}.",
-                yes="convert it",
-                no="leave it",
-            ),
-            lambda sure: self._convert(plan.model) if sure else None,
+        confirm(
+            self.app,
+            f"Convert {plan.model} to {plan.dtype}? {worth[:1].upper()}{worth[1:]}.",
+            yes="convert it",
+            no="leave it",
+            then=lambda: self._begin(plan.model, lambda client: client.convert(plan.model)),
         )
 
-    def _convert(self, id: str) -> None:
-        self.wantui.request(
-            lambda client: client.convert(id),
-            lambda asked: self.tell(f"{id}: {words.downloading(asked)}"),
-        )
+    def action_load(self) -> None:
+        """Have a worker hold it before any job asks, or let it go."""
+        if (model := self.model) is None:
+            return
+        if model.loaded:
+            self.wantui.request(
+                lambda client: client.unload(model.id),
+                lambda _: self._report(f"{model.id} is unloaded"),
+            )
+        elif refusal := no_load(model):
+            self.tell(refusal, Tone.WARN)
+        else:
+            self.tell(f"loading {model.id}: it is told when that is done")
+            self.wantui.request(
+                lambda client: client.load(model.id),
+                lambda worker: self._report(f"{model.id} is loaded on {worker.device_name}"),
+            )
+
+    def _report(self, text: str) -> None:
+        """What took a while, wherever one looks by now."""
+        self.wantui.area_screen.tell(text, Tone.GOOD)
 
     def action_keep(self) -> None:
         """Protect the weights from removal, or no longer."""
@@ -162,10 +230,12 @@ class ModelsScreen(AreaScreen):
             )
 
     def _ask_to_remove(self, id: str, plan: Removals) -> None:
-        question = f"Remove the weights of {id}? That frees {bytes_text(plan.freed_bytes)}."
-        self.app.push_screen(
-            Confirm(question, yes="remove them", no="keep them"),
-            lambda sure: self._remove(id) if sure else None,
+        confirm(
+            self.app,
+            removal_question(id, plan),
+            yes="remove them",
+            no="keep them",
+            then=lambda: self._remove(id),
         )
 
     def _remove(self, id: str) -> None:
@@ -176,10 +246,19 @@ class ModelsScreen(AreaScreen):
 
     def action_cancel(self) -> None:
         """Give the download up, and what came of files that are not whole."""
-        session, download = self.wantui.session, self.download
-        if session is not None and download is not None:
-            id = download.id
-            self.wantui.work(session.ask(lambda client: client.cancel_download(id)))
+        download = self.download
+        if download is None or not download.state.open:
+            self.tell("no download of it to give up: d pulls it", Tone.WARN)
+            return
+        confirm(
+            self.app,
+            cancel_question(download),
+            yes="give it up",
+            no="go on",
+            then=lambda: self._begin(
+                download.subject, lambda client: client.cancel_download(download.id)
+            ),
+        )
 
     def action_copy(self) -> None:
         command = self.model.weights.get_command if self.model else None
@@ -190,6 +269,16 @@ class ModelsScreen(AreaScreen):
             self.tell("this model ships with wantui: nothing to get")
 
 
+def no_load(model: ModelStatus) -> str:
+    """Why a model is not loaded, and the next key; empty where it can be."""
+    weights = model.weights
+    if weights.bad:
+        return f"weights of {model.id} are corrupt: r repairs them"
+    if not weights.state.usable:
+        return f"weights of {model.id} are {weights.state}: d pulls them"
+    return "" if weights.checked else f"nobody has verified {model.id} yet: v does, then l loads"
+
+
 def model_row(model: ModelStatus, download: Download | None = None) -> Row:
     loaded = ("▶ yes", Tone.BUSY) if model.loaded else ("no", Tone.MUTED)
     return Row(
@@ -197,7 +286,7 @@ def model_row(model: ModelStatus, download: Download | None = None) -> Row:
         (
             (model.id, Tone.PLAIN),
             download_cell(download) if download else weights_state(model.weights.state),
-            (words.have(model.weights), Tone.PLAIN),
+            (moving(download) if download else words.have(model.weights), Tone.PLAIN),
             loaded,
             (words.parameters(model.parameter_count) or "–", Tone.PLAIN),
             (report.success(model.metrics) or "–", Tone.PLAIN),

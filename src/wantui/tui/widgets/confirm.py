@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -59,3 +60,8 @@ class Confirm(ModalScreen[bool]):
 
     def action_answer(self, answer: bool) -> None:
         self.dismiss(answer)
+
+
+def confirm(app: App[Any], question: str, *, yes: str, no: str, then: Callable[[], None]) -> None:
+    """Ask, and go on once the harmful answer was chosen."""
+    app.push_screen(Confirm(question, yes=yes, no=no), lambda sure: then() if sure else None)

@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
 
 from rich.cells import set_cell_size
-from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 
 from wantui.text import clean, one_line
 from wantui.tui.tone import STYLES, Fact, Tone
 from wantui.tui.widgets.quiet import Quiet
+from wantui.tui.widgets.scroll import Scroll
 
 NAME_WIDTH = 12
 LONGEST_VALUE = 20_000
 
 
-class Facts(VerticalScroll, can_focus=True):
+class Facts(Scroll):
     """Scrolls when there is more than fits."""
 
     DEFAULT_CSS = """
     Facts { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
     Facts > Quiet { height: auto; width: 1fr; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "scroll_down", show=False),
-        Binding("k", "scroll_up", show=False),
-        Binding("g", "scroll_home", show=False),
-        Binding("G", "scroll_end", show=False),
-    ]
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

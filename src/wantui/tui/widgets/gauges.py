@@ -17,7 +17,7 @@ from wantui.tui.widgets.quiet import Quiet
 
 NAME_WIDTH = 8
 INDENT = " " * (NAME_WIDTH + 1)
-TEXT_WIDTH = 40
+TEXT_WIDTH = 42
 """What is said beside a bar, at the most."""
 NARROWEST_BAR, WIDEST_BAR = 8, 20
 NARROWEST_SPARK = 6

@@ -21,7 +21,7 @@ class Panel(ModalScreen[None]):
     DEFAULT_CSS = """
     Panel { align: center middle; }
     Panel > Vertical {
-        width: 92%; max-width: 120; height: 90%; border: round $primary; background: $surface;
+        width: 96%; max-width: 120; height: 90%; border: round $primary; background: $surface;
         border-subtitle-color: $text-muted;
     }
     """
@@ -39,7 +39,11 @@ class Panel(ModalScreen[None]):
         with Vertical() as frame:
             frame.border_title = one_line(self._panel_title).replace("[", "(").replace("]", ")")
             frame.border_subtitle = "esc closes"
-            yield self._facts
+            yield from self.content()
+
+    def content(self) -> ComposeResult:
+        """What is in the frame."""
+        yield self._facts
 
     def on_mount(self) -> None:
         self._facts.focus()

@@ -19,6 +19,7 @@ from textual.widget import Widget
 from wantui.errors import InvalidImage
 from wantui.text import one_line
 from wantui.tui.driver import is_behind
+from wantui.tui.latest import run_latest
 
 if TYPE_CHECKING:
     from wantui.tui.mosaic import Cell, Depth, Film, Mosaic
@@ -146,7 +147,7 @@ class Picture(Widget):
             wanted = (self._content, self.size, self._plain)
             if wanted != self._drawn_for:
                 self._drawn_for = wanted
-                self.run_worker(self._decode(self._content, wanted), group="decode", exclusive=True)
+                run_latest(self, "decode", self._decode, self._content, wanted)
 
     async def _decode(self, content: bytes, wanted: tuple[object, ...]) -> None:
         from wantui.tui.mosaic import film  # noqa: PLC0415 - with Pillow, when looked at

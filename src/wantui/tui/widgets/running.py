@@ -12,7 +12,7 @@ from wantui.text import one_line
 from wantui.tui.tone import Said, Tone
 from wantui.tui.widgets.bar import bar
 from wantui.tui.widgets.quiet import Quiet, joined
-from wantui.tui.words import job_state, left, stage
+from wantui.tui.words import job_state, left, pace, stage
 
 MOST = 4
 """Jobs that are drawn: one a device runs at a time."""
@@ -68,7 +68,7 @@ def _about(job: Job) -> list[Said]:
 def _progress(job: Job, width: int) -> list[Said]:
     """The bar takes what the words leave; they keep their columns while the job runs."""
     fraction = job.progress.fraction if job.progress else 0.0
-    before = f"  {stage(job.progress):<16}"
+    before = f"  {stage(job.progress):<15} {pace(job.progress):>11}  "
     after = f" {fraction:4.0%}  {left(job.progress):<14}"
     room = max(width - len(before) - len(after), 4)
     return [

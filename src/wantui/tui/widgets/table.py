@@ -10,7 +10,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -18,9 +18,11 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from wantui.text import one_line
+from wantui.tui.actions import moves
 from wantui.tui.tone import Said, Tone
 
 GAP = 2
+MARK = "◆"
 _JOINERS = dict.fromkeys(map(ord, "\u200d\ufe0e\ufe0f"))
 """Terminals do not agree how wide joined emoji are: a table shows the parts."""
 LONGEST_CELL = 400
@@ -41,6 +43,8 @@ class Column:
 class Row:
     key: int | str
     cells: tuple[Said, ...]
+    marked: bool = False
+    """One of several that a verb is to act on."""
 
 
 class Table(ScrollView, can_focus=True):
@@ -72,14 +76,14 @@ class Table(ScrollView, can_focus=True):
         & > .table--strong { text-style: bold; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Next row", show=False),
-        Binding("up,k", "move(-1)", "Row before", show=False),
-        Binding("pagedown,ctrl+f", "page(1)", "Next page", show=False),
-        Binding("pageup,ctrl+b", "page(-1)", "Page before", show=False),
-        Binding("home,g", "edge(False)", "First row", show=False),
-        Binding("end,G", "edge(True)", "Last row", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = moves(
+        next="move(1)",
+        before="move(-1)",
+        page="page(1)",
+        page_back="page(-1)",
+        first="edge(False)",
+        last="edge(True)",
+    )
 
     cursor: reactive[int] = reactive(0, repaint=False)
 
@@ -104,6 +108,18 @@ class Table(ScrollView, can_focus=True):
         self._rows: tuple[Row, ...] = ()
 
     @property
+    def empty(self) -> str:
+        """What is said where there are no rows: the next key."""
+        return self._empty
+
+    @empty.setter
+    def empty(self, words: str) -> None:
+        if words != self._empty:
+            self._empty = words
+            if not self._rows:
+                self._repaint(0)
+
+    @property
     def chosen(self) -> int | str | None:
         """The chosen row's key."""
         return self._rows[self.cursor].key if self._rows else None
@@ -113,16 +129,22 @@ class Table(ScrollView, can_focus=True):
         before, chosen = self._rows, self.chosen
         self._rows = tuple(rows)
         if len(before) != len(rows):
-            self.virtual_size = Size(0, len(rows) + 1)
+            self._measure()
             self.refresh()
         else:
             for index, (old, new) in enumerate(zip(before, rows, strict=True)):
-                if old != new:
+                if old is not new and old != new:
                     self._repaint(index)
         where = next((i for i, row in enumerate(rows) if row.key == chosen), None)
         self.cursor = self._within(self.cursor if where is None else where)
         if self.chosen != chosen:
             self.post_message(self.Moved(self))
+
+    def choose(self, key: int | str) -> None:
+        """Choose the row with this key, if there is one."""
+        where = next((i for i, row in enumerate(self._rows) if row.key == key), None)
+        if where is not None:
+            self.cursor = where
 
     def validate_cursor(self, cursor: int) -> int:
         return self._within(cursor)
@@ -158,7 +180,7 @@ class Table(ScrollView, can_focus=True):
         self._repaint(self.cursor)
 
     def on_resize(self) -> None:
-        self.virtual_size = Size(0, len(self._rows) + 1)
+        self._measure()
         self._scroll_to_cursor()
 
     def render_line(self, y: int) -> Strip:
@@ -172,6 +194,10 @@ class Table(ScrollView, can_focus=True):
         if index >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         return self._line(index, width)
+
+    def _measure(self) -> None:
+        """The head, and below it the rows, or what is said where there are none."""
+        self.virtual_size = Size(0, max(len(self._rows), 1) + 1)
 
     def _within(self, cursor: int) -> int:
         return max(0, min(cursor, len(self._rows) - 1))
@@ -206,12 +232,19 @@ class Table(ScrollView, can_focus=True):
                 if self.has_focus
                 else {tone: style + _background(base) for tone, style in styles.items()}
             )
-        return self._strip(self._rows[index].cells, width, styles, base)
+        row = self._rows[index]
+        return self._strip(row.cells, width, styles, base, marked=row.marked)
 
     def _strip(
-        self, cells: tuple[Said, ...], width: int, styles: dict[Tone, Style], base: Style
+        self,
+        cells: tuple[Said, ...],
+        width: int,
+        styles: dict[Tone, Style],
+        base: Style,
+        *,
+        marked: bool = False,
     ) -> Strip:
-        segments = [Segment(" ", base)]
+        segments = [Segment(MARK, styles[Tone.STRONG]) if marked else Segment(" ", base)]
         used = 1
         for column, size, (text, tone) in self._sized(cells, width):
             cut = _cut(one_line(text[:LONGEST_CELL]).translate(_JOINERS), size)
