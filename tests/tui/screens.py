@@ -19,6 +19,7 @@ from wantui.tui.state import Snapshot
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 PATIENCE_S = 30.0
 POLL_S = 0.02
+QUIET_S = 0.5
 
 
 def lines(app: WantuiApp) -> list[str]:
@@ -47,6 +48,16 @@ async def sees(pilot: Pilot[int], wanted: str) -> None:
     app = pilot.app
     assert isinstance(app, WantuiApp)
     await until(pilot, lambda: wanted in text(app), f"{wanted!r} on the screen")
+
+
+async def settled(pilot: Pilot[int]) -> None:
+    """Once nothing is drawn any more: a bar of how far one has scrolled comes layouts later."""
+    app = pilot.app
+    assert isinstance(app, WantuiApp)
+    before = ""
+    while before != (before := text(app)):
+        await asyncio.sleep(QUIET_S)
+        await pilot.pause()
 
 
 def session_of(app: WantuiApp) -> Session:

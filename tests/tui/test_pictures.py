@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests import made
-from tests.tui.screens import disconnect, session_of, show, text, until
+from tests.tui.screens import disconnect, session_of, settled, show, text, until
 from wantui.api.error import ErrorBody
 from wantui.paths import Paths
 from wantui.tui.app import WantuiApp
@@ -40,7 +40,7 @@ def busy(area: Area, *keys: str) -> Enter:
         await disconnect(pilot)
         await show(pilot, made.busy(), area)
         await pilot.press(*keys)
-        await pilot.pause()
+        await settled(pilot)
 
     return enter
 
@@ -56,7 +56,7 @@ async def lost(pilot: Pilot[int]) -> None:
 async def in_sixteen_colours(pilot: Pilot[int]) -> None:
     await busy(Area.QUEUE)(pilot)
     pilot.app.theme = "ansi-dark"
-    await pilot.pause()
+    await settled(pilot)
 
 
 SCREENS: dict[str, Enter] = {

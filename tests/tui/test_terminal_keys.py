@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.running import RunningDaemon, running_daemon
-from tests.tui.test_wire import terminal_of
+from tests.tui.test_wire import Terminal, terminal_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
@@ -55,7 +56,7 @@ async def test_keys_that_come_in_a_heap_go_where_they_were_meant(
     with terminal_of(own_daemon) as terminal:
         await terminal.sees("● connected".encode())
         await terminal.sees("✓ fits".encode())
-        terminal.press(b"boats\tfog\t\t32x32\t5\t2")
+        terminal.press(b"boats\tfog\t\t32x32\r5\r2")
         await terminal.quiet()
         terminal.press(b"\x13")
         await terminal.sees(b"accepted")
@@ -66,16 +67,34 @@ async def test_keys_that_come_in_a_heap_go_where_they_were_meant(
     assert (params.width, params.height, params.frames, params.steps) == (32, 32, 5, 2)
 
 
+@contextmanager
+def edited_by(daemon: RunningDaemon, folder: Path, script: str) -> Iterator[Terminal]:
+    """A TUI whose user has such an editor."""
+    editor = folder / "editor"
+    editor.write_text(f'#!/bin/sh\necho "EDITING NOW"\n{script}\n', "utf-8")
+    editor.chmod(0o755)
+    daemon.environment["EDITOR"] = str(editor)
+    daemon.environment.pop("VISUAL", None)
+    with terminal_of(daemon) as terminal:
+        yield terminal
+
+
+async def test_an_editor_that_fails_gives_the_terminal_back(
+    own_daemon: RunningDaemon, tmp_path: Path
+) -> None:
+    with edited_by(own_daemon, tmp_path, "exit 3") as terminal:
+        await terminal.sees("● connected".encode())
+        terminal.press(b"boats\x07")
+        await terminal.sees(b"EDITING NOW")
+        await terminal.sees(b"ended with 3: the text is as it was")
+        terminal.press(b" sail")
+        await terminal.sees(b"sail")
+
+
 async def test_a_prompt_is_edited_with_the_editor_of_the_user(
     own_daemon: RunningDaemon, tmp_path: Path
 ) -> None:
-    editor = tmp_path / "editor"
-    editor.write_text('#!/bin/sh\necho "EDITING NOW"\nsed -i s/boats/ships/ "$1"\n', "utf-8")
-    editor.chmod(0o755)
-    environment = {**own_daemon.environment, "EDITOR": str(editor)}
-    environment.pop("VISUAL", None)
-    own_daemon.environment = environment
-    with terminal_of(own_daemon) as terminal:
+    with edited_by(own_daemon, tmp_path, "sed -i s/boats/ships/ $1") as terminal:
         await terminal.sees("● connected".encode())
         terminal.press(b"boats")
         await terminal.sees(b"boats")

@@ -188,6 +188,7 @@ def steps() -> list[BindingType]:
     return [
         Binding("tab", "app.focus_next", show=False, priority=True),
         Binding("shift+tab", "app.focus_previous", show=False, priority=True),
+        Binding("enter", "go_on", show=False, priority=True),
     ]
 
 

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from textual.app import App
+from textual.app import App, SuspendNotSupported
 
 from wantui.client.presets import Preset
+from wantui.errors import InvalidRequest
 from wantui.text import one_line
 from wantui.tui.again import preset_of, values_of_preset
+from wantui.tui.editor import edited, editor_command
 from wantui.tui.form import UPLOADED
 from wantui.tui.pictures import folder_to_start_in, listing
 from wantui.tui.session import Session
@@ -20,6 +22,7 @@ from wantui.tui.widgets.confirm import Confirm
 from wantui.tui.widgets.picture_finder import PictureFinder
 from wantui.tui.widgets.preset_finder import PresetFinder, SaveAs
 from wantui.tui.widgets.prompt_finder import PromptFinder
+from wantui.tui.widgets.words_area import WordsArea
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,31 @@ async def choose_prompt(app: App[int], session: Session) -> str | None:
     """One that was sent before."""
     known = await asyncio.to_thread(session.prompts.load)
     return await app.push_screen_wait(PromptFinder(known))
+
+
+async def edit(app: App[object], area: WordsArea) -> None:
+    """Have a text edited with the user's own editor, which has the terminal meanwhile.
+
+    Nothing else goes on until it ends, or it would be drawn over. Raises InvalidRequest.
+    """
+    command = editor_command()
+    try:
+        with app.suspend():
+            came_back = _edited(area.text, command)
+    except SuspendNotSupported as error:
+        raise InvalidRequest("this terminal cannot be given to an editor", hint="") from error
+    if isinstance(came_back, InvalidRequest):
+        raise came_back
+    area.put(came_back)
+    area.focus()
+
+
+def _edited(text: str, command: list[str]) -> str | InvalidRequest:
+    """What is raised while Textual is suspended leaves it so, for good."""
+    try:
+        return edited(text, command)
+    except InvalidRequest as error:
+        return error
 
 
 async def choose_picture(app: App[int], session: Session, typed: str) -> str | None:

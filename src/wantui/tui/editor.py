@@ -39,7 +39,7 @@ def edited(text: str, command: list[str]) -> str:
     is not what somebody meant.
     """
     with tempfile.TemporaryDirectory(prefix="wantui-") as folder:
-        file = Path(folder) / FILE
+        file, name = Path(folder) / FILE, one_line(Path(command[0]).name, 30)
         try:
             file.write_text(f"{text}\n" if text else "", "utf-8")
             # Ctrl-C is for the editor: a handler, unlike what is ignored, is not inherited.
@@ -50,13 +50,11 @@ def edited(text: str, command: list[str]) -> str:
                 signal.signal(signal.SIGINT, interrupts)
             if code != 0:
                 raise InvalidRequest(
-                    f"{one_line(command[0], 60)} ended with {code}: the text is as it was",
+                    f"{name} ended with {code}: the text is as it was",
                     hint="save in it, then leave it as usual",
                 )
             return file.read_text("utf-8").removesuffix("\n")
         except UnicodeDecodeError as error:
             raise InvalidRequest("what was saved is not UTF-8", hint="save it as UTF-8") from error
         except OSError as error:
-            raise InvalidRequest(
-                f"cannot run {one_line(command[0], 60)}: {error.strerror}", hint=HINT
-            ) from error
+            raise InvalidRequest(f"cannot run {name}: {error.strerror}", hint=HINT) from error

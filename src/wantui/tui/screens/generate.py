@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from textual import events, on
-from textual.app import ComposeResult, SuspendNotSupported
+from textual.app import ComposeResult
 from textual.timer import Timer
-from textual.widgets import Select, TextArea
+from textual.widgets import Input, Select, TextArea
 
-from wantui.errors import WantuiError
 from wantui.text import one_line
 from wantui.tui.actions import bindings, steps
 from wantui.tui.areas import Area
@@ -334,26 +333,22 @@ class GenerateScreen(AreaScreen):
         self._words.area.put(self._recall.text)
 
     def action_editor(self) -> None:
-        """Edit the prompt, or the negative one where the cursor is in that, with $EDITOR."""
-        from wantui.tui.editor import edited, editor_command  # noqa: PLC0415 - when it is wanted
+        """Of the prompt, or of the negative one where the cursor is in that."""
+        from wantui.tui.choosing import edit  # noqa: PLC0415 - when it is wanted
 
         area = self.focused if isinstance(self.focused, WordsArea) else self._words.area
-        try:
-            command = editor_command()
-            with self.app.suspend():
-                text = edited(area.text, command)
-        except (WantuiError, SuspendNotSupported) as error:
-            hint = getattr(error, "hint", "")
-            self.tell(f"✗ {error}; {hint}" if hint else f"✗ {error}", Tone.BAD)
-        else:
-            area.put(text)
-            area.focus()
+        self.wantui.work(edit(self.app, area))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Esc in a list that is open closes that, and no more."""
+        """Esc in a list that is open closes that, and no more; enter goes on from a line alone."""
         if action == "leave" and any(select.expanded for select in self.query(Select)):
             return False
+        if action == "go_on" and not isinstance(self.focused, Input):
+            return False
         return super().check_action(action, parameters)
+
+    def action_go_on(self) -> None:
+        self.focus_next()
 
     def action_leave(self) -> None:
         self.set_focus(None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -14,8 +14,9 @@ from textual.screen import ModalScreen
 from wantui.errors import WantuiError
 from wantui.text import bytes_text, one_line
 from wantui.tui.spans import SpanCompositor
-from wantui.tui.tone import Said, Tone
+from wantui.tui.tone import Fact, Said, Tone
 from wantui.tui.widgets.bar import bar
+from wantui.tui.widgets.panel import Panel
 from wantui.tui.widgets.picture import Picture
 from wantui.tui.widgets.quiet import Quiet, joined
 
@@ -26,7 +27,9 @@ SPEEDS = (1, 2, 4, 6, 8, 12, 16)
 """Frames a second."""
 WIDTHS = (24, 32, 48, 64, 96, 128, 192)
 """Columns, as many as the terminal has."""
-KEYS = "space pause  ← → frame  [ ] speed  + - size  c colours  L loop  esc back"
+KEYS = "space pause  ← → frame  [ ] speed  + - size  c colours  L loop  ? help  esc back"
+
+_SYMBOLS = {"escape": "esc", "comma": ","}
 
 Fetch = Callable[[], Awaitable[bytes]]
 """Brings the bytes of the proxy. Raises WantuiError."""
@@ -49,16 +52,17 @@ class Player(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "close", "Close"),
         Binding("space,p", "pause", "Pause, or go on"),
-        Binding("right,l,full_stop", "step(1)", "Next frame"),
+        Binding("right,l,.", "step(1)", "Next frame"),
         Binding("left,h,comma", "step(-1)", "Frame before"),
         Binding("home,g", "edge(False)", "First frame"),
         Binding("end,G", "edge(True)", "Last frame"),
-        Binding("right_square_bracket", "speed(1)", "Faster"),
-        Binding("left_square_bracket", "speed(-1)", "Slower"),
-        Binding("plus,equals_sign", "size(1)", "Larger"),
-        Binding("minus", "size(-1)", "Smaller"),
+        Binding("]", "speed(1)", "Faster"),
+        Binding("[", "speed(-1)", "Slower"),
+        Binding("+,=", "size(1)", "Larger"),
+        Binding("-", "size(-1)", "Smaller"),
         Binding("c", "colours", "Colours, or dots"),
         Binding("L", "loop", "Loop, or not"),
+        Binding("?,f1", "help", "These keys"),
     ]
 
     def __init__(self, title: str, fetch: Fetch, *, slow_line: bool) -> None:
@@ -116,6 +120,9 @@ class Player(ModalScreen[None]):
 
     # --- actions ---
 
+    def action_help(self) -> None:
+        self.app.push_screen(Panel("keys of the player", help_facts))
+
     def action_close(self) -> None:
         self.dismiss()
 
@@ -151,6 +158,14 @@ class Player(ModalScreen[None]):
     def action_loop(self) -> None:
         self._picture.loops = not self._picture.loops
         self._say()
+
+
+def help_facts() -> Iterable[Fact]:
+    """Every key of the player."""
+    for binding in Player.BINDINGS:
+        if isinstance(binding, Binding):
+            keys = [_SYMBOLS.get(key, key) for key in binding.key.split(",")]
+            yield " ".join(keys), (binding.description, Tone.PLAIN)
 
 
 def place_of(picture: Picture, film: Film) -> list[Said]:

@@ -16,6 +16,7 @@ from wantui.log_lines import Level
 from wantui.tui.actions import moves
 from wantui.tui.log_book import Line, LogBook
 from wantui.tui.tone import Tone
+from wantui.tui.widgets.table import JOINERS
 
 STEP = 16
 """Columns that left and right go."""
@@ -28,8 +29,6 @@ _TONES = {
     Level.ERROR: Tone.BAD,
     Level.CRITICAL: Tone.BAD,
 }
-_JOINERS = dict.fromkeys(map(ord, "\u200d\ufe0e\ufe0f"))
-"""Terminals do not agree how wide joined emoji are: the parts are shown."""
 
 
 class Lines(ScrollView, can_focus=True):
@@ -206,6 +205,6 @@ class Lines(ScrollView, can_focus=True):
         chosen = index == self._cursor and not self.follows
         name = "cursor" if chosen and self.has_focus else _TONES[line.level].value
         style = self.get_component_rich_style(f"lines--{name}")
-        text = line.text.expandtabs(4).translate(_JOINERS)
+        text = line.text.expandtabs(4).translate(JOINERS)
         strip = Strip([Segment(text, style)])
         return strip.crop_extend(self._aside, self._aside + width, style)

@@ -23,7 +23,7 @@ from wantui.tui.tone import Said, Tone
 
 GAP = 2
 MARK = "◆"
-_JOINERS = dict.fromkeys(map(ord, "\u200d\ufe0e\ufe0f"))
+JOINERS = dict.fromkeys(map(ord, "\u200d\ufe0e\ufe0f"))
 """Terminals do not agree how wide joined emoji are: a table shows the parts."""
 LONGEST_CELL = 400
 """Characters of a cell that are looked at: more than any terminal is wide."""
@@ -247,7 +247,7 @@ class Table(ScrollView, can_focus=True):
         segments = [Segment(MARK, styles[Tone.STRONG]) if marked else Segment(" ", base)]
         used = 1
         for column, size, (text, tone) in self._sized(cells, width):
-            cut = _cut(one_line(text[:LONGEST_CELL]).translate(_JOINERS), size)
+            cut = _cut(one_line(text[:LONGEST_CELL]).translate(JOINERS), size)
             if column.right:
                 cut = cut.rstrip()
                 cut = " " * (size - cell_len(cut)) + cut
