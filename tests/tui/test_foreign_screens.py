@@ -70,7 +70,7 @@ from wantui.tui.widgets.words_area import WordsArea
 
 CLICKS = ("app.area(", "app.press(")
 """What a click on our own texts does; foreign text does nothing."""
-TEXTS_AN_APP = 4
+TEXTS_AN_APP = 5
 """An app is slow to start: each is shown several texts."""
 
 Made = Callable[[str], Widget]
@@ -223,7 +223,7 @@ def test_no_widget_is_forgotten_here() -> None:
 
 
 @pytest.mark.parametrize("kind", SHOWN, ids=lambda kind: kind.__name__)
-@settings(deadline=None, max_examples=4, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=2, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(foreign, min_size=TEXTS_AN_APP, max_size=TEXTS_AN_APP))
 def test_a_widget_only_shows_it(kind: type[Widget], texts: list[str]) -> None:
     made_with, told = SHOWN[kind]
@@ -247,7 +247,7 @@ def test_a_widget_only_shows_it(kind: type[Widget], texts: list[str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@settings(deadline=None, max_examples=4, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=2, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(foreign, min_size=TEXTS_AN_APP, max_size=TEXTS_AN_APP))
 def test_every_screen_only_shows_it(texts: list[str]) -> None:
     async def shown() -> None:
