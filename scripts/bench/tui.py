@@ -20,13 +20,14 @@ from typing import NamedTuple
 from row import RunningDaemon, median, row, running_daemon
 from tests import made
 
-from wantui.api.job import JobState
 from wantui.paths import Paths
 from wantui.tui import cache
 
 RUNS = 7
 PATIENCE_S = 30.0
 WATCHED_S = 10.0
+BEGINS_S = 5.0
+"""Until all that a job comes with is drawn: lines once, and where there is room its preview."""
 WANTUI = (sys.executable, "-m", "wantui")
 FIRST_CONTENT = b"hat should be seen?"  # the cursor is on its first letter
 BARE = """
@@ -148,6 +149,7 @@ def measure_wire(
         job = daemon.call("POST", "/api/jobs", LONG_JOB).raise_for_status().json()["id"]
         while stage_of(daemon, job) != "denoise":
             terminal.watch(0.2)
+        terminal.watch(BEGINS_S)
         running = terminal.watch(WATCHED_S)
         daemon.call("POST", f"/api/jobs/{job}/cancel").raise_for_status()
         while not daemon.call("GET", f"/api/jobs/{job}").json()["finished_at"]:
@@ -178,13 +180,11 @@ def scrolled(count: int) -> list[Drawn]:
         environment = {**os.environ, "WANTUI_HOME": home, "WANTUI_HOST": f"unix://{home}/nobody"}
         environment.pop("NO_COLOR", None)
         paths = Paths.from_environment(environment)
-        jobs = (
-            made.job(id, JobState.CANCELLED, finished_at=made.NOW) for id in range(1, count + 1)
-        )
+        jobs = (made.job(id) for id in range(1, count + 1))
         hello = made.hello(socket=f"{home}/nobody")
         cache.save(paths, made.status(*jobs).model_copy(update={"hello": hello}))
         with in_terminal(WANTUI, environment) as terminal:
-            terminal.until(b"as last seen")
+            terminal.until(b"disconnected")
             terminal.type(b"\x1b")
             terminal.until(b"1-6 areas")
             terminal.type(b"2")

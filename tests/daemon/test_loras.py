@@ -242,6 +242,18 @@ async def test_a_fast_job_is_nowhere_called_faithful(own_daemon: RunningDaemon) 
     ]
 
 
+def test_a_lora_brings_words_that_the_model_does_not_know(own_daemon: RunningDaemon) -> None:
+    words = {"prompt": "a red circle moving diagonally", "hold": True}
+    plain, taught = (
+        own_daemon.call("POST", "/api/jobs", job(**words, loras=loras)).json()
+        for loras in ([], [{"adapter": "style"}])
+    )
+    assert "not: diagonally" in plain["warnings"][0]["message"]
+    assert taught["warnings"] == []
+    for accepted in (plain, taught):
+        own_daemon.call("POST", f"/api/jobs/{accepted['id']}/cancel")
+
+
 def test_the_wire_takes_what_json_has(own_daemon: RunningDaemon) -> None:
     loras = [{"adapter": "style", "strength": 1, "expert": "both"}]
     accepted = own_daemon.call("POST", "/api/jobs", job(loras=loras)).json()

@@ -139,7 +139,7 @@ class Intake:
             asked_plan=asked_plan,
             warnings=(
                 *misplaced(self._adapters, recipe, loras),
-                *notes(recipe, params.prompt),
+                *(() if loras else notes(recipe, params.prompt)),  # a LoRA brings its own words
             ),
             owner=owner,
             fetch=request.fetch and is_owner(owner),

@@ -133,7 +133,9 @@ def clip_facts(job: Job) -> Iterator[Fact]:
 
 
 def _run_facts(job: Job) -> Iterator[Fact]:
-    yield from _plain(facts.ran(job))
+    # What is kept changes with every checkpoint of a running job, and all facts would be painted.
+    runs = job.state is JobState.RUNNING
+    yield from _plain(fact for fact in facts.ran(job) if not (runs and fact[0] == "kept"))
     for attempt in job.attempts:
         if attempt.error or attempt.interrupted:
             what = attempt.error.message if attempt.error else "interrupted"
