@@ -156,9 +156,7 @@ def measure_wire(
             terminal.watch(0.2)
     row(f"TUI bytes in {WATCHED_S:g} s idle, {where}", str(idle), "-", "-", "0")
     kib = running / WATCHED_S / 1024
-    held = size == SIZES[0] or more  # a fast line and room show the preview as it comes along
-    budget = "< 2 KiB/s" if held else "-"
-    row(f"TUI bytes on the wire, a job running, {where}", f"{kib:.2f} KiB/s", "-", "-", budget)
+    row(f"TUI bytes on the wire, a job running, {where}", f"{kib:.2f} KiB/s", "-", "-", "< 2 KiB/s")
 
 
 def measure_list() -> None:
