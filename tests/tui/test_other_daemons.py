@@ -34,7 +34,7 @@ async def test_a_full_queue_is_said_and_the_prompt_stays(small_queue: RunningDae
             await client.submit(tiny("first"))
         await sees(pilot, "demo  ● ")
         await pilot.press(*"boats", "ctrl+s")
-        await sees(pilot, "✗ 1 jobs are waiting already; wait for jobs to finish")
+        await sees(pilot, "✗ the queue is full: 1 not finished; wait for jobs to finish")
         assert app.screen.query_one(TextArea).text == "boats"
         assert len(session_of(app).state.jobs) == 1
 

@@ -124,7 +124,7 @@ class Jobs:
         What was sent before is the same jobs again. Raises QueueFull, KeyReused or DiskFull.
         """
         if len(self._live) + self._accepting + len(drafts) > self._settings.max_unfinished:
-            raise QueueFull(f"{len(self._live)} jobs are waiting already")
+            raise QueueFull(f"the queue is full: {len(self._live)} not finished")
         self._accepting += len(drafts)
         try:
             return await asyncio.shield(self._insert(drafts, submission))
