@@ -19,7 +19,7 @@ from wantui.tui.state import Snapshot
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 PATIENCE_S = 30.0
 POLL_S = 0.02
-QUIET_S = 0.5
+QUIET_S = 0.3
 
 
 def lines(app: WantuiApp) -> list[str]:

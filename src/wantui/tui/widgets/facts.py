@@ -40,7 +40,7 @@ class Facts(Scroll):
         self._draw()
 
     def _draw(self) -> None:
-        width = self.scrollable_content_region.width - 1
+        width = self.content_region.width - 1  # the bar's column, whether there is one or not
         if width > NAME_WIDTH:
             self._text.show_content(facts_content(self._facts, width))
 
