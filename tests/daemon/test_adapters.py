@@ -307,6 +307,7 @@ def test_one_whose_file_is_cut_is_not_there_until_it_is_added_again(tmp_path: Pa
             successor.stop()
 
 
+@pytest.mark.slow
 async def test_kills_during_uploads_leave_whole_adapters_or_none(tmp_path: Path) -> None:
     """Killed at some moment of each of several uploads; what is listed later is whole."""
     with running_daemon(tmp_path) as daemon:

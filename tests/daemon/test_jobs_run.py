@@ -105,6 +105,7 @@ async def test_a_running_job_that_is_held_waits_until_it_is_released(
         await job_when(client, accepted.id, finished)
 
 
+@pytest.mark.slow
 async def test_a_worker_that_keeps_dying_fails_the_job_and_the_next_gets_a_fresh_one(
     tmp_path: Path,
 ) -> None:

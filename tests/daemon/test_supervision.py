@@ -44,6 +44,7 @@ async def worker_pid(client: Client, job_id: int) -> int:
     return pid
 
 
+@pytest.mark.slow
 async def test_a_worker_that_falls_silent_is_replaced_and_the_job_goes_on(tmp_path: Path) -> None:
     with running_daemon(tmp_path, "[worker]\nheartbeat_timeout_s = 8.0\n") as daemon:
         async with daemon.client() as client:

@@ -52,6 +52,7 @@ async def plays_and_pauses(terminal: Terminal) -> None:
     assert await drawn_in(terminal, QUIET_S) == 0, "a paused clip was painted"
 
 
+@pytest.mark.slow
 async def test_a_clip_that_plays_costs_what_it_says_and_a_paused_one_nothing(
     tmp_path: Path,
 ) -> None:
@@ -63,6 +64,7 @@ async def test_a_clip_that_plays_costs_what_it_says_and_a_paused_one_nothing(
             await plays_and_pauses(terminal)
 
 
+@pytest.mark.slow
 async def test_a_log_in_which_nothing_comes_costs_nothing_and_a_line_no_more_than_a_page(
     tmp_path: Path,
 ) -> None:
