@@ -10,8 +10,8 @@ from hypothesis import settings
 
 from tests.running import RunningDaemon, running_daemon
 
-# Tests run several at a time, and so do their workers: threads that wait for one another by spinning
-# would take the cores from those that they wait for.
+# Tests run several at a time, and so do their workers: threads that wait for one another by
+# spinning would take the cores from those that they wait for.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # How long an example takes on a busy machine says nothing of the code.
