@@ -88,6 +88,8 @@ async def look_at(app: WantuiApp, pilot: Pilot[int], area: Area) -> None:
     if isinstance(screen := app.area_screen, GenerateScreen):
         screen.fill({"prompt": "a red triangle moving up on a white background", "model": "demo"})
         await until(pilot, lambda: "fits: " in text(app), "a plan")
+    if area is Area.GALLERY:
+        await pilot.press("end")  # the first clip, of the size that the demo was made for
     await asyncio.sleep(SETTLE_S)
     await pilot.pause()
 
@@ -102,6 +104,7 @@ def picture(app: WantuiApp, home: Path) -> str:
 
 async def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
+    os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
     with temporary_home() as home, running_daemon(home) as daemon:
         async with daemon.client() as client:
             await make_jobs(client)
