@@ -59,7 +59,7 @@ async def test_a_batch_is_accepted_as_a_whole_or_not_at_all(paused_daemon: Runni
         refusals: list[tuple[BatchRequest, type[WantuiError], str]] = [
             (BatchRequest(jobs=(tiny(), tiny(frames=6))), InvalidRequest, "jobs[1]: frames"),
             (BatchRequest(jobs=(tiny(), tiny(after=[99]))), InvalidRequest, "jobs[1]: after"),
-            (BatchRequest(jobs=(tiny(),) * 27), QueueFull, "4 jobs are waiting"),
+            (BatchRequest(jobs=(tiny(),) * 27), QueueFull, "the queue is full: 4 "),
         ]
         for request, error, said in refusals:
             with pytest.raises(error) as raised:

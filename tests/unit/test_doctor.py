@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -249,6 +250,10 @@ def orphan(tmp_path: Path) -> Iterator[tuple[int, str]]:
         check=True,
     )
     pid = int(started.stdout)
+    deadline = time.monotonic() + 30.0
+    while "wantui.worker" not in psutil.Process(pid).cmdline():  # it is the shell's still
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     with ours, theirs:
         yield pid, str(home)
     if psutil.pid_exists(pid):
