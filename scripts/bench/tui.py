@@ -150,12 +150,16 @@ def measure_wire(
         while stage_of(daemon, job) != "denoise":
             terminal.watch(0.2)
         terminal.watch(BEGINS_S)
-        running = terminal.watch(WATCHED_S)
-        daemon.call("POST", f"/api/jobs/{job}/cancel").raise_for_status()
+        began, running = time.perf_counter(), 0
+        while (seconds := time.perf_counter() - began) < WATCHED_S:
+            if stage_of(daemon, job) != "denoise":  # it is a quick machine
+                break
+            running += terminal.watch(0.5)
+        daemon.call("POST", f"/api/jobs/{job}/cancel")  # or it has ended by itself
         while not daemon.call("GET", f"/api/jobs/{job}").json()["finished_at"]:
             terminal.watch(0.2)
     row(f"TUI bytes in {WATCHED_S:g} s idle, {where}", str(idle), "-", "-", "0")
-    kib = running / WATCHED_S / 1024
+    kib = running / seconds / 1024
     row(f"TUI bytes on the wire, a job running, {where}", f"{kib:.2f} KiB/s", "-", "-", "< 2 KiB/s")
 
 
