@@ -33,6 +33,7 @@ from wantui.client.presets import Preset, Presets
 from wantui.tui import widgets
 from wantui.tui.app import WantuiApp
 from wantui.tui.areas import Area
+from wantui.tui.keys import Keys
 from wantui.tui.log_book import LogBook, read_lines
 from wantui.tui.lora_choices import Choice, Choices
 from wantui.tui.matrix import Matrix
@@ -136,7 +137,7 @@ SHOWN: dict[type[Widget], tuple[Made, Shown]] = {
     ListHead: (lambda _: ListHead(), say_above),
     Pulling: (
         lambda _: Pulling(),
-        lambda pulling, text: pulling.show(tainted(made.download(), text)),
+        lambda pulling, text: pulling.show(tainted(made.download(), text), Keys()),
     ),
     Lines: (lambda text: Lines(log_book(text)), lambda lines, _: lines.renew()),
     KeyBar: (lambda _: KeyBar(Area.QUEUE), lambda bar, text: bar.tell(text, Tone.WARN)),

@@ -19,6 +19,7 @@ from wantui.tui.app import WantuiApp
 from wantui.tui.areas import Area
 from wantui.tui.filter import matching, query_of
 from wantui.tui.job_verbs import CANCEL, HOLD, Outcome, begun, past_neighbours
+from wantui.tui.keys import Keys
 from wantui.tui.marks import Marks
 from wantui.tui.state import Found, Learned, Snapshot, State, reduce
 from wantui.tui.widgets.job_list import job_row, more_rows
@@ -135,7 +136,11 @@ def outcome(done: int, refused: int) -> Outcome:
     ],
 )
 def test_what_comes_of_a_verb_is_one_line(done: int, refused: int, said: str) -> None:
-    assert outcome(done, refused).said()[0] == said
+    assert outcome(done, refused).said(Keys())[0] == said
+
+
+def test_the_next_key_is_the_users_own() -> None:
+    assert outcome(1, 0).said(Keys({"queue.release": "f9"}))[0] == "job 1: ‖ held; f9 releases"
 
 
 def test_a_verb_is_asked_only_for_jobs_that_it_is_for() -> None:
@@ -144,7 +149,7 @@ def test_a_verb_is_asked_only_for_jobs_that_it_is_for() -> None:
     assert [job.id for job in able] == [1]
     assert result.refused == [
         "job 2 is completed: nothing to hold",
-        "job 3 is held already: r releases it",
+        "job 3 is held already",
     ]
 
 

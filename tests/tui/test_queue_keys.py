@@ -213,7 +213,7 @@ async def test_a_verb_that_can_do_nothing_says_why(own_daemon: RunningDaemon) ->
         await sees(pilot, "alone")
         for key, why in (
             ("r", f"job {job} is queued, not held"),
-            ("x", f"job {job} is queued: c cancels it first"),
+            ("x", f"job {job} is queued: cancel it first"),
             ("K", f"job {job} is first already"),
             ("J", f"job {job} is last already"),
             ("R", "only a job that has ended is sent again"),
@@ -223,4 +223,4 @@ async def test_a_verb_that_can_do_nothing_says_why(own_daemon: RunningDaemon) ->
         await pilot.press("h")
         await sees(pilot, "‖ held")
         await pilot.press("h")
-        await sees(pilot, f"job {job} is held already: r releases it")
+        await sees(pilot, f"job {job} is held already")

@@ -18,6 +18,7 @@ from wantui.api.model import FileStatus, ModelStatus, WeightsState
 from wantui.api.removal import Removal, Removals
 from wantui.tui.app import WantuiApp
 from wantui.tui.areas import Area
+from wantui.tui.keys import Keys
 from wantui.tui.screens.models import model_row, no_load
 from wantui.tui.tone import Tone
 from wantui.tui.weights_facts import (
@@ -123,10 +124,10 @@ def test_a_pull_names_license_bytes_disk_and_gating_before_it_begins() -> None:
 
 
 def test_what_is_there_is_not_pulled() -> None:
-    assert nothing_to_pull(plan(bytes_to_fetch=0)) == (
+    assert nothing_to_pull(plan(bytes_to_fetch=0), Keys()) == (
         "i2v-a14b: all 126 GB are here; v verifies them"
     )
-    assert nothing_to_pull(plan()) == ""
+    assert nothing_to_pull(plan(), Keys()) == ""
 
 
 def test_a_removal_is_told_to_the_byte_and_who_shares_it() -> None:
@@ -166,7 +167,7 @@ def test_a_row_tells_rate_and_time_while_it_is_pulled() -> None:
     ],
 )
 def test_a_download_says_its_keys(state: DownloadState, keys: str) -> None:
-    assert next_keys(download(state)) == keys
+    assert next_keys(download(state), Keys()) == keys
 
 
 def test_giving_a_download_up_names_what_came() -> None:
@@ -194,13 +195,13 @@ def test_a_download_is_one_line_with_a_bar_where_there_is_room(
     ],
 )
 def test_a_model_that_cannot_be_loaded_says_the_next_key(state: WeightsState, why: str) -> None:
-    assert no_load(made.model("i2v-a14b", state)) == why
+    assert no_load(made.model("i2v-a14b", state), Keys()) == why
 
 
 def test_weights_that_nobody_has_read_are_verified_before_they_are_loaded() -> None:
     model = with_files(file("transformer/a.safetensors"))
     weights = model.weights.model_copy(update={"state": WeightsState.UNVERIFIED})
-    assert no_load(model.model_copy(update={"weights": weights})) == (
+    assert no_load(model.model_copy(update={"weights": weights}), Keys()) == (
         "nobody has verified i2v-a14b yet: v does, then l loads"
     )
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import enum
-import json
-import re
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -15,9 +13,7 @@ from wantui.cli.options import Json
 from wantui.cli.terminal import narrate, show_raw
 from wantui.paths import Paths
 from wantui.settings import Settings, load_settings
-
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
-"""A key of TOML that needs no quotes."""
+from wantui.toml_text import key_text, value_text
 
 
 class Action(enum.StrEnum):
@@ -60,17 +56,12 @@ def _table_lines(name: str, fields: dict[str, Any]) -> Iterator[str]:
     sections = {key: value for key, value in fields.items() if isinstance(value, dict)}
     for key, value in fields.items():
         if key not in sections:
-            yield f"{key if _BARE.fullmatch(key) else _toml(key)} = {_toml(value)}"
+            yield f"{key_text(key)} = {value_text(value)}"
     for key, values in sections.items():
         section = f"{name}.{key}" if name else key
         yield ""
         yield f"[{section}]"
         yield from _table_lines(section, values)
-
-
-def _toml(value: str | float | bool) -> str:
-    """Numbers, booleans and strings of JSON are TOML's too, but for the escape of U+007F."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _show_path(paths: Paths, *, as_json: bool) -> None:

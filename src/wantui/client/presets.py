@@ -7,18 +7,18 @@
 
 Fields are those of a job in a file (`client/batch_file.py`). The user edits the file too, so a
 change touches the lines of one preset and no other: comments, order, and keys that this version
-does not know stay as they are.
+does not know stay as they are. (A library that keeps a file's style takes a comment for the end of
+the table above it, and removes it with that.)
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,12 @@ from wantui.client.batch_file import COUNT
 from wantui.errors import InvalidRequest, SettingsInvalid
 from wantui.files import PRIVATE_FOLDER, unwritable, write_atomic
 from wantui.text import nearest, one_line
+from wantui.toml_text import key_text, value_text
 
 MAX_NAME_CHARACTERS = 64
 KNOWN = frozenset({*JobRequest.model_fields, COUNT})
 """Fields that a preset may have and that mean something; others are kept."""
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _HEADER = re.compile(r"\s*\[")
-_DEL = "\x7f"
 
 
 @dataclass(frozen=True)
@@ -205,25 +204,5 @@ def _is_header_of(line: str, name: str) -> bool:
 
 
 def _table(name: str, fields: Mapping[str, Any]) -> str:
-    lines = [f"[{_key(name)}]", *(f"{_key(key)} = {_toml(value)}" for key, value in fields.items())]
-    return "\n".join(lines) + "\n"
-
-
-def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else _toml(name)
-
-
-def _toml(value: object) -> str:
-    """TOML 1.0 of what TOML can say; a JSON string is a TOML string, but for one control."""
-    match value:
-        case Mapping():
-            pairs = (f"{_key(str(key))} = {_toml(item)}" for key, item in value.items())
-            return f"{{ {', '.join(pairs)} }}"
-        case str():
-            return json.dumps(value, ensure_ascii=False).replace(_DEL, "\\u007f")
-        case Sequence():
-            return f"[{', '.join(map(_toml, value))}]"
-        case bool() | int() | float():
-            return json.dumps(value).replace("Infinity", "inf").replace("NaN", "nan")
-        case _:
-            return str(value)  # dates and times, which TOML writes as Python does
+    said = (f"{key_text(key)} = {value_text(value)}\n" for key, value in fields.items())
+    return f"[{key_text(name)}]\n{''.join(said)}"

@@ -14,6 +14,7 @@ import contextlib
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import NoReturn
 
 from wantui.api.download import Depth, DownloadAction
@@ -94,7 +95,7 @@ class Naming:
             if weights.state.usable and await self._inventory.moved(weights):
                 log.info("%s: a proven file may have another name: verifying it", recipe.id)
                 asked = recipe.id, recipe.repository, DownloadAction.VERIFY, Depth.CONTENT
-                await settle(lambda asked=asked: self._downloads.ask(*asked))  # type: ignore[misc]
+                await settle(partial(self._downloads.ask, *asked))
 
     async def _strike(self, row: int) -> None:
         """A row that a full disk keeps costs no more than a look at the next start."""

@@ -50,7 +50,11 @@ class WeightsCargo(ModelCargo):
             for source in report.sources:
                 await self._upstream.learn(source)
 
-    async def land(self, download: Download, fetched: Fetched) -> Mapping[str, object]:  # noqa: ARG002
+    async def land(
+        self,
+        download: Download,
+        fetched: Fetched,  # noqa: ARG002 - other cargoes ask what came
+    ) -> Mapping[str, object]:
         """They lie where the inventory looks. Raises WeightsCorrupt or WeightsAbsent."""
         recipe = self.recipe(download)
         weights = await self.inventory.weights(recipe)

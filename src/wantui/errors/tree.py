@@ -37,6 +37,11 @@ class WantuiError(Exception):
         self.hint = self.default_hint if hint is None else hint
         self.detail: dict[str, Any] = dict(detail or {})
 
+    @property
+    def told(self) -> str:
+        """Message and hint, for where there is one line."""
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
 
 def _subclasses(cls: type[WantuiError]) -> list[type[WantuiError]]:
     return [cls, *(deeper for sub in cls.__subclasses__() for deeper in _subclasses(sub))]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from glob import escape
 from textwrap import wrap
-
-from pydantic import BaseModel
 
 from wantui.api.hardware import Hardware, ProfileText
 from wantui.hardware.profile import Profile
 from wantui.hardware.profiles import Matched
 from wantui.hardware.readings import subject_of
 from wantui.text import one_line
+from wantui.toml_text import value_text
 
 NAME = "mine"
 WIDTH = 96
@@ -34,35 +32,22 @@ def _lines(matched: Matched, hardware: Hardware) -> Iterator[str]:
     subject = subject_of(hardware, matched.device)
     name = subject.name
     yield _HEAD
-    yield f"name = {_toml(NAME)}"
+    yield f"name = {value_text(NAME)}"
     if not matched.own:
-        yield f"extends = {_toml(profile.name)}"
-    yield f"summary = {_toml(f'{name}, from {profile.name}')}"
-    yield f"device = {_toml(subject.kind)}"  # its profile may be of another kind: a class's
-    yield f"devices = {_toml([escape(name)])}"
+        yield f"extends = {value_text(profile.name)}"
+    yield f"summary = {value_text(f'{name}, from {profile.name}')}"
+    yield f"device = {value_text(subject.kind)}"  # its profile may be of another kind: a class's
+    yield f"devices = {value_text([escape(name)])}"
     said = {"name", "summary", "device", "devices", "sources"}
     for field, value in profile.model_dump(mode="json").items():
         if field not in said:
             yield ""
             source = one_line(profile.sources.get(field, "not said"))
             yield from (f"# {line}" for line in wrap(f"{_UNITS[field]} Source: {source}.", WIDTH))
-            yield f"{field} = {_toml(value)}"
+            yield f"{field} = {value_text(value)}"
 
 
 _UNITS: Mapping[str, str] = {
     name: " ".join((field.description or "").split())
     for name, field in Profile.model_fields.items()
 }
-
-
-def _toml(value: object) -> str:
-    """TOML 1.0; a JSON string without control characters is a TOML string."""
-    match value:
-        case BaseModel():
-            return _toml(value.model_dump(mode="json"))
-        case Mapping():
-            return f"{{ {', '.join(f'{key} = {_toml(item)}' for key, item in value.items())} }}"
-        case list() | tuple():
-            return f"[{', '.join(map(_toml, value))}]"
-        case _:
-            return json.dumps(value, ensure_ascii=False)

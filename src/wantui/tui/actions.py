@@ -42,6 +42,7 @@ class Action:
 
 _SYMBOLS = {
     "question_mark": "?",
+    "comma": ",",
     "colon": ":",
     "slash": "/",
     "plus": "+",

@@ -237,7 +237,8 @@ class WantuiApp(App[int]):
         if self.session is not None:
             values, lost = await self.session.again(job, vary=vary)
             await self.generate_with(values)
-            told = f"job {job.id} again{', with another seed' if vary else ''}: ^s submits"
+            submit = self.keys.named("generate.submit")
+            told = f"job {job.id} again{', with another seed' if vary else ''}: {submit} submits"
             self.area_screen.tell(f"{told}; not carried over: {lost}" if lost else told)
 
     async def _request(
@@ -252,8 +253,7 @@ class WantuiApp(App[int]):
         try:
             await task
         except WantuiError as error:
-            hint = f"; {error.hint}" if error.hint else ""
-            self.area_screen.tell(f"✗ {error.message}{hint}", Tone.BAD)
+            self.area_screen.tell(f"✗ {error.told}", Tone.BAD)
 
     # --- actions ---
 

@@ -14,6 +14,7 @@ from wantui.text import one_line
 from wantui.tui.again import preset_of, values_of_preset
 from wantui.tui.editor import edited, editor_command
 from wantui.tui.form import UPLOADED
+from wantui.tui.keys import Keys
 from wantui.tui.pictures import folder_to_start_in, listing
 from wantui.tui.session import Session
 from wantui.tui.tone import Tone
@@ -87,20 +88,21 @@ async def choose_preset(
     chosen = await app.push_screen_wait(PresetFinder(session.presets, known))
     match chosen:
         case Preset():
-            return _filled_in(chosen)
+            return _filled_in(chosen, session.keys)
         case SaveAs(name):
             return await _saved(app, session, values, name or suggested)
         case _:
             return None
 
 
-def _filled_in(preset: Preset) -> Chosen:
+def _filled_in(preset: Preset, keys: Keys) -> Chosen:
     values, lost = values_of_preset(preset)
     name = one_line(preset.name, 40)
     if lost:
         told = f"preset {name}, without {one_line(', '.join(lost), 100)}: there is no field for it"
         return Chosen(preset.name, told, Tone.WARN, values)
-    return Chosen(preset.name, f"preset {name} is filled in; ^s submits", values=values)
+    told = f"preset {name} is filled in; {keys.named('generate.submit')} submits"
+    return Chosen(preset.name, told, values=values)
 
 
 async def _saved(

@@ -10,7 +10,7 @@ from wantui.client import words
 from wantui.client.stopping import stop_daemon
 from wantui.tui.session import Session
 from wantui.tui.tone import Fact, Tone
-from wantui.tui.widgets.confirm import Confirm
+from wantui.tui.widgets.confirm import confirm
 from wantui.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
@@ -38,9 +38,12 @@ def _ask_about_daemon(app: WantuiApp, verb: str, *, again: bool) -> None:
     running = len(session.state.running)
     goes_on = f" The job that runs ({running}) goes on from its last step." if running else ""
     question = f"{verb} the daemon at {session.bridge.address.socket}?{goes_on}"
-    app.push_screen(
-        Confirm(question, yes=verb.lower(), no="let it run"),
-        lambda sure: app.work(_stopped(app, session, again=again)) if sure else None,
+    confirm(
+        app,
+        question,
+        yes=verb.lower(),
+        no="let it run",
+        then=lambda: app.work(_stopped(app, session, again=again)),
     )
 
 

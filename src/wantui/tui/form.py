@@ -126,11 +126,8 @@ def concerns(error: WantuiError) -> str | None:
 
 def refusal(error: WantuiError) -> str:
     """What is wrong, and what to do: for one line below the field."""
-    message = error.message
     field = error.detail.get("field")
-    if isinstance(field, str):
-        message = message.removeprefix(f"{field}: ")
-    return f"{message}; {error.hint}" if error.hint else message
+    return error.told.removeprefix(f"{field}: ") if isinstance(field, str) else error.told
 
 
 def whole(field: str, text: str) -> int:

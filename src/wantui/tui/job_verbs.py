@@ -15,6 +15,7 @@ from wantui.api.job import MAX_PRIORITY, Job, JobState
 from wantui.api.move import End, Move
 from wantui.client import Client, words
 from wantui.text import bytes_text, one_line
+from wantui.tui.keys import Keys
 from wantui.tui.tone import Said, Tone
 from wantui.tui.words import job_state
 
@@ -39,8 +40,8 @@ class JobVerb:
     """Why it can do nothing to a job; empty where it can."""
     told: Callable[[Job, Job], str]
     """Of a single job, before and after."""
-    after: str = ""
-    """The next key, once it is done."""
+    after: tuple[tuple[str, str], ...] = ()
+    """What can be done next: an action's id, and what it does."""
     keeps_marks: bool = False
     """It is likely to be done to the same ones again."""
 
@@ -55,7 +56,7 @@ class Outcome:
     refused: list[str] = field(default_factory=list)
     """Why not, of each of the others."""
 
-    def said(self) -> Said:
+    def said(self, keys: Keys) -> Said:
         """One line, whatever their number."""
         if not self.done:
             return self._nothing(), Tone.WARN
@@ -65,7 +66,8 @@ class Outcome:
             told = f"{_count(len(self.done))} {self.verb.done}"
         if self.refused:
             told += f"; {len(self.refused)} not: {self.refused[0]}"
-        return f"{told}{self.verb.after}", Tone.WARN if self.refused else Tone.PLAIN
+        told += "".join(f"; {keys.named(id)} {does}" for id, does in self.verb.after)
+        return told, Tone.WARN if self.refused else Tone.PLAIN
 
     def _nothing(self) -> str:
         if not self.refused:
@@ -101,7 +103,7 @@ def _no_cancel(job: Job) -> str:
 
 def _no_hold(job: Job) -> str:
     held = job.state is JobState.HELD or job.hold_requested
-    return _over("hold")(job) or (f"job {job.id} is held already: r releases it" if held else "")
+    return _over("hold")(job) or (f"job {job.id} is held already" if held else "")
 
 
 def _no_release(job: Job) -> str:
@@ -120,7 +122,7 @@ def _no_retry(job: Job) -> str:
 
 def no_removal(job: Job) -> str:
     """Why a job is not removed."""
-    return "" if job.state.finished else f"job {job.id} is {job.state}: c cancels it first"
+    return "" if job.state.finished else f"job {job.id} is {job.state}: cancel it first"
 
 
 def _state_told(_: Job, now: Job) -> str:
@@ -140,7 +142,7 @@ HOLD = JobVerb(
     lambda client, job: client.hold(job.id),
     _no_hold,
     _state_told,
-    "; r releases",
+    (("queue.release", "releases"),),
 )
 RELEASE = JobVerb(
     "release",

@@ -149,12 +149,6 @@ class Session:
         async def away() -> None:
             self.bridge.retry(start=True)
 
-        if len(requests) == 1:
-            (request,) = requests
-            job = await insist(
-                lambda key: self.ask(lambda client: client.submit(request, key)), away=away
-            )
-            return (job,)
         batch = BatchRequest(jobs=tuple(requests))
         boot = self.bridge.boot
         jobs = (

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wantui.api.cleaning import Cleaning, CleanRequest
+from wantui.api.job import Job
 from wantui.api.removal import Removals
 from wantui.client import Client
 from wantui.text import bytes_text
+from wantui.tui.job_verbs import removal_question
 from wantui.tui.tone import Tone
-from wantui.tui.widgets.confirm import Confirm
+from wantui.tui.widgets.confirm import confirm
 
 if TYPE_CHECKING:
     from wantui.tui.app import WantuiApp
@@ -43,22 +46,39 @@ def _ask_to_clean(app: WantuiApp, plan: Cleaning) -> None:
     ids = ", ".join(str(item.job) for item in plan.items[:MOST_NAMED])
     ids += ", …" if count > MOST_NAMED else ""
     named = tuple(item.job for item in plan.items)
-    app.push_screen(
-        Confirm(
-            f"Remove {jobs} ({ids})? That frees {bytes_text(plan.freed_bytes)}.",
-            yes="remove them",
-            no="keep them",
-        ),
-        lambda sure: _clean(app, named) if sure else None,
+    confirm(
+        app,
+        f"Remove {jobs} ({ids})? That frees {bytes_text(plan.freed_bytes)}.",
+        yes="remove them",
+        no="keep them",
+        then=lambda: _remove(app, named),
     )
 
 
-def _clean(app: WantuiApp, jobs: tuple[int, ...]) -> None:
-    """Those that were shown, and none that has failed since."""
+def remove(app: WantuiApp, jobs: Sequence[Job]) -> None:
+    """Jobs that have ended, with their clips: look what that frees, ask, and remove them."""
+    ids = tuple(job.id for job in jobs)
+    it = "it" if len(ids) == 1 else "them"
     app.request(
-        lambda client: client.clean(CleanRequest(jobs=jobs), dry_run=False),
-        lambda done: app.area_screen.tell(f"{bytes_text(done.freed_bytes)} freed", Tone.GOOD),
+        lambda client: client.clean(CleanRequest(jobs=ids), dry_run=True),
+        lambda plan: confirm(
+            app,
+            removal_question(jobs, plan),
+            yes=f"remove {it}",
+            no=f"keep {it}",
+            then=lambda: _remove(app, ids),
+        ),
     )
+
+
+def _remove(app: WantuiApp, jobs: tuple[int, ...]) -> None:
+    """Those that were shown, and none that has ended since."""
+
+    def removed(done: Cleaning) -> None:
+        count, freed = len(done.items), bytes_text(done.freed_bytes)
+        app.area_screen.tell(f"{count} job{'s' * (count != 1)} removed, {freed} freed", Tone.GOOD)
+
+    app.request(lambda client: client.clean(CleanRequest(jobs=jobs), dry_run=False), removed)
 
 
 def prune(app: WantuiApp) -> None:
@@ -75,10 +95,7 @@ def _ask_to_prune(app: WantuiApp, plan: Removals) -> None:
         for item in plan.removals
     )
     question = f"Remove what nobody names? That frees {bytes_text(plan.freed_bytes)}.\n{what}"
-    app.push_screen(
-        Confirm(question, yes="remove it", no="keep it"),
-        lambda sure: _prune(app) if sure else None,
-    )
+    confirm(app, question, yes="remove it", no="keep it", then=lambda: _prune(app))
 
 
 def _prune(app: WantuiApp) -> None:

@@ -9,6 +9,7 @@ from wantui.api.model import ConvertedStatus, FileStatus, ModelStatus
 from wantui.api.removal import Removals
 from wantui.client import words
 from wantui.text import bytes_text, duration_text
+from wantui.tui.keys import Keys
 from wantui.tui.tone import Fact, Said, Tone
 from wantui.tui.words import component_line, weights_state
 
@@ -82,13 +83,15 @@ def moving(download: Download) -> str:
     return f"{bytes_text(rate)}/s" + ("" if eta_s is None else f", {duration_text(eta_s)}")
 
 
-def next_keys(download: Download) -> str:
+def next_keys(download: Download, keys: Keys) -> str:
     """What can be done about it now."""
+    pause, give_up = keys.named("models.pause"), keys.named("models.cancel")
     if download.state is DownloadState.PAUSED:
-        return "p goes on, c gives it up"
+        return f"{pause} goes on, {give_up} gives it up"
     if download.state.open:
-        return "p pauses, c gives it up"
-    return "d tries again, and goes on from what came" if download.error else ""
+        return f"{pause} pauses, {give_up} gives it up"
+    again = f"{keys.named('models.get')} tries again, and goes on from what came"
+    return again if download.error else ""
 
 
 # --- questions ---
@@ -107,15 +110,16 @@ def pull_question(plan: PullPlan, model: ModelStatus) -> str:
         lines.append(words.gating(plan.accept_at))
     if plan.bytes_to_fetch > plan.free_bytes:
         missing = bytes_text(plan.bytes_to_fetch - plan.free_bytes)
-        lines.append(f"it does not fit: {missing} more must be free (x removes another model)")
+        lines.append(f"it does not fit: {missing} more must be free: remove another model")
     return "\n".join(lines)
 
 
-def nothing_to_pull(plan: PullPlan) -> str:
+def nothing_to_pull(plan: PullPlan, keys: Keys) -> str:
     """Why there is no question; empty where there is one."""
     if plan.bytes_to_fetch:
         return ""
-    return f"{plan.model}: all {bytes_text(plan.bytes_total)} are here; v verifies them"
+    verify = keys.named("models.verify")
+    return f"{plan.model}: all {bytes_text(plan.bytes_total)} are here; {verify} verifies them"
 
 
 def cancel_question(download: Download) -> str:

@@ -10,25 +10,23 @@ from textual.containers import Container, Vertical
 from textual.timer import Timer
 from textual.widgets import Input
 
-from wantui.api.cleaning import Cleaning
 from wantui.api.job import Job
 from wantui.client import Client, words
 from wantui.client.local_copy import LocalCopies
 from wantui.client.saving import check_target, save_output, suggested_target, typed_target
 from wantui.errors import NoPicture, WantuiError
 from wantui.text import bytes_text, clean, duration_text
+from wantui.tui import upkeep
 from wantui.tui.actions import bindings
 from wantui.tui.areas import Area
 from wantui.tui.desktop import PLAYERS, clipboard_note, local_player, play
 from wantui.tui.filter import matching
-from wantui.tui.job_verbs import removal_question
 from wantui.tui.latest import run_latest
 from wantui.tui.screens.area import AreaScreen
 from wantui.tui.screens.player import Player
 from wantui.tui.thumbnails import Thumbnails
 from wantui.tui.tone import Tone
 from wantui.tui.widgets.ask import Ask
-from wantui.tui.widgets.confirm import confirm
 from wantui.tui.widgets.facts import Facts
 from wantui.tui.widgets.list_head import ListHead
 from wantui.tui.widgets.picture import Picture
@@ -244,25 +242,7 @@ class GalleryScreen(AreaScreen):
     def action_remove(self) -> None:
         """After a question that names the clip and every byte."""
         if (clip := self._chosen("remove")) is not None:
-            self.wantui.request(
-                lambda client: client.remove_job(clip.id, dry_run=True),
-                lambda plan: self._ask_to_remove(clip, plan),
-            )
-
-    def _ask_to_remove(self, clip: Job, plan: Cleaning) -> None:
-        confirm(
-            self.app,
-            removal_question([clip], plan),
-            yes="remove it",
-            no="keep it",
-            then=lambda: self._remove(clip.id),
-        )
-
-    def _remove(self, job_id: int) -> None:
-        self.wantui.request(
-            lambda client: client.remove_job(job_id, dry_run=False),
-            lambda gone: self.tell(f"job {job_id} is gone, {bytes_text(gone.freed_bytes)} freed"),
-        )
+            upkeep.remove(self.wantui, [clip])
 
     def action_older(self) -> None:
         self.wantui.load_older(clips=True)

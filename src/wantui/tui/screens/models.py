@@ -16,6 +16,7 @@ from wantui.client import report, words
 from wantui.text import bytes_text
 from wantui.tui.actions import bindings
 from wantui.tui.areas import Area
+from wantui.tui.keys import Keys
 from wantui.tui.screens.area import AreaScreen
 from wantui.tui.tone import Fact, Tone
 from wantui.tui.weights_facts import (
@@ -70,7 +71,7 @@ class ModelsScreen(AreaScreen):
 
     @on(Table.Moved)
     def _draw_details(self) -> None:
-        self.query_one(Pulling).show(self.download)
+        self.query_one(Pulling).show(self.download, self.wantui.keys)
         self.query_one("#model", Facts).show(self._facts())
 
     def _facts(self) -> list[Fact]:
@@ -123,7 +124,8 @@ class ModelsScreen(AreaScreen):
             self.tell(f"{model.id} ships with wantui: there is nothing to pull", Tone.WARN)
         elif download is not None and download.state.open:
             doing = words.doing(download)
-            self.tell(f"{model.id}: a {doing} is {download.state}: {next_keys(download)}")
+            keys = next_keys(download, self.wantui.keys)
+            self.tell(f"{model.id}: a {doing} is {download.state}: {keys}")
         else:
             self.tell(f"asking the hub what {model.id} would bring")
             self.wantui.request(
@@ -132,7 +134,7 @@ class ModelsScreen(AreaScreen):
             )
 
     def _ask_to_pull(self, model: ModelStatus, plan: PullPlan) -> None:
-        if nothing := nothing_to_pull(plan):
+        if nothing := nothing_to_pull(plan, self.wantui.keys):
             self.tell(nothing, Tone.GOOD)
             return
         confirm(
@@ -147,7 +149,8 @@ class ModelsScreen(AreaScreen):
         """Pause what is pulled or verified, or have it go on."""
         download = self.download
         if download is None or not download.state.open:
-            self.tell("no download of it to pause: d pulls it", Tone.WARN)
+            pull = self.key("models.get")
+            self.tell(f"no download of it to pause: {pull} pulls it", Tone.WARN)
             return
         id = download.id
         if download.state is DownloadState.PAUSED:
@@ -170,7 +173,8 @@ class ModelsScreen(AreaScreen):
         if model.weights.bad:
             self._begin(model.id, lambda client: client.repair(model.id))
         else:
-            self.tell("no file of it is known to be bad: v verifies them", Tone.WARN)
+            verify = self.key("models.verify")
+            self.tell(f"no file of it is known to be bad: {verify} verifies them", Tone.WARN)
 
     def action_convert(self) -> None:
         """Look what it would take and save, ask, and have the weights rewritten."""
@@ -199,7 +203,7 @@ class ModelsScreen(AreaScreen):
                 lambda client: client.unload(model.id),
                 lambda _: self._report(f"{model.id} is unloaded"),
             )
-        elif refusal := no_load(model):
+        elif refusal := no_load(model, self.wantui.keys):
             self.tell(refusal, Tone.WARN)
         else:
             self.tell(f"loading {model.id}: it is told when that is done")
@@ -248,7 +252,8 @@ class ModelsScreen(AreaScreen):
         """Give the download up, and what came of files that are not whole."""
         download = self.download
         if download is None or not download.state.open:
-            self.tell("no download of it to give up: d pulls it", Tone.WARN)
+            pull = self.key("models.get")
+            self.tell(f"no download of it to give up: {pull} pulls it", Tone.WARN)
             return
         confirm(
             self.app,
@@ -269,14 +274,17 @@ class ModelsScreen(AreaScreen):
             self.tell("this model ships with wantui: nothing to get")
 
 
-def no_load(model: ModelStatus) -> str:
+def no_load(model: ModelStatus, keys: Keys) -> str:
     """Why a model is not loaded, and the next key; empty where it can be."""
     weights = model.weights
     if weights.bad:
-        return f"weights of {model.id} are corrupt: r repairs them"
+        return f"weights of {model.id} are corrupt: {keys.named('models.repair')} repairs them"
     if not weights.state.usable:
-        return f"weights of {model.id} are {weights.state}: d pulls them"
-    return "" if weights.checked else f"nobody has verified {model.id} yet: v does, then l loads"
+        get = keys.named("models.get")
+        return f"weights of {model.id} are {weights.state}: {get} pulls them"
+    verify, load = keys.named("models.verify"), keys.named("models.load")
+    unproven = f"nobody has verified {model.id} yet: {verify} does, then {load} loads"
+    return "" if weights.checked else unproven
 
 
 def model_row(model: ModelStatus, download: Download | None = None) -> Row:

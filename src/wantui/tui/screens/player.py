@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 
 from wantui.errors import WantuiError
 from wantui.text import bytes_text, one_line
+from wantui.tui.actions import shown
 from wantui.tui.spans import SpanCompositor
 from wantui.tui.tone import Fact, Said, Tone
 from wantui.tui.widgets.bar import bar
@@ -28,8 +29,6 @@ SPEEDS = (1, 2, 4, 6, 8, 12, 16)
 WIDTHS = (24, 32, 48, 64, 96, 128, 192)
 """Columns, as many as the terminal has."""
 KEYS = "space pause  ← → frame  [ ] speed  + - size  c colours  L loop  ? help  esc back"
-
-_SYMBOLS = {"escape": "esc", "comma": ","}
 
 Fetch = Callable[[], Awaitable[bytes]]
 """Brings the bytes of the proxy. Raises WantuiError."""
@@ -164,8 +163,7 @@ def help_facts() -> Iterable[Fact]:
     """Every key of the player."""
     for binding in Player.BINDINGS:
         if isinstance(binding, Binding):
-            keys = [_SYMBOLS.get(key, key) for key in binding.key.split(",")]
-            yield " ".join(keys), (binding.description, Tone.PLAIN)
+            yield " ".join(map(shown, binding.key.split(","))), (binding.description, Tone.PLAIN)
 
 
 def place_of(picture: Picture, film: Film) -> list[Said]:

@@ -10,11 +10,9 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from wantui.api.cleaning import Cleaning, CleanRequest
 from wantui.api.job import Job
 from wantui.errors import DaemonUnreachable, WantuiError
-from wantui.text import bytes_text
-from wantui.tui import job_verbs
+from wantui.tui import job_verbs, upkeep
 from wantui.tui.actions import bindings
 from wantui.tui.areas import Area
 from wantui.tui.job_search import JobSearch
@@ -218,29 +216,13 @@ class QueueScreen(AreaScreen):
         if not ended:
             self.tell(job_verbs.no_removal(jobs[0]) if jobs else "no job to remove", Tone.WARN)
             return
-        request = CleanRequest(jobs=tuple(job.id for job in ended))
-        self.wantui.request(
-            lambda client: client.clean(request, dry_run=True),
-            lambda plan: confirm(
-                self.app,
-                job_verbs.removal_question(ended, plan),
-                yes="remove it" if len(ended) == 1 else "remove them",
-                no="keep it" if len(ended) == 1 else "keep them",
-                then=lambda: self._remove(request),
-            ),
-        )
-
-    def _remove(self, request: CleanRequest) -> None:
-        def removed(done: Cleaning) -> None:
-            count, freed = len(done.items), bytes_text(done.freed_bytes)
-            self.tell(f"{count} job{'s' * (count != 1)} removed, {freed} freed", Tone.GOOD)
-
-        self.wantui.request(lambda client: client.clean(request, dry_run=False), removed)
+        upkeep.remove(self.wantui, ended)
 
     def action_pause(self) -> None:
         session = self.wantui.session
         paused = bool(session and session.state.queue and session.state.queue.paused)
-        words = "resumed" if paused else "paused: a running job goes on, p resumes"
+        pause = self.key("queue.pause")
+        words = "resumed" if paused else f"paused: a running job goes on, {pause} resumes"
         self.wantui.request(
             lambda client: client.resume() if paused else client.pause(),
             lambda _: self.tell(f"queue {words}"),
@@ -272,13 +254,12 @@ class QueueScreen(AreaScreen):
                 outcome.refused += [error.message] * (len(jobs) - at)
                 break
             except WantuiError as error:
-                hint = f"; {error.hint}" if error.hint else ""
-                outcome.refused.append(f"{error.message}{hint}")
+                outcome.refused.append(error.told)
             else:
                 outcome.done.append((job, now))
         if outcome.done and not outcome.verb.keeps_marks:
             self._list.unmark()
-        self.tell(*outcome.said())
+        self.tell(*outcome.said(self.wantui.keys))
 
     @property
     def _list(self) -> JobList:

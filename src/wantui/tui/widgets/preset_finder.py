@@ -16,7 +16,7 @@ from wantui.text import one_line
 from wantui.tui.fuzzy import best
 from wantui.tui.latest import run_latest
 from wantui.tui.tone import Tone
-from wantui.tui.widgets.confirm import Confirm
+from wantui.tui.widgets.confirm import confirm
 from wantui.tui.widgets.facts import Facts
 from wantui.tui.widgets.finder import Finder
 from wantui.tui.widgets.table import Column, Row
@@ -80,20 +80,20 @@ class PresetFinder(Finder[Preset | SaveAs]):
     def action_remove(self) -> None:
         if (chosen := self._chosen) is not None:
             question = f"Remove the preset {one_line(chosen.name, 60)}?"
-            self.app.push_screen(
-                Confirm(question, yes="remove it", no="keep it"),
-                lambda sure: self._remove(chosen) if sure else None,
+            confirm(
+                self.app,
+                question,
+                yes="remove it",
+                no="keep it",
+                then=lambda: run_latest(self, "remove", self._removed, chosen),
             )
-
-    def _remove(self, preset: Preset) -> None:
-        run_latest(self, "remove", self._removed, preset)
 
     async def _removed(self, preset: Preset) -> None:
         try:
             await asyncio.to_thread(self._presets.remove, preset.name)
             self._known = await asyncio.to_thread(self._presets.all)
         except WantuiError as error:
-            self.say(f"✗ {error.message}; {error.hint}")
+            self.say(f"✗ {error.told}")
             return
         self.say(f"removed {one_line(preset.name, 60)}", Tone.GOOD)
         self.draw()

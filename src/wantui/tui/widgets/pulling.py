@@ -8,6 +8,7 @@ from textual.containers import Vertical
 from wantui.api.download import Download
 from wantui.client import words
 from wantui.text import bytes_text
+from wantui.tui.keys import Keys
 from wantui.tui.tone import Said, Tone
 from wantui.tui.weights_facts import next_keys
 from wantui.tui.widgets.bar import bar
@@ -30,13 +31,15 @@ class Pulling(Vertical):
         super().__init__()
         self._progress, self._keys = Quiet(), Quiet()
         self._download: Download | None = None
+        self._next = ""
 
     def compose(self) -> ComposeResult:
         yield self._progress
         yield self._keys
 
-    def show(self, download: Download | None) -> None:
+    def show(self, download: Download | None, keys: Keys) -> None:
         self._download = download
+        self._next = next_keys(download, keys) if download is not None else ""
         self.set_class(download is not None, "-there")
         self._draw()
 
@@ -47,7 +50,7 @@ class Pulling(Vertical):
         download = self._download
         if download is not None:
             self._progress.say(*joined(progress_line(download, self.size.width - 2)))
-            self._keys.say((f"  {next_keys(download)}", Tone.MUTED))
+            self._keys.say((f"  {self._next}", Tone.MUTED))
 
 
 def progress_line(download: Download, width: int) -> list[Said]:
